@@ -1,0 +1,84 @@
+"""Failures that are part of the business. Anything else that is raised is a bug and becomes a 500."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class BusinessError(Exception):
+    """One class per failure; ``message`` is for a person, ``code`` for a program.
+
+    ``retryable`` says whether the very same request may succeed later; only answers that are
+    not retryable are remembered under an idempotency key.
+    """
+
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = "invalid_request"
+    message: ClassVar[str] = "the request is not valid"
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        errors: Mapping[str, str] | None = None,
+        retry_after_seconds: int | None = None,
+    ) -> None:
+        self.text = message or self.message
+        self.errors = dict(errors or {})
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(self.text)
+
+    def body(self) -> dict[str, object]:
+        """The JSON body of the public API's error answer."""
+        body: dict[str, object] = {"message": self.text, "code": self.code}
+        if self.errors:
+            body["errors"] = self.errors
+        return body
+
+
+class InvalidRequest(BusinessError):
+    """A field is missing, unknown or out of range; ``errors`` names it."""
+
+
+class NotAuthorized(BusinessError):
+    """No session, or one that is unknown, expired or ended. The body is fixed to the letter."""
+
+    status = 401
+    code = "not_authorized"
+    message = "not authorized"
+
+    def body(self) -> dict[str, object]:
+        return {"message": self.message}
+
+
+class Forbidden(BusinessError):
+    """The caller is known and may not do this."""
+
+    status = 403
+    code = "forbidden"
+    message = "this caller may not use this route"
+
+
+class NotFound(BusinessError):
+    status = 404
+    code = "not_found"
+    message = "there is nothing at this address"
+
+
+class TooManyRequests(BusinessError):
+    status = 429
+    code = "too_many_requests"
+    message = "too many requests: slow down and try again later"
+    retryable = True
+
+
+class ServiceUnavailable(BusinessError):
+    """Something that we need is down or full; nothing was decided, ask again."""
+
+    status = 503
+    code = "temporarily_unavailable"
+    message = "the service is busy or a part of it is down: try again in a moment"
+    retryable = True
+
+    def __init__(self, message: str | None = None, *, retry_after_seconds: int = 1) -> None:
+        super().__init__(message, retry_after_seconds=retry_after_seconds)

@@ -1,0 +1,97 @@
+"""The database of one process: a bounded pool, and transactions that say what they are.
+
+``transaction()`` is for a use case of several statements. ``autocommit()`` is for a use case of one
+statement, which then is its own transaction: one round trip instead of three.
+"""
+
+import select
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg2.extras
+from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy.exc import DisconnectionError
+
+from common.core.settings import DatabaseSettings
+
+#: How long a statement waits for a row lock before it gives up and the caller is told to come back.
+LOCK_TIMEOUT_MS: Final = 2_000
+IDLE_IN_TRANSACTION_TIMEOUT_MS: Final = 15_000
+
+
+class Database:
+    """One PostgreSQL database, seen through a bounded pool of connections."""
+
+    def __init__(self, url: str, *, settings: DatabaseSettings, application_name: str) -> None:
+        """``url`` is ``postgresql+psycopg2://...``; no connection is made until the first use."""
+        statement_timeout_ms = round(settings.database_statement_timeout_seconds * 1000)
+        self._engine = create_engine(
+            url,
+            pool_size=settings.database_pool_size,
+            max_overflow=0,
+            pool_timeout=settings.database_pool_timeout_seconds,
+            pool_recycle=1800,
+            connect_args={
+                "connect_timeout": 3,
+                "application_name": application_name,
+                "options": (
+                    f"-c timezone=UTC -c statement_timeout={statement_timeout_ms} -c lock_timeout={LOCK_TIMEOUT_MS}"
+                    f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}"
+                ),
+            },
+        )
+        self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        event.listen(self._engine, "connect", _prepare_connection)
+        event.listen(self._engine, "checkout", _refuse_dead_connection)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Run the block in one READ COMMITTED transaction: committed at the end, rolled back on any exception."""
+        with self._engine.begin() as tx:
+            yield tx
+
+    @contextmanager
+    def autocommit(self) -> Iterator[Connection]:
+        """Run each statement of the block as a transaction of its own."""
+        with self._autocommit.connect() as tx:
+            yield tx
+
+    def ping(self) -> None:
+        """Raise when the database does not answer."""
+        with self.autocommit() as tx:
+            tx.execute(text("SELECT 1"))
+
+    @contextmanager
+    def listen(self, channel: str) -> Iterator[Any]:
+        """A psycopg2 connection outside of the pool that listens on ``channel`` (LISTEN/NOTIFY)."""
+        connection = self._engine.raw_connection()
+        connection.detach()
+        raw: Any = connection.driver_connection
+        try:
+            raw.set_session(autocommit=True)
+            with raw.cursor() as cursor:
+                cursor.execute(f'LISTEN "{channel}"')
+            yield raw
+        finally:
+            raw.close()
+
+    def dispose(self) -> None:
+        """Close the idle connections."""
+        self._engine.dispose()
+
+
+def _prepare_connection(connection: Any, _record: object) -> None:
+    psycopg2.extras.register_uuid(conn_or_curs=connection)  # type: ignore[no-untyped-call]
+
+
+def _refuse_dead_connection(connection: Any, _record: object, _proxy: object) -> None:
+    """Notice, without a round trip, that the server has closed an idle connection.
+
+    PostgreSQL never speaks first to an idle client, save to say goodbye: a readable socket is a dead one.
+    SQLAlchemy answers DisconnectionError with a fresh connection.
+    """
+    poller = select.poll()
+    poller.register(connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
+    if connection.closed or poller.poll(0):
+        raise DisconnectionError("the server closed this connection while it was idle")

@@ -1,0 +1,59 @@
+"""Bring a service's database to its newest schema: ``python -m common.db.migrations checks balance``.
+
+Each service keeps Alembic revisions in ``services/<name>/migrations/versions``; its ``env.py`` calls
+:func:`run_environment`. The URL comes from ``FASTCHECK_<SERVICE>_DATABASE_URL`` or from the caller.
+"""
+
+import importlib
+import os
+import sys
+from pathlib import Path
+
+from alembic import command, context
+from alembic.config import Config
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
+
+#: Two migrators of one database wait for each other on this advisory lock.
+MIGRATION_LOCK_ID = 7_205_118
+
+
+def alembic_config(service: str, url: str) -> Config:
+    """The Alembic configuration of one service, with nothing read from an ini file."""
+    config = Config()
+    # By name: the shared library must not import the services.
+    package = importlib.import_module(f"services.{service}")
+    folder = Path(str(package.__file__)).parent / "migrations"
+    config.set_main_option("script_location", str(folder))
+    config.attributes["url"] = url
+    return config
+
+
+def upgrade(service: str, url: str) -> None:
+    """Migrate one service's database to the head revision."""
+    command.upgrade(alembic_config(service, url), "head")
+
+
+def run_environment() -> None:
+    """What every ``migrations/env.py`` does: run the revisions in one transaction, one migrator at a time."""
+    engine = create_engine(context.config.attributes["url"], poolclass=NullPool)
+    with engine.connect() as connection:
+        context.configure(connection=connection)
+        with context.begin_transaction():
+            connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": MIGRATION_LOCK_ID})
+            context.run_migrations()
+        connection.commit()
+
+
+def main(names: list[str]) -> None:
+    """Migrate the services named on the command line."""
+    for service in names:
+        variable = f"FASTCHECK_{service.upper()}_DATABASE_URL"
+        url = os.environ.get(variable)
+        if not url:
+            sys.exit(f"{variable} is not set: it says where the database of {service} is")
+        upgrade(service, url)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

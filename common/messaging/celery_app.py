@@ -1,0 +1,79 @@
+"""The Celery application of one service, with the settings that keep it alive when the broker does not.
+
+Celery moves messages and runs them; it never is the only holder of one (see ``outbox``), keeps no
+results and knows no business time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from celery import Celery
+from kombu import Queue
+
+from common.core.settings import BusSettings
+from common.messaging.topology import queues_of, schedule_queue
+
+#: A message whose worker died is handed out again after so long. No task runs that long: each is bounded
+#: by its batch size and by the statement timeout of the database.
+VISIBILITY_TIMEOUT_SECONDS: Final = 120
+
+REDIS_TRANSPORT_OPTIONS: Final = {
+    "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
+    # Look for messages of dead workers every second, not every hundred (kombu 5.7: interval times throttle).
+    "unacked_restore_interval": 1,
+    "unacked_restore_throttle": 1,
+    # A frozen server must not hold a process for ever.
+    "socket_timeout": 10,
+    "socket_connect_timeout": 3,
+    "socket_keepalive": True,
+    "health_check_interval": 5,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """The scheduler says "look now" to a task at a fixed interval. The deadlines themselves are rows."""
+
+    task: str
+    every_seconds: float
+
+
+def create_celery(service: str, settings: BusSettings, schedule: Sequence[Nudge] = ()) -> Celery:
+    """Build the application; connects to nothing yet."""
+    url = settings.broker_url.get_secret_value()
+    app = Celery(service, broker=url, set_as_current=False)
+    app.conf.update(
+        task_queues=[Queue(name, exchange="", routing_key=name) for name in queues_of(service)],
+        task_default_queue=schedule_queue(service),
+        task_default_exchange="",
+        task_create_missing_queues=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_ignore_result=True,
+        task_store_errors_even_if_ignored=False,
+        result_backend=None,
+        task_serializer="json",
+        accept_content=["json"],
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry=True,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options=REDIS_TRANSPORT_OPTIONS if url.startswith(("redis", "unix")) else {},
+        task_publish_retry=False,
+        enable_utc=True,
+        timezone="UTC",
+        beat_schedule={
+            nudge.task: {
+                "task": nudge.task,
+                "schedule": nudge.every_seconds,
+                # A nudge that waited longer than its interval says nothing new.
+                "options": {"queue": schedule_queue(service), "expires": max(nudge.every_seconds, 1.0)},
+            }
+            for nudge in schedule
+        },
+    )
+    return app

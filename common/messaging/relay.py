@@ -1,0 +1,102 @@
+"""The relay carries open outbox rows to the broker. Any number may run: each row is taken by one at a time."""
+
+import select
+import threading
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Any, Final
+
+from celery import Celery
+from kombu import Connection as BrokerConnection
+from kombu.exceptions import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
+
+from common.contracts.envelope import Envelope
+from common.contracts.events import SUBSCRIBERS
+from common.core.logging import get_logger
+from common.core.settings import BusSettings
+from common.db.engine import Database
+from common.messaging import bus, outbox
+from common.messaging.outbox import Due
+from common.messaging.topology import events_queue
+
+log = get_logger(__name__)
+
+#: A lost NOTIFY, or a row whose turn comes later, is noticed after at most this long.
+POLL_SECONDS: Final = 1.0
+PAUSE_AFTER_FAILURE_SECONDS: Final = 1.0
+
+Send = Callable[[str, Sequence[Envelope]], None]
+
+
+class Relay:
+    """Sends what is due, waits for a NOTIFY, and starts over, until it is told to stop."""
+
+    def __init__(self, service: str, db: Database, app: Celery, settings: BusSettings) -> None:
+        self._service = service
+        self._db = db
+        self._app = app
+        self._settings = settings
+
+    def run(self, stop: threading.Event) -> None:
+        """Run until ``stop`` is set; survives the loss of database and broker."""
+        while not stop.is_set():
+            try:
+                with self._db.listen(outbox.CHANNEL) as notifications:
+                    while not stop.is_set():
+                        if self.send_due() < self._settings.outbox_batch_size:
+                            _wait_for_notification(notifications)
+            except (SQLAlchemyError, OSError, OperationalError) as error:
+                log.warning("relay pauses", error=repr(error))
+                stop.wait(PAUSE_AFTER_FAILURE_SECONDS)
+
+    def send_due(self) -> int:
+        """Send one batch; returns how many events it had. Raises OperationalError when the broker is away."""
+        if self._subscribers_are_full():
+            return 0
+        with self._db.autocommit() as tx:
+            due = outbox.take_due(
+                tx,
+                limit=self._settings.outbox_batch_size,
+                resend_seconds=self._settings.outbox_resend_seconds,
+                resend_max_seconds=self._settings.outbox_resend_max_seconds,
+            )
+        for subscriber, group in groupby(sorted(due, key=_subscriber), key=_subscriber):
+            self._send(subscriber, [item.envelope for item in group])
+        return len(due)
+
+    def _send(self, subscriber: str, envelopes: Sequence[Envelope]) -> None:
+        try:
+            bus.send_events(self._app, self._service, subscriber, envelopes)
+        except Exception:
+            with self._db.autocommit() as tx:
+                outbox.give_back(tx, subscriber, [envelope.event_id for envelope in envelopes])
+            raise
+        log.info("events sent", subscriber=subscriber, events=len(envelopes))
+
+    def _subscribers_are_full(self) -> bool:
+        """A subscriber that does not keep up is not sent more: its events are safe where they are."""
+        queues = {events_queue(name) for names in SUBSCRIBERS.values() for name in names}
+        with self._app.pool.acquire(block=True, timeout=5) as connection:
+            depths = {queue: _depth(connection, queue) for queue in queues}
+        full = {queue: depth for queue, depth in depths.items() if depth >= self._settings.outbox_max_queue_depth}
+        if full:
+            log.warning("subscriber does not keep up", queues=full)
+        return bool(full)
+
+
+def _depth(connection: BrokerConnection, queue: str) -> int:
+    try:
+        return int(connection.default_channel.queue_declare(queue=queue, passive=True).message_count)
+    except connection.channel_errors:
+        return 0  # no such queue yet, which on Redis is what an empty one looks like
+
+
+def _subscriber(due: Due) -> str:
+    return due.subscriber
+
+
+def _wait_for_notification(connection: Any) -> None:
+    if select.select([connection], [], [], POLL_SECONDS)[0]:
+        connection.poll()
+        connection.notifies.clear()

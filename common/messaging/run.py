@@ -1,0 +1,73 @@
+"""Processes of the bus: ``python -m services.<name>.worker worker|scheduler|relay``.
+
+A service's ``worker.py`` builds its :class:`BusProcess`; this module turns it into a running process.
+"""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from celery import Celery
+
+from common.core.logging import get_logger
+from common.messaging.relay import Relay
+
+log = get_logger(__name__)
+
+ROLES: Final = ("worker", "scheduler", "relay")
+
+
+@dataclass(frozen=True, slots=True)
+class BusProcess:
+    """What a service brings to the bus. Who publishes nothing has no relay."""
+
+    app: Celery
+    relay: Relay | None = None
+    threads: int = 2
+
+
+def run(build: Callable[[], BusProcess], arguments: list[str]) -> None:
+    """Run the role that the command line names until SIGTERM or SIGINT."""
+    role = arguments[0] if len(arguments) == 1 else ""
+    if role not in ROLES:
+        sys.exit(f"usage: python -m services.<name>.worker {{{'|'.join(ROLES)}}}")
+    process = build()
+    if role == "worker":
+        _run_worker(process)
+    elif role == "scheduler":
+        _run_scheduler(process.app)
+    elif process.relay is None:
+        sys.exit("this service publishes no events and has no relay")
+    else:
+        _run_relay(process.relay)
+
+
+def _run_worker(process: BusProcess) -> None:
+    process.app.worker_main(
+        [
+            "worker",
+            "--pool=threads",
+            f"--concurrency={process.threads}",
+            "--without-gossip",
+            "--without-mingle",
+            "--without-heartbeat",
+            "--loglevel=WARNING",
+        ]
+    )
+
+
+def _run_scheduler(app: Celery) -> None:
+    # The plain scheduler keeps its state in memory: a restart nudges at once, which is harmless.
+    app.Beat(scheduler_cls="celery.beat:Scheduler", loglevel="WARNING", quiet=True).run()
+
+
+def _run_relay(relay: Relay) -> None:
+    stop = threading.Event()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, lambda *_: stop.set())
+    log.info("relay started")
+    relay.run(stop)
+    log.info("relay stopped")

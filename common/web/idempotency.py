@@ -1,0 +1,128 @@
+"""Idempotency keys: the first answer is kept beside the effect that it speaks of, in one transaction.
+
+A use case claims its key, does its work and stores its answer in the same transaction. Whoever comes
+with the same key meanwhile does not wait: he is told that the first is still running. A transaction
+that is rolled back leaves no trace of the key.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from common.core.errors import BusinessError
+
+SCHEMA_V1: Final = """
+CREATE TABLE idempotency_keys (
+    user_id      uuid        NOT NULL,
+    operation    text        NOT NULL,
+    key          text        NOT NULL,
+    request_hash bytea       NOT NULL,
+    subject_id   uuid,
+    status       smallint    NOT NULL,
+    answer       bytea       NOT NULL,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (user_id, operation, key)
+);
+COMMENT ON TABLE idempotency_keys IS 'The first answer to each keyed request, kept for at least a day.';
+CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
+"""
+
+_CLAIM = text("""
+    WITH turn AS (SELECT pg_try_advisory_xact_lock(hashtextextended(:scope, 7)) AS granted)
+    SELECT turn.granted, k.request_hash, k.subject_id, k.status, k.answer
+      FROM turn
+      LEFT JOIN idempotency_keys k ON k.user_id = :user_id AND k.operation = :operation AND k.key = :key
+""")
+
+_STORE = text("""
+    INSERT INTO idempotency_keys (user_id, operation, key, request_hash, subject_id, status, answer)
+    VALUES (:user_id, :operation, :key, :request_hash, :subject_id, :status, :answer)
+    ON CONFLICT DO NOTHING
+""")
+
+_PURGE = text("""
+    DELETE FROM idempotency_keys
+     WHERE ctid = ANY(ARRAY(SELECT ctid FROM idempotency_keys
+                             WHERE created_at < now() - make_interval(hours => :hours)
+                             LIMIT :limit FOR UPDATE SKIP LOCKED))
+""")
+
+
+class IdempotencyKeyReused(BusinessError):
+    status = 422
+    code = "idempotency_key_reused"
+    message = "this Idempotency-Key was used with another request: take a new key for a new request"
+
+
+class RequestInProgress(BusinessError):
+    status = 409
+    code = "request_in_progress"
+    message = "the first request with this Idempotency-Key is still running: repeat it in a moment"
+    retryable = True
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """A client's key, scoped to the user and the operation, with a hash of what was asked."""
+
+    user_id: UUID
+    operation: str
+    key: str
+    request_hash: bytes
+
+    @classmethod
+    def of(cls, user_id: UUID, operation: str, key: str | None, request: bytes) -> "IdempotencyKey | None":
+        """``request`` is the canonical form of the request; None when the client sent no key."""
+        return cls(user_id, operation, key, hashlib.sha256(request).digest()) if key else None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """What was answered the first time. ``answer`` is as the service stored it (it may be encrypted)."""
+
+    status: int
+    answer: bytes
+    subject_id: UUID | None
+
+
+def claim(tx: Connection, key: IdempotencyKey) -> StoredAnswer | None:
+    """Take the key for this transaction. Returns the first answer if there is one already.
+
+    Raises RequestInProgress while another transaction holds the key, IdempotencyKeyReused when the
+    key belongs to another request.
+    """
+    scope = f"{key.user_id}|{key.operation}|{key.key}"
+    row = tx.execute(_CLAIM, {"scope": scope, "user_id": key.user_id, "operation": key.operation, "key": key.key}).one()
+    if row.request_hash is not None:
+        if bytes(row.request_hash) != key.request_hash:
+            raise IdempotencyKeyReused
+        return StoredAnswer(row.status, bytes(row.answer), row.subject_id)
+    if not row.granted:
+        raise RequestInProgress
+    return None
+
+
+def store(tx: Connection, key: IdempotencyKey, status: int, answer: bytes, subject_id: UUID | None = None) -> None:
+    """Keep the answer; raises RequestInProgress if another transaction was quicker (this one must roll back)."""
+    inserted = tx.execute(
+        _STORE,
+        {
+            "user_id": key.user_id,
+            "operation": key.operation,
+            "key": key.key,
+            "request_hash": key.request_hash,
+            "subject_id": subject_id,
+            "status": status,
+            "answer": answer,
+        },
+    ).rowcount
+    if not inserted:
+        raise RequestInProgress
+
+
+def purge(tx: Connection, *, older_than_hours: int, limit: int) -> int:
+    """Forget a batch of old keys; returns how many."""
+    return tx.execute(_PURGE, {"hours": older_than_hours, "limit": limit}).rowcount

@@ -1,0 +1,13 @@
+"""Settings of the balance service."""
+
+from pydantic import SecretStr
+
+from common.core.settings import BusSettings, CallerSettings, DatabaseSettings, Settings
+
+
+class BalanceSettings(Settings, DatabaseSettings, BusSettings, CallerSettings):
+    """Everything that the web process and the worker of balance read."""
+
+    balance_database_url: SecretStr
+    balance_worker_threads: int = 2
+    retention_sweep_seconds: float = 3600.0

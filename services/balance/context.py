@@ -1,0 +1,31 @@
+"""What a process of balance is made of: built once at its start from the settings."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self
+
+from common.core.clock import Clock, SystemClock
+from common.db.engine import Database
+from services.balance.config import BalanceSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The ledger's database and the clock."""
+
+    db: Database
+    clock: Clock
+    settings: BalanceSettings
+
+    @classmethod
+    def open(cls, settings: BalanceSettings, application_name: str) -> Self:
+        """Connects to nothing yet."""
+        return cls(
+            db=Database(
+                settings.balance_database_url.get_secret_value(),
+                settings=settings,
+                application_name=application_name,
+            ),
+            clock=SystemClock(timedelta(seconds=settings.clock_offset_seconds)),
+            settings=settings,
+        )

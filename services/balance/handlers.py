@@ -1,0 +1,63 @@
+"""Events in. Each handler makes a batch of events of one type true, in the inbox's transaction."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from sqlalchemy import Connection
+
+from common.contracts.events import CheckAccepted, CheckCancelled, CheckExpired, PaymentConfirmed
+from common.messaging.inbox import Handler
+from services.balance import service
+from services.balance.models import Posting, TransferKind
+
+
+def on_payment_confirmed(tx: Connection, events: Sequence[PaymentConfirmed]) -> None:
+    """The bank has the money: the user's balance grows."""
+    service.credit_all(
+        tx,
+        [
+            Posting(TransferKind.TOPUP, e.topup_id, e.user_id, e.amount_minor, e.currency, str(e.topup_id))
+            for e in events
+        ],
+    )
+
+
+def on_check_accepted(tx: Connection, events: Sequence[CheckAccepted]) -> None:
+    """The safety net of the settle command: mostly finds its work done."""
+    service.credit_all(
+        tx,
+        [
+            Posting(TransferKind.CHECK_ACCEPTED, e.check_id, e.acceptor_id, e.amount_minor, e.currency, e.fastcheck)
+            for e in events
+        ],
+    )
+
+
+def on_check_expired(tx: Connection, events: Sequence[CheckExpired]) -> None:
+    """Nobody came: the money goes back to the creator."""
+    service.credit_all(
+        tx,
+        [
+            Posting(TransferKind.CHECK_EXPIRED, e.check_id, e.creator_id, e.amount_minor, e.currency, e.fastcheck)
+            for e in events
+        ],
+    )
+
+
+def on_check_cancelled(tx: Connection, events: Sequence[CheckCancelled]) -> None:
+    """The safety net of the release command."""
+    service.credit_all(
+        tx,
+        [
+            Posting(TransferKind.CHECK_CANCELLED, e.check_id, e.creator_id, e.amount_minor, e.currency, e.fastcheck)
+            for e in events
+        ],
+    )
+
+
+HANDLERS: Final[Mapping[str, Handler]] = {
+    PaymentConfirmed.TYPE: on_payment_confirmed,
+    CheckAccepted.TYPE: on_check_accepted,
+    CheckExpired.TYPE: on_check_expired,
+    CheckCancelled.TYPE: on_check_cancelled,
+}

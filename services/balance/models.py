@@ -1,0 +1,95 @@
+"""The shapes of the ledger: accounts, transfers, entries. The tables themselves are in ``migrations``.
+
+Money moves from account to account in transfers. A transfer has an id that its cause determines, and
+entries that sum to zero. A user's account carries his balance; the accounts of the system (``bank``,
+``escrow``) carry none, so that no row is touched by everybody.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from common.core.ids import derived_id
+
+
+class TransferKind(StrEnum):
+    """Why money moved, in the words of the public statement."""
+
+    TOPUP = "topup"
+    CHECK_CREATED = "check_created"
+    CHECK_ACCEPTED = "check_accepted"
+    CHECK_EXPIRED = "check_expired"
+    CHECK_CANCELLED = "check_cancelled"
+    TOPUP_REFUNDED = "topup_refunded"
+
+
+class SystemAccount(StrEnum):
+    """The other side of a user's transfer."""
+
+    BANK = "bank"
+    ESCROW = "escrow"
+
+
+def user_account_id(user_id: UUID, currency: str) -> UUID:
+    """The account of a user in a currency; known without a lookup."""
+    return derived_id("account", user_id, currency)
+
+
+def system_account_id(account: SystemAccount, currency: str) -> UUID:
+    """One of the system's accounts in a currency."""
+    return derived_id("account", account.value, currency)
+
+
+def transfer_id(kind: TransferKind, subject_id: UUID) -> UUID:
+    """The one transfer of this kind that a check or a top-up can ever cause."""
+    return derived_id(kind.value, subject_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """A transfer between a user and the system, in whole minor units.
+
+    ``subject_id`` is the check or the top-up; ``reference`` is how the user knows it.
+    """
+
+    kind: TransferKind
+    subject_id: UUID
+    user_id: UUID
+    amount_minor: int
+    currency: str
+    reference: str
+
+    @property
+    def transfer_id(self) -> UUID:
+        return transfer_id(self.kind, self.subject_id)
+
+    @property
+    def account_id(self) -> UUID:
+        return user_account_id(self.user_id, self.currency)
+
+    @property
+    def counter_account_id(self) -> UUID:
+        """Top-ups and their refunds stand against the bank, checks against the escrow."""
+        by_bank = self.kind in (TransferKind.TOPUP, TransferKind.TOPUP_REFUNDED)
+        return system_account_id(SystemAccount.BANK if by_bank else SystemAccount.ESCROW, self.currency)
+
+    @property
+    def closes_id(self) -> UUID | None:
+        """The hold that this transfer ends; the database lets a hold be ended once."""
+        if self.kind in (TransferKind.CHECK_ACCEPTED, TransferKind.CHECK_EXPIRED, TransferKind.CHECK_CANCELLED):
+            return transfer_id(TransferKind.CHECK_CREATED, self.subject_id)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class StatementLine:
+    """One entry of a user's account, as the statement shows it. ``amount_minor`` is signed."""
+
+    entry_id: int
+    kind: str
+    amount_minor: int
+    balance_after: int
+    currency: str
+    reference: str
+    created_at: datetime

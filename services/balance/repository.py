@@ -1,0 +1,193 @@
+"""Every SQL statement of the ledger. A transfer is posted by one statement: one round trip, one commit."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from services.balance.models import Posting, StatementLine
+
+# The order is what makes it right under concurrency: the conditional UPDATE takes the row lock, so two
+# debits of one account run one after the other, and the second sees what the first has left. Should
+# both be the same transfer, the unique id of the second fails and takes its debit back with it.
+_DEBIT = text("""
+    WITH debited AS (
+        UPDATE accounts
+           SET balance_minor = balance_minor - :amount_minor
+         WHERE account_id = :account_id
+           AND balance_minor >= :amount_minor
+           AND NOT EXISTS (SELECT 1 FROM transfers WHERE transfer_id = :transfer_id)
+        RETURNING balance_minor
+    ), posted AS (
+        INSERT INTO transfers (transfer_id, kind, outcome, subject_id, user_id, amount_minor, currency, reference)
+        SELECT :transfer_id, :kind, 'posted', :subject_id, :user_id, :amount_minor, :currency, :reference
+          FROM debited
+        RETURNING transfer_id, created_at
+    ), legs AS (
+        INSERT INTO entries (transfer_id, account_id, amount_minor, currency, balance_after, created_at)
+        SELECT transfer_id, CAST(:account_id AS uuid), CAST(-:amount_minor AS bigint), :currency, balance_minor,
+               created_at
+          FROM posted, debited
+        UNION ALL
+        SELECT transfer_id, CAST(:counter_account_id AS uuid), :amount_minor, :currency, NULL, created_at
+          FROM posted
+    )
+    SELECT 1 FROM posted
+""")
+
+# A refusal takes the transfer's id, for ever: a late copy of the same command can then not succeed
+# after its sender was told "no".
+_REFUSE = text("""
+    INSERT INTO transfers (transfer_id, kind, outcome, subject_id, user_id, amount_minor, currency, reference)
+    VALUES (:transfer_id, :kind, 'refused', :subject_id, :user_id, :amount_minor, :currency, :reference)
+    ON CONFLICT (transfer_id) DO NOTHING
+    RETURNING 1
+""")
+
+_FIND = text("""
+    SELECT outcome, user_id, amount_minor, currency FROM transfers WHERE transfer_id = :transfer_id
+""")
+
+# Many credits in one statement. The transfers come first: who inserts the id owns the effect. Accounts
+# are then locked in ascending order; an account that is credited several times is updated once, and its
+# entries get the running balance of their place in the batch.
+_CREDIT = text("""
+    WITH wanted AS (
+        SELECT * FROM unnest(
+            CAST(:transfer_ids AS uuid[]), CAST(:kinds AS text[]), CAST(:subject_ids AS uuid[]),
+            CAST(:user_ids AS uuid[]), CAST(:account_ids AS uuid[]), CAST(:counter_account_ids AS uuid[]),
+            CAST(:closes_ids AS uuid[]), CAST(:amounts_minor AS bigint[]), CAST(:currencies AS text[]),
+            CAST(:references AS text[])
+        ) AS w (transfer_id, kind, subject_id, user_id, account_id, counter_account_id, closes_id,
+                amount_minor, currency, reference)
+    ), posted AS (
+        INSERT INTO transfers (transfer_id, kind, outcome, subject_id, user_id, closes_id, amount_minor, currency,
+                               reference)
+        SELECT w.transfer_id, w.kind, 'posted', w.subject_id, w.user_id, w.closes_id, w.amount_minor, w.currency,
+               w.reference
+          FROM wanted w
+         ORDER BY w.transfer_id
+        ON CONFLICT DO NOTHING
+        RETURNING transfer_id, created_at
+    ), fresh AS (
+        SELECT w.*, posted.created_at,
+               sum(w.amount_minor) OVER (PARTITION BY w.account_id ORDER BY w.transfer_id) AS running_minor,
+               sum(w.amount_minor) OVER (PARTITION BY w.account_id) AS total_minor
+          FROM wanted w JOIN posted USING (transfer_id)
+    ), credited AS (
+        INSERT INTO accounts (account_id, kind, user_id, currency, balance_minor)
+        SELECT DISTINCT account_id, 'user', user_id, currency, CAST(total_minor AS bigint) FROM fresh
+         ORDER BY account_id
+        ON CONFLICT (account_id) DO UPDATE SET balance_minor = accounts.balance_minor + EXCLUDED.balance_minor
+        RETURNING account_id, balance_minor
+    ), legs AS (
+        INSERT INTO entries (transfer_id, account_id, amount_minor, currency, balance_after, created_at)
+        SELECT transfer_id, account_id, amount_minor, currency, balance_minor - total_minor + running_minor,
+               clock_timestamp()
+          FROM fresh JOIN credited USING (account_id)
+        UNION ALL
+        SELECT transfer_id, counter_account_id, -amount_minor, currency, NULL, clock_timestamp()
+          FROM fresh
+         ORDER BY 2, 1
+    )
+    SELECT transfer_id FROM posted
+""")
+
+_POSTED_AMONG = text("""
+    SELECT transfer_id FROM transfers
+     WHERE transfer_id = ANY(CAST(:transfer_ids AS uuid[])) AND outcome = 'posted'
+""")
+
+_BALANCE = text("SELECT balance_minor FROM accounts WHERE account_id = :account_id")
+
+_BALANCE_AT = text("""
+    SELECT balance_after FROM entries
+     WHERE account_id = :account_id AND created_at < :before
+     ORDER BY account_id DESC, entry_id DESC
+     LIMIT 1
+""")
+
+_STATEMENT = text("""
+    SELECT e.entry_id, t.kind, e.amount_minor, e.balance_after, e.currency, t.reference, e.created_at
+      FROM entries e JOIN transfers t USING (transfer_id)
+     WHERE e.account_id = :account_id AND e.entry_id < :before_entry_id
+     ORDER BY e.entry_id DESC
+     LIMIT :limit
+""")
+
+
+def debit(tx: Connection, posting: Posting) -> bool:
+    """Take money from a user if he has it and the transfer is new; returns whether it was posted."""
+    return tx.execute(_DEBIT, _single(posting)).one_or_none() is not None
+
+
+def record_refusal(tx: Connection, posting: Posting) -> bool:
+    """Refuse this transfer for ever; False when its id is taken already."""
+    return tx.execute(_REFUSE, _single(posting)).one_or_none() is not None
+
+
+def find_outcome(tx: Connection, posting: Posting) -> tuple[str, bool] | None:
+    """The outcome under the posting's id, and whether its particulars are the same."""
+    row = tx.execute(_FIND, {"transfer_id": posting.transfer_id}).one_or_none()
+    if row is None:
+        return None
+    same = (row.user_id, row.amount_minor, row.currency) == (posting.user_id, posting.amount_minor, posting.currency)
+    return row.outcome, same
+
+
+def credit(tx: Connection, postings: Sequence[Posting]) -> set[UUID]:
+    """Give money to users; returns the ids of the transfers that are new. The ids must be distinct."""
+    rows = tx.execute(
+        _CREDIT,
+        {
+            "transfer_ids": [p.transfer_id for p in postings],
+            "kinds": [p.kind.value for p in postings],
+            "subject_ids": [p.subject_id for p in postings],
+            "user_ids": [p.user_id for p in postings],
+            "account_ids": [p.account_id for p in postings],
+            "counter_account_ids": [p.counter_account_id for p in postings],
+            "closes_ids": [p.closes_id for p in postings],
+            "amounts_minor": [p.amount_minor for p in postings],
+            "currencies": [p.currency for p in postings],
+            "references": [p.reference for p in postings],
+        },
+    )
+    return {row.transfer_id for row in rows}
+
+
+def posted_among(tx: Connection, transfer_ids: Sequence[UUID]) -> set[UUID]:
+    """Which of these transfers are in the books."""
+    return {row.transfer_id for row in tx.execute(_POSTED_AMONG, {"transfer_ids": list(transfer_ids)})}
+
+
+def balance_of(tx: Connection, account_id: UUID) -> int:
+    """What is free to spend, in minor units; an account that never had money has none."""
+    return tx.execute(_BALANCE, {"account_id": account_id}).scalar_one_or_none() or 0
+
+
+def balance_before(tx: Connection, account_id: UUID, before: datetime) -> int:
+    """The balance after the last entry that was made before a moment."""
+    return tx.execute(_BALANCE_AT, {"account_id": account_id, "before": before}).scalar_one_or_none() or 0
+
+
+def statement(tx: Connection, account_id: UUID, *, before_entry_id: int, limit: int) -> list[StatementLine]:
+    """Entries of one account, newest first."""
+    rows = tx.execute(
+        _STATEMENT, {"account_id": account_id, "before_entry_id": before_entry_id, "limit": limit}
+    ).mappings()
+    return [StatementLine(**row) for row in rows]
+
+
+def _single(posting: Posting) -> dict[str, object]:
+    return {
+        "transfer_id": posting.transfer_id,
+        "kind": posting.kind.value,
+        "subject_id": posting.subject_id,
+        "user_id": posting.user_id,
+        "account_id": posting.account_id,
+        "counter_account_id": posting.counter_account_id,
+        "amount_minor": posting.amount_minor,
+        "currency": posting.currency,
+        "reference": posting.reference,
+    }

@@ -1,0 +1,94 @@
+"""HTTP in: the user's reads, and the commands of the checks service."""
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+
+from common.web.context import context_of
+from common.web.identity import caller_user_id, services_only, user_only
+from common.web.parse import parsed, render
+from common.web.schemas import COMMON_RESPONSES, SESSION, utc
+from services.balance import service
+from services.balance.context import Context
+from services.balance.models import Posting, StatementLine, TransferKind
+from services.balance.schemas import (
+    BalanceQuery,
+    BalanceView,
+    HoldRequest,
+    ReleaseRequest,
+    SettlementRequest,
+    StatementEntry,
+    StatementQuery,
+    StatementView,
+)
+
+public = APIBlueprint(
+    "public", __name__, abp_tags=[Tag(name="Balance")], abp_security=SESSION, abp_responses=COMMON_RESPONSES
+)
+internal = APIBlueprint("internal", __name__, url_prefix="/internal", doc_ui=False)
+
+
+@public.get("/balance", responses={"200": BalanceView})
+@user_only
+@parsed
+def get_balance(query: BalanceQuery) -> Response:
+    """What the signed-in user is free to spend."""
+    context = context_of(Context)
+    balance = service.get_balance(context.db, context.clock, caller_user_id(), query.currency, query.at)
+    return render(BalanceView(balance=balance, currency=query.currency))
+
+
+@public.get("/balance/history", responses={"200": StatementView})
+@user_only
+@parsed
+def get_statement(query: StatementQuery) -> Response:
+    """The statement: every change of the balance, newest first."""
+    context = context_of(Context)
+    page = service.get_statement(context.db, caller_user_id(), query.currency, query.limit, query.cursor)
+    return render(StatementView(entries=[_entry(line) for line in page.items], next_cursor=page.next_cursor))
+
+
+@internal.post("/holds")
+@services_only("checks")
+@parsed
+def hold(body: HoldRequest) -> Response:
+    """Take a check's money from its creator."""
+    service.debit(context_of(Context).db, _posting(TransferKind.CHECK_CREATED, body))
+    return Response(status=204)
+
+
+@internal.post("/settlements")
+@services_only("checks")
+@parsed
+def settle(body: SettlementRequest) -> Response:
+    """Pay a check's money to its acceptor."""
+    service.credit(context_of(Context).db, _posting(TransferKind.CHECK_ACCEPTED, body))
+    return Response(status=204)
+
+
+@internal.post("/releases")
+@services_only("checks")
+@parsed
+def release(body: ReleaseRequest) -> Response:
+    """Give a check's money back to its creator."""
+    kind = TransferKind.CHECK_CANCELLED if body.reason == "cancelled" else TransferKind.CHECK_EXPIRED
+    service.credit(context_of(Context).db, _posting(kind, body))
+    return Response(status=204)
+
+
+def _posting(kind: TransferKind, body: HoldRequest) -> Posting:
+    return Posting(kind, body.check_id, body.user_id, body.amount, body.currency, body.fastcheck)
+
+
+def _entry(line: StatementLine) -> StatementEntry:
+    of_topup = line.kind in (TransferKind.TOPUP, TransferKind.TOPUP_REFUNDED)
+    return StatementEntry(
+        entry_id=str(line.entry_id),
+        kind=TransferKind(line.kind),
+        amount=line.amount_minor,
+        balance_after=line.balance_after,
+        currency=line.currency,
+        fastcheck=None if of_topup else line.reference,
+        transaction_id=line.reference if of_topup else None,
+        created_at=utc(line.created_at),
+    )

@@ -1,0 +1,63 @@
+"""Request and response models of balance."""
+
+from typing import Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+
+from common.web.schemas import AmountMinor, CurrencyCode, PageQuery, QueryModel, RequestModel, ResponseModel, UtcTime
+from services.balance.models import TransferKind
+
+
+class BalanceQuery(QueryModel):
+    currency: CurrencyCode = "RUB"
+    at: AwareDatetime | None = Field(default=None, description="the balance as it stood at the end of this second")
+
+
+class BalanceView(ResponseModel):
+    """What is free to spend: money in active checks has left it."""
+
+    balance: int = Field(ge=0, examples=[150000])
+    currency: str = Field(examples=["RUB"])
+
+
+class StatementQuery(PageQuery):
+    currency: CurrencyCode = "RUB"
+
+
+class StatementEntry(ResponseModel):
+    """One change of the balance; ``amount`` is signed."""
+
+    entry_id: str = Field(alias="entryID")
+    kind: TransferKind
+    amount: int
+    balance_after: int = Field(ge=0)
+    currency: str
+    fastcheck: str | None = Field(default=None, json_schema_extra={"type": "string"})
+    transaction_id: str | None = Field(default=None, alias="transactionID", json_schema_extra={"type": "string"})
+    created_at: UtcTime
+
+
+class StatementView(ResponseModel):
+    entries: list[StatementEntry]
+    next_cursor: str | None = Field(default=None, json_schema_extra={"type": "string"})
+
+
+class HoldRequest(RequestModel):
+    """Internal: take a check's money from its creator."""
+
+    check_id: UUID = Field(alias="checkID")
+    user_id: UUID = Field(alias="userID")
+    amount: AmountMinor
+    currency: CurrencyCode
+    fastcheck: str = Field(max_length=20)
+
+
+class SettlementRequest(HoldRequest):
+    """Internal: pay a check's money to its acceptor."""
+
+
+class ReleaseRequest(HoldRequest):
+    """Internal: give a check's money back to its creator."""
+
+    reason: Literal["cancelled", "expired"]

@@ -1,0 +1,31 @@
+"""Bus processes of balance: ``python -m services.balance.worker worker|scheduler``."""
+
+import sys
+
+from common.core.logging import configure_logging
+from common.messaging.bus import register_consumer
+from common.messaging.celery_app import Nudge, create_celery
+from common.messaging.inbox import Inbox
+from common.messaging.run import BusProcess, run
+from services.balance import tasks
+from services.balance.config import BalanceSettings
+from services.balance.context import Context
+from services.balance.handlers import HANDLERS
+
+PURGE_TASK = "balance.purge_old_records"
+
+
+def build(settings: BalanceSettings | None = None) -> BusProcess:
+    """The Celery application with the consumer of events and the scheduled tasks."""
+    settings = settings or BalanceSettings.load()
+    configure_logging("balance", settings.log_level)
+    context = Context.open(settings, "balance-worker")
+    app = create_celery("balance", settings, [Nudge(PURGE_TASK, settings.retention_sweep_seconds)])
+    register_consumer(app, "balance", Inbox(context.db, HANDLERS, max_attempts=settings.inbox_max_attempts))
+
+    app.task(name=PURGE_TASK)(lambda: tasks.purge_old_records(context.db, settings.inbox_retention_days))
+    return BusProcess(app, threads=settings.balance_worker_threads)
+
+
+if __name__ == "__main__":
+    run(build, sys.argv[1:])
