@@ -58,6 +58,7 @@ def create_celery(service: str, settings: BusSettings, schedule: Sequence[Nudge]
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
+        worker_enable_remote_control=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry=True,
         broker_connection_retry_on_startup=True,

@@ -3,14 +3,17 @@
 A service's ``worker.py`` builds its :class:`BusProcess`; this module turns it into a running process.
 """
 
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from celery import Celery
+from celery.signals import beat_init, worker_ready
 
 from common.core.logging import get_logger
 from common.messaging.relay import Relay
@@ -18,6 +21,9 @@ from common.messaging.relay import Relay
 log = get_logger(__name__)
 
 ROLES: Final = ("worker", "scheduler", "relay")
+
+#: Names a file that the process makes when it is at work: who serves no HTTP cannot be asked.
+READY_FILE_VARIABLE: Final = "FASTCHECK_READY_FILE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,8 @@ def run(build: Callable[[], BusProcess], arguments: list[str]) -> None:
     if role not in ROLES:
         sys.exit(f"usage: python -m services.<name>.worker {{{'|'.join(ROLES)}}}")
     process = build()
+    for at_work in (worker_ready, beat_init):
+        at_work.connect(_announce_ready, weak=False)
     if role == "worker":
         _run_worker(process)
     elif role == "scheduler":
@@ -69,5 +77,11 @@ def _run_relay(relay: Relay) -> None:
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: stop.set())
     log.info("relay started")
+    _announce_ready()
     relay.run(stop)
     log.info("relay stopped")
+
+
+def _announce_ready(**_signal: object) -> None:
+    if path := os.environ.get(READY_FILE_VARIABLE):
+        Path(path).touch()

@@ -1,0 +1,286 @@
+"""The rules of the ledger, kept by the code and, where the code forgets, by the database."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from common.core.clock import SystemClock
+from services.balance import service
+from services.balance.errors import InsufficientFunds, MomentInFuture, TransferConflict
+from services.balance.models import Posting, SystemAccount, TransferKind, system_account_id, user_account_id
+from tests.integration.balance.conftest import Ledger
+
+
+def test_money_goes_from_the_bank_over_escrow_to_the_acceptor(ledger: Ledger) -> None:
+    creator, acceptor = uuid4(), uuid4()
+    ledger.top_up(creator, 100_000)
+    hold = ledger.hold(creator, 30_000)
+    assert (ledger.balance(creator), ledger.balance(acceptor)) == (70_000, 0)
+    ledger.end(hold, TransferKind.CHECK_ACCEPTED, acceptor)
+    assert (ledger.balance(creator), ledger.balance(acceptor)) == (70_000, 30_000)
+    assert ledger.total_of_all_entries() == 0
+
+
+def test_each_use_case_twice_is_once(ledger: Ledger) -> None:
+    user = uuid4()
+    topup = ledger.top_up(user, 1_000)
+    service.credit(ledger.db, topup)
+    hold = ledger.hold(user, 400)
+    service.debit(ledger.db, hold)
+    ledger.end(hold, TransferKind.CHECK_EXPIRED, user)
+    ledger.end(hold, TransferKind.CHECK_EXPIRED, user)
+    service.debit(ledger.db, hold)
+    assert ledger.balance(user) == 1_000
+
+
+def test_the_same_commands_at_once_are_once(ledger: Ledger) -> None:
+    user = uuid4()
+    topup = Posting(TransferKind.TOPUP, uuid4(), user, 1_000, "RUB", "t")
+    hold = Posting(TransferKind.CHECK_CREATED, uuid4(), user, 300, "RUB", "c")
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(lambda _: service.credit(ledger.db, topup), range(24)))
+        list(pool.map(lambda _: service.debit(ledger.db, hold), range(24)))
+    assert ledger.balance(user) == 700
+
+
+def test_no_overdraft_when_many_spend_at_once(ledger: Ledger) -> None:
+    user = uuid4()
+    ledger.top_up(user, 1_000)
+
+    def spend(_: int) -> str:
+        try:
+            ledger.hold(user, 100)
+        except InsufficientFunds:
+            return "refused"
+        return "held"
+
+    with ThreadPoolExecutor(16) as pool:
+        outcomes = Counter(pool.map(spend, range(40)))
+    assert outcomes == {"held": 10, "refused": 30}
+    assert ledger.balance(user) == 0
+
+
+def test_a_refused_hold_stays_refused_when_money_has_come(ledger: Ledger) -> None:
+    user, check_id = uuid4(), uuid4()
+    with pytest.raises(InsufficientFunds):
+        ledger.hold(user, 500, check_id)
+    ledger.top_up(user, 1_000)
+    with pytest.raises(InsufficientFunds):
+        ledger.hold(user, 500, check_id)
+    assert ledger.balance(user) == 1_000
+
+
+def test_the_same_hold_with_another_amount_is_a_conflict(ledger: Ledger) -> None:
+    user = uuid4()
+    ledger.top_up(user, 1_000)
+    hold = ledger.hold(user, 500)
+    with pytest.raises(TransferConflict):
+        ledger.hold(user, 400, hold.subject_id)
+    assert ledger.balance(user) == 500
+
+
+@pytest.mark.parametrize(
+    "second", [TransferKind.CHECK_EXPIRED, TransferKind.CHECK_CANCELLED, TransferKind.CHECK_ACCEPTED]
+)
+def test_a_hold_ends_once(ledger: Ledger, second: TransferKind) -> None:
+    creator, acceptor = uuid4(), uuid4()
+    ledger.top_up(creator, 500)
+    hold = ledger.hold(creator, 500)
+    first = TransferKind.CHECK_CANCELLED if second is TransferKind.CHECK_ACCEPTED else TransferKind.CHECK_ACCEPTED
+    ledger.end(hold, first, acceptor)
+    with pytest.raises(TransferConflict):
+        ledger.end(hold, second, creator)
+    assert (ledger.balance(creator), ledger.balance(acceptor)) == (0, 500)
+
+
+def test_ends_in_two_ways_at_once_are_one(ledger: Ledger) -> None:
+    creator, acceptor = uuid4(), uuid4()
+    ledger.top_up(creator, 500)
+    hold = ledger.hold(creator, 500)
+
+    def end(kind: TransferKind) -> bool:
+        try:
+            ledger.end(hold, kind, acceptor if kind is TransferKind.CHECK_ACCEPTED else creator)
+        except TransferConflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(end, [TransferKind.CHECK_ACCEPTED, TransferKind.CHECK_EXPIRED] * 8))
+    assert sorted((ledger.balance(creator), ledger.balance(acceptor))) == [0, 500]
+
+
+@pytest.mark.parametrize("amount_minor", [499, 501])
+def test_a_hold_ends_with_its_own_amount(ledger: Ledger, amount_minor: int) -> None:
+    user = uuid4()
+    ledger.top_up(user, 500)
+    hold = ledger.hold(user, 500)
+    with pytest.raises(TransferConflict):
+        service.credit(ledger.db, Posting(TransferKind.CHECK_ACCEPTED, hold.subject_id, user, amount_minor, "RUB", "x"))
+    assert ledger.balance(user) == 0
+
+
+def test_nothing_is_paid_for_a_check_that_was_never_held(ledger: Ledger) -> None:
+    user = uuid4()
+    with pytest.raises(TransferConflict):
+        service.credit(ledger.db, Posting(TransferKind.CHECK_ACCEPTED, uuid4(), user, 100, "RUB", "x"))
+    assert ledger.balance(user) == 0
+
+
+def test_nothing_is_paid_for_a_hold_that_was_refused(ledger: Ledger) -> None:
+    user, check_id = uuid4(), uuid4()
+    with pytest.raises(InsufficientFunds):
+        ledger.hold(user, 500, check_id)
+    with pytest.raises(TransferConflict):
+        service.credit(ledger.db, Posting(TransferKind.CHECK_EXPIRED, check_id, user, 500, "RUB", "x"))
+    assert ledger.balance(user) == 0
+
+
+def test_a_batch_with_repeats_and_one_user_many_times(ledger: Ledger) -> None:
+    users = [uuid4() for _ in range(5)]
+    postings = [Posting(TransferKind.TOPUP, uuid4(), users[i % 5], 10 + i, "RUB", "t") for i in range(50)]
+    with ledger.db.transaction() as tx:
+        service.credit_all(tx, postings + postings[:20])
+    with ledger.db.transaction() as tx:
+        service.credit_all(tx, postings)
+    for number, user in enumerate(users):
+        assert ledger.balance(user) == sum(10 + i for i in range(50) if i % 5 == number)
+        _assert_running_balances(ledger, user)
+
+
+def _assert_running_balances(ledger: Ledger, user: UUID) -> None:
+    lines = list(reversed(service.get_statement(ledger.db, user, "RUB", 500, None).items))
+    running = 0
+    for line in lines:
+        running += line.amount_minor
+        assert line.balance_after == running
+
+
+def test_running_balances_hold_when_batches_and_debits_meet(ledger: Ledger) -> None:
+    users = [uuid4() for _ in range(4)]
+    for user in users:
+        ledger.top_up(user, 10_000)
+
+    def work(number: int) -> None:
+        if number % 2:
+            ledger.hold(users[number % 4], 7)
+        else:
+            with ledger.db.transaction() as tx:
+                service.credit_all(
+                    tx, [Posting(TransferKind.TOPUP, uuid4(), users[i % 4], 3, "RUB", "t") for i in range(8)]
+                )
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(60)))
+    for user in users:
+        _assert_running_balances(ledger, user)
+    assert ledger.total_of_all_entries() == 0
+
+
+def test_the_balance_of_a_moment_in_the_past(ledger: Ledger) -> None:
+    user = uuid4()
+    ledger.top_up(user, 700)
+    now = datetime.now(UTC)
+    clock = SystemClock()
+    assert service.get_balance(ledger.db, clock, user, "RUB", now - timedelta(days=1)) == 0
+    assert service.get_balance(ledger.db, clock, user, "RUB", now) == 700
+    with pytest.raises(MomentInFuture):
+        service.get_balance(ledger.db, clock, user, "RUB", now + timedelta(hours=1))
+
+
+def test_pages_of_the_statement_meet_without_gap_or_overlap(ledger: Ledger) -> None:
+    user = uuid4()
+    for amount in range(1, 8):
+        ledger.top_up(user, amount)
+    seen: list[int] = []
+    cursor = None
+    while True:
+        page = service.get_statement(ledger.db, user, "RUB", 3, cursor)
+        seen += [line.amount_minor for line in page.items]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert seen == [7, 6, 5, 4, 3, 2, 1]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE transfers SET amount_minor = amount_minor + 1",
+        "DELETE FROM transfers",
+        "TRUNCATE transfers, entries",
+        "UPDATE entries SET amount_minor = amount_minor + 1",
+        "DELETE FROM entries",
+        "DELETE FROM accounts",
+        "UPDATE accounts SET balance_minor = -1 WHERE kind = 'user'",
+        "UPDATE accounts SET balance_minor = 5 WHERE kind = 'escrow'",
+        "UPDATE accounts SET balance_minor = NULL WHERE kind = 'user'",
+    ],
+)
+def test_the_database_refuses_to_change_the_past(ledger: Ledger, statement: str) -> None:
+    ledger.top_up(uuid4(), 100)
+    with pytest.raises(IntegrityError), ledger.db.autocommit() as tx:
+        tx.execute(text(statement))
+    assert ledger.total_of_all_entries() == 0
+
+
+_TRANSFER = """
+    INSERT INTO transfers (transfer_id, kind, outcome, subject_id, user_id, amount_minor, currency, reference)
+    VALUES (:transfer_id, 'topup', 'posted', :transfer_id, :user_id, 100, 'RUB', 'x')
+"""
+
+
+@pytest.mark.parametrize(
+    ("user_leg", "bank_leg"),
+    [
+        ({"amount": 100, "currency": "RUB", "after": 200}, {"amount": -99, "currency": "RUB", "after": None}),
+        ({"amount": 99, "currency": "RUB", "after": 199}, {"amount": -99, "currency": "RUB", "after": None}),
+        ({"amount": 100, "currency": "USD", "after": 200}, {"amount": -100, "currency": "RUB", "after": None}),
+        ({"amount": 100, "currency": "USD", "after": 200}, {"amount": -100, "currency": "USD", "after": None}),
+        ({"amount": 100, "currency": "RUB", "after": None}, {"amount": -100, "currency": "RUB", "after": None}),
+        ({"amount": 100, "currency": "RUB", "after": -1}, {"amount": -100, "currency": "RUB", "after": None}),
+    ],
+)
+def test_the_database_refuses_entries_that_do_not_balance(
+    ledger: Ledger, user_leg: dict[str, object], bank_leg: dict[str, object]
+) -> None:
+    user = uuid4()
+    ledger.top_up(user, 100)
+    statement = f"""
+        WITH t AS ({_TRANSFER} RETURNING transfer_id)
+        INSERT INTO entries (transfer_id, account_id, amount_minor, currency, balance_after)
+        SELECT transfer_id, CAST(:account AS uuid), :a1, :c1, CAST(:b1 AS bigint) FROM t
+        UNION ALL SELECT transfer_id, CAST(:bank AS uuid), :a2, :c2, CAST(:b2 AS bigint) FROM t
+    """  # noqa: S608
+    with pytest.raises(IntegrityError), ledger.db.autocommit() as tx:
+        tx.execute(
+            text(statement),
+            {
+                "transfer_id": uuid4(),
+                "user_id": user,
+                "account": user_account_id(user, "RUB"),
+                "bank": system_account_id(SystemAccount.BANK, "RUB"),
+                "a1": user_leg["amount"], "c1": user_leg["currency"], "b1": user_leg["after"],
+                "a2": bank_leg["amount"], "c2": bank_leg["currency"], "b2": bank_leg["after"],
+            },
+        )
+    assert len(service.get_statement(ledger.db, user, "RUB", 10, None).items) == 1
+
+
+def test_the_database_refuses_a_transfer_without_entries(ledger: Ledger) -> None:
+    with pytest.raises(IntegrityError), ledger.db.autocommit() as tx:
+        tx.execute(text(_TRANSFER), {"transfer_id": uuid4(), "user_id": uuid4()})
+
+
+def test_the_database_refuses_a_later_entry_for_an_old_transfer(ledger: Ledger) -> None:
+    posting = ledger.top_up(uuid4(), 100)
+    with pytest.raises(IntegrityError), ledger.db.autocommit() as tx:
+        tx.execute(
+            text("INSERT INTO entries (transfer_id, account_id, amount_minor, currency) VALUES (:t, :a, 5, 'RUB')"),
+            {"t": posting.transfer_id, "a": system_account_id(SystemAccount.ESCROW, "RUB")},
+        )

@@ -1,0 +1,87 @@
+"""Tokens: only the right caller, for the right service, for a short time."""
+
+import base64
+from uuid import uuid4
+
+import jwt
+import pytest
+import time_machine
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from common.core.errors import NotAuthorized
+from common.web.identity import TOKEN_LIFETIME_SECONDS, Caller, TokenIssuer, TokenVerifier
+
+
+def _pair() -> tuple[str, str]:
+    key = Ed25519PrivateKey.generate()
+    return (
+        base64.b64encode(key.private_bytes_raw()).decode(),
+        base64.b64encode(key.public_key().public_bytes_raw()).decode(),
+    )
+
+
+GATEWAY, GATEWAY_PUBLIC = _pair()
+CHECKS, CHECKS_PUBLIC = _pair()
+
+
+@pytest.fixture
+def verifier() -> TokenVerifier:
+    return TokenVerifier("balance", {"gateway": GATEWAY_PUBLIC, "checks": CHECKS_PUBLIC})
+
+
+def test_a_token_says_who_calls_and_for_whom(verifier: TokenVerifier) -> None:
+    user = uuid4()
+    issuer = TokenIssuer("gateway", GATEWAY)
+    assert verifier.verify(f"Bearer {issuer.issue('balance', user)}") == Caller("gateway", user)
+    assert verifier.verify(f"Bearer {issuer.issue('balance')}") == Caller("gateway", None)
+
+
+def test_a_token_for_another_service_is_refused(verifier: TokenVerifier) -> None:
+    with pytest.raises(NotAuthorized):
+        verifier.verify(f"Bearer {TokenIssuer('gateway', GATEWAY).issue('checks')}")
+
+
+def test_nobody_speaks_with_the_key_of_another(verifier: TokenVerifier) -> None:
+    with pytest.raises(NotAuthorized):
+        verifier.verify(f"Bearer {TokenIssuer('gateway', CHECKS).issue('balance', uuid4())}")
+
+
+def test_an_unknown_issuer_is_refused(verifier: TokenVerifier) -> None:
+    with pytest.raises(NotAuthorized):
+        verifier.verify(f"Bearer {TokenIssuer('stranger', CHECKS).issue('balance')}")
+
+
+def test_a_token_ends_even_when_it_was_seen_before(verifier: TokenVerifier) -> None:
+    with time_machine.travel("2026-01-19T09:08:18Z", tick=False) as traveller:
+        token = f"Bearer {TokenIssuer('gateway', GATEWAY).issue('balance')}"
+        verifier.verify(token)
+        traveller.shift(TOKEN_LIFETIME_SECONDS + 1)
+        with pytest.raises(NotAuthorized):
+            verifier.verify(token)
+
+
+def test_an_issuer_renews_its_token_in_time(verifier: TokenVerifier) -> None:
+    issuer = TokenIssuer("gateway", GATEWAY)
+    with time_machine.travel("2026-01-19T09:08:18Z", tick=False) as traveller:
+        for _ in range(20):
+            verifier.verify(f"Bearer {issuer.issue('balance')}")
+            traveller.shift(TOKEN_LIFETIME_SECONDS / 7)
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Bearer a.b.c", "Basic x", "Bearer " + "x" * 5000])
+def test_anything_else_is_refused(verifier: TokenVerifier, header: str | None) -> None:
+    with pytest.raises(NotAuthorized):
+        verifier.verify(header)
+
+
+def test_an_unsigned_token_is_refused(verifier: TokenVerifier) -> None:
+    token = jwt.encode({"iss": "gateway", "aud": "balance", "exp": 2**31, "sub": str(uuid4())}, "", algorithm="none")
+    with pytest.raises(NotAuthorized):
+        verifier.verify(f"Bearer {token}")
+
+
+def test_a_token_signed_with_the_public_key_as_a_secret_is_refused(verifier: TokenVerifier) -> None:
+    claims = {"iss": "gateway", "aud": "balance", "exp": 2**31, "sub": str(uuid4())}
+    token = jwt.encode(claims, GATEWAY_PUBLIC, algorithm="HS256")
+    with pytest.raises(NotAuthorized):
+        verifier.verify(f"Bearer {token}")
