@@ -26,6 +26,8 @@ class BusinessError(Exception):
         self.text = message or self.message
         self.errors = dict(errors or {})
         self.retry_after_seconds = retry_after_seconds
+        #: Set on an answer that is given again under an idempotency key.
+        self.replayed = False
         super().__init__(self.text)
 
     def body(self) -> dict[str, object]:

@@ -57,6 +57,11 @@ class Database:
         with self._autocommit.connect() as tx:
             yield tx
 
+    @property
+    def url(self) -> str:
+        """Where the database is, password included: for handing on, never for showing."""
+        return self._engine.url.render_as_string(hide_password=False)
+
     def ping(self) -> None:
         """Raise when the database does not answer."""
         with self.autocommit() as tx:
@@ -66,8 +71,8 @@ class Database:
     def listen(self, channel: str) -> Iterator[Any]:
         """A psycopg2 connection outside of the pool that listens on ``channel`` (LISTEN/NOTIFY)."""
         connection = self._engine.raw_connection()
-        connection.detach()
         raw: Any = connection.driver_connection
+        connection.detach()
         try:
             raw.set_session(autocommit=True)
             with raw.cursor() as cursor:

@@ -18,8 +18,10 @@ from common.contracts.events import SUBSCRIBERS, Event, pack
 #: The LISTEN/NOTIFY channel that wakes the relay.
 CHANNEL: Final = "outbox"
 
-_INSERT = text("""
-    WITH written AS (
+#: The writing of events as a part of a larger statement, for a change that shall cost one round trip with its
+#: event: ``WITH <WRITTEN> UPDATE ...``, executed with :func:`bindings`. It wakes no relay, so give it a delay.
+WRITTEN: Final = """
+    written AS (
         INSERT INTO outbox (event_id, subscriber, type, payload, occurred_at, request_id, traceparent, available_at)
         SELECT e.event_id, e.subscriber, e.type, e.payload, e.occurred_at, :request_id, :traceparent,
                now() + make_interval(secs => :delay)
@@ -28,8 +30,11 @@ _INSERT = text("""
         ON CONFLICT DO NOTHING
         RETURNING 1
     )
-    SELECT CASE WHEN :delay = 0 THEN pg_notify(:channel, '') END FROM written LIMIT 1
-""")
+"""
+
+_INSERT = text(
+    f"WITH {WRITTEN} SELECT CASE WHEN :delay = 0 THEN pg_notify(:channel, '') END FROM written LIMIT 1"  # noqa: S608
+)
 
 _TAKE_DUE = text("""
     UPDATE outbox o
@@ -95,6 +100,13 @@ def add_all(tx: Connection, events: Iterable[Event], *, delay_seconds: float = 0
     With ``delay_seconds`` the relay leaves them alone for so long: the caller is about to do the same
     by a direct command, and the event is only the safety net.
     """
+    parameters = bindings(events, delay_seconds=delay_seconds)
+    if parameters["events"] != "[]":
+        tx.execute(_INSERT, {**parameters, "channel": CHANNEL})
+
+
+def bindings(events: Iterable[Event], *, delay_seconds: float) -> dict[str, object]:
+    """The parameters of :data:`WRITTEN`."""
     context = structlog.contextvars.get_contextvars()
     rows = [
         {
@@ -107,17 +119,12 @@ def add_all(tx: Connection, events: Iterable[Event], *, delay_seconds: float = 0
         for envelope in map(pack, events)
         for subscriber in SUBSCRIBERS[envelope.type]
     ]
-    if rows:
-        tx.execute(
-            _INSERT,
-            {
-                "events": json.dumps(rows),
-                "request_id": context.get("request_id"),
-                "traceparent": context.get("traceparent"),
-                "delay": delay_seconds,
-                "channel": CHANNEL,
-            },
-        )
+    return {
+        "events": json.dumps(rows),
+        "request_id": context.get("request_id"),
+        "traceparent": context.get("traceparent"),
+        "delay": delay_seconds,
+    }
 
 
 def take_due(tx: Connection, *, limit: int, resend_seconds: float, resend_max_seconds: float) -> list[Due]:

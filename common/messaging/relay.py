@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any, Final
 
+import psycopg2
 from celery import Celery
 from kombu import Connection as BrokerConnection
 from kombu.exceptions import OperationalError
@@ -46,7 +47,7 @@ class Relay:
                     while not stop.is_set():
                         if self.send_due() < self._settings.outbox_batch_size:
                             _wait_for_notification(notifications)
-            except (SQLAlchemyError, OSError, OperationalError) as error:
+            except (SQLAlchemyError, psycopg2.Error, OSError, OperationalError) as error:
                 log.warning("relay pauses", error=repr(error))
                 stop.wait(PAUSE_AFTER_FAILURE_SECONDS)
 

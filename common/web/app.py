@@ -6,10 +6,10 @@ import secrets
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, jsonify, request
 from flask_openapi3.models.info import Info
 from flask_openapi3.models.security_scheme import SecurityScheme
 from flask_openapi3.openapi import OpenAPI
@@ -22,7 +22,8 @@ from common.core.logging import configure_logging, get_logger
 from common.core.settings import Settings
 from common.db.retry import sqlstate
 from common.web import health, metrics
-from common.web.identity import TokenVerifier
+from common.web.idempotency import REPLAYED_HEADER
+from common.web.identity import TokenVerifier, anybody
 from common.web.schemas import ErrorBody
 
 log = get_logger(__name__)
@@ -75,12 +76,19 @@ def create_web_app(
     app.url_map.merge_slashes = False
     if verifier is not None:
         app.extensions["token_verifier"] = verifier
+        app.add_url_rule("/openapi.json", view_func=_own_document)
     app.before_request(_begin)
     app.after_request(_finish)
     _handle_errors(app)
     app.register_blueprint(health.blueprint(ready))
     app.register_blueprint(metrics.blueprint())
     return app
+
+
+@anybody
+def _own_document() -> Response:
+    """The service's own OpenAPI document; the gateway makes one of all of them."""
+    return jsonify(cast("OpenAPI", current_app).api_doc)
 
 
 def _begin() -> None:
@@ -116,6 +124,8 @@ def error_response(error: BusinessError) -> Response:
     response = _json(error.body(), error.status)
     if error.retry_after_seconds is not None:
         response.headers["Retry-After"] = str(error.retry_after_seconds)
+    if error.replayed:
+        response.headers[REPLAYED_HEADER] = "true"
     return response
 
 

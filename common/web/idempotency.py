@@ -30,6 +30,9 @@ COMMENT ON TABLE idempotency_keys IS 'The first answer to each keyed request, ke
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 """
 
+#: Says that an answer is the first one, given again.
+REPLAYED_HEADER: Final = "Idempotency-Replayed"
+
 _CLAIM = text("""
     WITH turn AS (SELECT pg_try_advisory_xact_lock(hashtextextended(:scope, 7)) AS granted)
     SELECT turn.granted, k.request_hash, k.subject_id, k.status, k.answer

@@ -23,7 +23,10 @@ def build(settings: BalanceSettings | None = None) -> BusProcess:
     app = create_celery("balance", settings, [Nudge(PURGE_TASK, settings.retention_sweep_seconds)])
     register_consumer(app, "balance", Inbox(context.db, HANDLERS, max_attempts=settings.inbox_max_attempts))
 
-    app.task(name=PURGE_TASK)(lambda: tasks.purge_old_records(context.db, settings.inbox_retention_days))
+    def purge_old_records() -> None:
+        tasks.purge_old_records(context.db, settings.inbox_retention_days)
+
+    app.task(name=PURGE_TASK)(purge_old_records)
     return BusProcess(app, threads=settings.balance_worker_threads)
 
 

@@ -7,6 +7,7 @@ from pydantic import SecretStr
 
 from common.core.settings import BusSettings, DatabaseSettings
 from common.db.engine import Database
+from common.messaging.schema import OUTBOX_V1
 
 
 @pytest.fixture
@@ -25,7 +26,9 @@ def subscriber_db(make_database: Callable[[str], str]) -> Iterator[Database]:
 
 @pytest.fixture
 def publisher_db(make_database: Callable[[str], str]) -> Iterator[Database]:
-    """The checks' database: it has an outbox."""
-    db = Database(make_database("checks"), settings=DatabaseSettings(), application_name="test")
+    """A database that has an outbox, and nothing that writes into it but the test."""
+    db = Database(make_database("balance"), settings=DatabaseSettings(), application_name="test")
+    with db.transaction() as tx:
+        tx.exec_driver_sql(OUTBOX_V1)
     yield db
     db.dispose()

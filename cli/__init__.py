@@ -1,0 +1,1 @@
+"""The ``fastcheck`` command: starts, shows, checks and stops a whole FastCheck system."""

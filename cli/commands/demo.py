@@ -1,0 +1,84 @@
+"""``fastcheck demo``"""
+
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+import click
+
+from cli import state
+from cli.commands.options import data_dir_option
+from cli.data_dir import DataDir
+from cli.demo import own_system
+from cli.demo.failure import StepFailed, check
+from cli.demo.screen import Screen
+from cli.demo.story import Story
+from cli.failure import LaunchError
+
+AUDIT_TIMEOUT_SECONDS: Final = 60
+#: The shortest life that a system with ordinary settings allows.
+ORDINARY_LIFETIME_SECONDS: Final = 60
+
+
+@click.command()
+@click.option("--url", help="Play on a system that runs already, at this address, and not on one of the demo's own.")
+@data_dir_option
+def demo(url: str | None, data_dir: DataDir) -> None:
+    """Play the whole story over the public API, and check it.
+
+    Two people register. One tops up by card at the sandbox bank and writes three checks: the other accepts the first,
+    the second is cancelled, the third expires and its money comes back. Then the books are checked.
+
+    Starts a system of its own in a temporary folder, and removes both at the end. With --url it plays on a running
+    one instead; --data-dir then says where that one lives, so that its books can be checked too.
+
+    Ends with code 1 and names the step when one fails.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        _play(url, data_dir)
+    except StepFailed as error:
+        raise LaunchError(str(error)) from error
+    click.echo("All of it happened as it should.")
+
+
+def _play(url: str | None, data_dir: DataDir) -> None:
+    story = Story(url=url or "", lifetime_seconds=ORDINARY_LIFETIME_SECONDS if url else own_system.LIFETIME_SECONDS)
+    audited = not url or state.now(data_dir).gateway_url == url
+    with ExitStack() as stack, Screen(len(story.steps()) + (not url) + audited) as screen:
+        if not url:
+            data_dir, url = _own_system(stack, screen)
+            story = Story(url, own_system.LIFETIME_SECONDS)
+        for title, action in story.steps():
+            screen.step(title, action)
+        if audited:
+            screen.step("The books of all services are checked", lambda: _audit(data_dir.path))
+        screen.closing_table(story)
+
+
+def _own_system(stack: ExitStack, screen: Screen) -> tuple[DataDir, str]:
+    started: list[tuple[Path, str]] = []
+
+    def start() -> str:
+        started.append(stack.enter_context(own_system.started()))
+        return started[0][1]
+
+    screen.step("A system is started: databases, broker, every service, worker and scheduler", start)
+    path, url = started[0]
+    return DataDir(path), url
+
+
+def _audit(data_dir: Path) -> str:
+    result = subprocess.run(
+        [sys.executable, "-m", "cli", "audit", "--data-dir", str(data_dir)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=AUDIT_TIMEOUT_SECONDS,
+    )
+    said = (result.stdout + result.stderr).strip().splitlines()
+    check(result.returncode == 0, f"`fastcheck audit` ended with code {result.returncode}: {' '.join(said[-3:])}")
+    return said[-1] if said else "in order"

@@ -1,0 +1,26 @@
+"""``fastcheck down``"""
+
+from typing import Final
+
+import click
+
+from cli import state
+from cli.commands.options import data_dir_option
+from cli.data_dir import DataDir
+from cli.failure import LaunchError
+
+#: Three stages, each with its own time to stop.
+PATIENCE_SECONDS: Final = 60.0
+
+
+@click.command()
+@data_dir_option
+def down(data_dir: DataDir) -> None:
+    """Stop the system that runs in a data folder, and wait until it has stopped. The data stays."""
+    stopped = state.stop_supervisor(data_dir, PATIENCE_SECONDS)
+    if stopped is None:
+        click.echo(f"No FastCheck runs in {data_dir.path}.")
+    elif stopped:
+        click.echo("FastCheck is stopped.")
+    else:
+        raise LaunchError(f"FastCheck in {data_dir.path} has not stopped within {PATIENCE_SECONDS:.0f} seconds.")

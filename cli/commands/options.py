@@ -1,0 +1,25 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from cli.data_dir import DataDir
+
+DEFAULT_DATA_DIR: Final = ".fastcheck"
+
+
+def _as_data_dir(_context: click.Context, _parameter: click.Parameter, value: Path) -> DataDir:
+    return DataDir(value)
+
+
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(file_okay=True, dir_okay=True, path_type=Path),
+    default=DEFAULT_DATA_DIR,
+    show_default=True,
+    envvar="FASTCHECK_DATA_DIR",
+    callback=_as_data_dir,
+    help="The folder that holds all of one system. Two systems in two folders run side by side.",
+)

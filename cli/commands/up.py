@@ -1,0 +1,36 @@
+"""``fastcheck up``"""
+
+import click
+
+from cli import system
+from cli.commands.options import data_dir_option
+from cli.data_dir import DataDir
+
+
+@click.command()
+@data_dir_option
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="The gateway's port. By default the one of last time, else 8000, else any that is free.",
+)
+def up(data_dir: DataDir, port: int | None) -> None:
+    """Start the whole system and stay until Ctrl-C.
+
+    Starts PostgreSQL and a Redis-compatible server of its own, makes the databases, runs the migrations, then starts
+    every service, worker, scheduler and relay. When all of it is ready it prints one line:
+
+        FastCheck is ready: http://127.0.0.1:8000
+
+    What dies is started again. Ctrl-C (or `fastcheck down`) stops everything in order; the data stays, and the next
+    `fastcheck up` goes on with it. FASTCHECK_* variables that name servers of your own are used instead.
+    """
+    system.run(data_dir, gateway_port=port, say=_say, ready=_ready)
+
+
+def _say(sentence: str) -> None:
+    click.echo(sentence, err=True)
+
+
+def _ready(url: str) -> None:
+    click.echo(f"FastCheck is ready: {url}")

@@ -1,0 +1,94 @@
+"""The environment variables of every process, from one place.
+
+A process gets the variables of its own service and no others: a service that is broken into holds nobody else's
+password. Variables that the user has set win over ours.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import quote
+
+from cli.credentials import Credentials
+from cli.ports import HOST
+from cli.services import BY_NAME, COMMON_VARIABLES, DATABASES, SERVICES, Service
+
+PREFIX: Final = "FASTCHECK_"
+
+#: Numbered databases of the Redis server: a flush of the cache must not touch the broker.
+BROKER_DATABASE: Final = 0
+CACHE_DATABASE: Final = 1
+
+#: Of the user's environment, what a process needs to run at all.
+PASSED_ON: Final = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+
+#: Variables that not everybody gets. Any other that the user has set is a tuning knob, and all get it.
+_KEPT_APART: Final = frozenset(
+    {"FASTCHECK_OPERATOR_TOKEN_KEY"}
+    | {name for service in SERVICES for name in (*service.variables, service.url_variable)}
+)
+
+
+def user_settings(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The ``FASTCHECK_*`` variables that the user has set."""
+    return {
+        name: value
+        for name, value in (os.environ if environ is None else environ).items()
+        if name.startswith(PREFIX) and value
+    }
+
+
+def system_settings(
+    credentials: Credentials,
+    ports: Mapping[str, int],
+    *,
+    user: Mapping[str, str],
+) -> dict[str, str]:
+    """Every setting of a system that runs on the embedded servers, the user's own on top."""
+    urls = {service.name: f"http://{HOST}:{ports[service.name]}" for service in SERVICES}
+    public_url = user.get("FASTCHECK_PUBLIC_URL", urls["gateway"])
+    settings = {
+        "FASTCHECK_ENVIRONMENT": "sandbox",
+        "FASTCHECK_LOG_LEVEL": "INFO",
+        "FASTCHECK_PUBLIC_URL": public_url,
+        "FASTCHECK_RETURN_ORIGINS": f"{public_url},http://localhost:{ports['gateway']}",
+        "FASTCHECK_BANK": "tbank",
+        "FASTCHECK_TBANK_TERMINAL_KEY": credentials.tbank_terminal_key,
+        "FASTCHECK_TBANK_PASSWORD": credentials.tbank_password,
+        "FASTCHECK_TBANK_URL": f"{urls['sandbox_bank']}/v2/",
+        "FASTCHECK_CODE_KEYS": credentials.code_keys,
+        "FASTCHECK_TOKEN_PUBLIC_KEYS": json.dumps(credentials.public_keys(), separators=(",", ":")),
+        "FASTCHECK_BROKER_URL": redis_url(credentials, ports["redis"], BROKER_DATABASE),
+        "FASTCHECK_CACHE_URL": redis_url(credentials, ports["redis"], CACHE_DATABASE),
+    }
+    for caller, key in credentials.token_keys.items():
+        settings[f"FASTCHECK_{caller.upper()}_TOKEN_KEY"] = key
+    for service in SERVICES:
+        settings[service.url_variable] = urls[service.name]
+    for name in DATABASES:
+        password = credentials.role_passwords[name]
+        settings[BY_NAME[name].database_variable] = database_url(BY_NAME[name].database, password, ports["postgres"])
+    return {**settings, **user}
+
+
+def process_environment(service: Service, settings: Mapping[str, str]) -> dict[str, str]:
+    """What one process of ``service`` is told."""
+    names = {*COMMON_VARIABLES, *service.variables, *(name for name in settings if name not in _KEPT_APART)}
+    return {
+        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+        "PYTHONUNBUFFERED": "1",
+        # Without this glibc gives each thread an arena of its own, and a process of 16 threads holds twice the memory.
+        "MALLOC_ARENA_MAX": "2",
+        **{name: settings[name] for name in sorted(names) if name in settings},
+    }
+
+
+def database_url(role: str, password: str, port: int) -> str:
+    """SQLAlchemy's URL of the database that has the name of its role."""
+    return f"postgresql+psycopg2://{role}:{quote(password)}@{HOST}:{port}/{role}"
+
+
+def redis_url(credentials: Credentials, port: int, number: int) -> str:
+    """The URL of a numbered database of the embedded Redis server."""
+    return f"redis://:{quote(credentials.redis_password)}@{HOST}:{port}/{number}"

@@ -1,0 +1,52 @@
+"""The entry point of the ``fastcheck`` command."""
+
+import importlib
+import sys
+from typing import Final
+
+import click
+
+from cli.failure import LaunchError
+
+#: Where each command lives. Imported when asked for: `status` need not wait for what `demo` needs.
+COMMANDS: Final = {
+    "up": "cli.commands.up",
+    "status": "cli.commands.status",
+    "down": "cli.commands.down",
+    "demo": "cli.commands.demo",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command only when it is used or described."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="fastcheck")
+def fastcheck() -> None:
+    """FastCheck: top up by card, write checks with a secret code, accept them.
+
+    This command runs a whole system on this machine, shows what runs, plays the story, and checks the books.
+    """
+
+
+def main() -> None:
+    """Run the command; a failure that was foreseen is one sentence on stderr and an exit code."""
+    try:
+        fastcheck()
+    except LaunchError as error:
+        click.echo(str(error), err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

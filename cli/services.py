@@ -1,0 +1,112 @@
+"""What a FastCheck consists of: every service, what runs of it, and which settings each is given.
+
+This is the one list; the launcher, the provisioning, ``make env`` and the test of docker-compose.yml read it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+#: Who signs tokens: a private key each. The operator is the person at the command line.
+CALLERS: Final = ("gateway", "checks", "payments", "operator")
+
+#: The role that may read every database and write none.
+AUDITOR: Final = "auditor"
+
+#: Given to every process.
+COMMON_VARIABLES: Final = ("FASTCHECK_ENVIRONMENT", "FASTCHECK_LOG_LEVEL")
+
+_TOKENS = "FASTCHECK_TOKEN_PUBLIC_KEYS"
+_BROKER = "FASTCHECK_BROKER_URL"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service: its web process, its processes on the bus, and the variables that it is told, secrets included."""
+
+    name: str
+    variables: tuple[str, ...]
+    bus_roles: tuple[str, ...] = ()
+    has_database: bool = True
+    web_workers: int = 1
+    web_threads: int = 16
+
+    @property
+    def database(self) -> str:
+        return f"fastcheck_{self.name}"
+
+    @property
+    def database_variable(self) -> str:
+        return f"FASTCHECK_{self.name.upper()}_DATABASE_URL"
+
+    @property
+    def url_variable(self) -> str:
+        return f"FASTCHECK_{self.name.upper()}_URL"
+
+
+#: In the order of starting; stopping is the other way round. The gateway is last in and first out.
+SERVICES: Final = (
+    Service(
+        name="balance",
+        variables=("FASTCHECK_BALANCE_DATABASE_URL", _BROKER, _TOKENS),
+        bus_roles=("worker", "scheduler"),
+    ),
+    Service(
+        name="accounts",
+        variables=("FASTCHECK_ACCOUNTS_DATABASE_URL", _TOKENS),
+    ),
+    Service(
+        name="checks",
+        variables=(
+            "FASTCHECK_CHECKS_DATABASE_URL",
+            _BROKER,
+            _TOKENS,
+            "FASTCHECK_CHECKS_TOKEN_KEY",
+            "FASTCHECK_BALANCE_URL",
+            "FASTCHECK_CODE_KEYS",
+            "FASTCHECK_PUBLIC_URL",
+        ),
+        bus_roles=("worker", "scheduler", "relay"),
+    ),
+    Service(
+        name="payments",
+        variables=(
+            "FASTCHECK_PAYMENTS_DATABASE_URL",
+            _BROKER,
+            _TOKENS,
+            "FASTCHECK_PAYMENTS_TOKEN_KEY",
+            "FASTCHECK_PUBLIC_URL",
+            "FASTCHECK_RETURN_ORIGINS",
+            "FASTCHECK_BANK",
+            "FASTCHECK_TBANK_TERMINAL_KEY",
+            "FASTCHECK_TBANK_PASSWORD",
+            "FASTCHECK_TBANK_URL",
+        ),
+        bus_roles=("worker", "scheduler", "relay"),
+    ),
+    Service(
+        name="sandbox_bank",
+        variables=(
+            "FASTCHECK_SANDBOX_BANK_DATABASE_URL",
+            "FASTCHECK_SANDBOX_BANK_URL",
+            "FASTCHECK_TBANK_TERMINAL_KEY",
+            "FASTCHECK_TBANK_PASSWORD",
+        ),
+    ),
+    Service(
+        name="gateway",
+        variables=(
+            "FASTCHECK_CACHE_URL",
+            "FASTCHECK_GATEWAY_TOKEN_KEY",
+            "FASTCHECK_PUBLIC_URL",
+            "FASTCHECK_ACCOUNTS_URL",
+            "FASTCHECK_BALANCE_URL",
+            "FASTCHECK_CHECKS_URL",
+            "FASTCHECK_PAYMENTS_URL",
+        ),
+        has_database=False,
+        web_threads=32,
+    ),
+)
+
+BY_NAME: Final = {service.name: service for service in SERVICES}
+DATABASES: Final = tuple(service.name for service in SERVICES if service.has_database)

@@ -1,0 +1,83 @@
+"""Fixtures on real servers. See ``tests/support``.
+
+``make_database(service)`` gives the URL of a fresh, migrated database; ``redis_url`` an empty Redis database of this
+worker's own; ``system`` a whole running FastCheck that all tests of the run share.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+import redis
+
+from tests.support import databases, servers
+from tests.support import system as systems
+from tests.support.servers import Servers
+from tests.support.system import RunningSystem
+
+_stack = ExitStack()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the servers in the controller, or in the only process when there are no workers."""
+    if hasattr(config, "workerinput") or config.option.collectonly or config.option.help:
+        return
+    running = _stack.enter_context(servers.started())
+    servers.tell_workers(running)
+    _stack.callback(systems.stop_shared, running.system_data_dir)
+
+
+def pytest_unconfigure() -> None:
+    """Stop what this process has started."""
+    _stack.close()
+
+
+@pytest.fixture(scope="session")
+def test_servers() -> Servers:
+    """The PostgreSQL and the Valkey of this run."""
+    return servers.told()
+
+
+@pytest.fixture
+def make_database(test_servers: Servers) -> Iterator[Callable[[str], str]]:
+    """``make_database("balance")``: the URL of a fresh, migrated database, as the service's settings take it."""
+    made: list[str] = []
+
+    def make(service: str) -> str:
+        name = databases.create(test_servers, service)
+        made.append(name)
+        return databases.url(test_servers, service, name)
+
+    yield make
+    for name in made:
+        databases.drop(test_servers, name)
+
+
+@pytest.fixture
+def redis_url(test_servers: Servers) -> str:
+    """An empty numbered database of this worker's own, for the broker."""
+    return _emptied(test_servers.redis_url(2 * _worker_number()))
+
+
+@pytest.fixture
+def cache_url(test_servers: Servers) -> str:
+    """Another one, for sessions and limits."""
+    return _emptied(test_servers.redis_url(2 * _worker_number() + 1))
+
+
+@pytest.fixture(scope="session")
+def system(test_servers: Servers) -> RunningSystem:
+    """A whole running FastCheck with short lifetimes. Tests share it: each makes its own users and breaks nothing."""
+    return systems.shared(test_servers.system_data_dir)
+
+
+def _emptied(url: str) -> str:
+    client = redis.Redis.from_url(url)
+    client.flushdb()
+    client.close()
+    return url
+
+
+def _worker_number() -> int:
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))

@@ -1,0 +1,76 @@
+"""Fresh, migrated databases: migrated once per run into a template, then copied."""
+
+import secrets
+from typing import Final, Self
+
+import psycopg2
+from psycopg2 import sql
+
+from cli.provisioning import AUDITOR_ROLE, close_database
+from common.db.migrations import upgrade
+from tests.support.servers import Servers
+
+TEMPLATE_LOCK_ID: Final = 20_260_119
+
+
+def create(servers: Servers, service: str) -> str:
+    """Make a database for ``service`` and return its name. Its owner is the service's role."""
+    role = f"fastcheck_{service}"
+    name = f"test_{service}_{secrets.token_hex(6)}"
+    with _Administration(servers) as administration:
+        template = administration.template(service)
+        administration.run("CREATE DATABASE {} OWNER {} TEMPLATE {}", name, role, template)
+        administration.run("REVOKE ALL ON DATABASE {} FROM PUBLIC", name)
+        administration.run("GRANT CONNECT ON DATABASE {} TO {}", name, AUDITOR_ROLE)
+    return name
+
+
+def drop(servers: Servers, name: str) -> None:
+    """Remove a database, whoever is still connected."""
+    with _Administration(servers) as administration:
+        administration.run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+
+def url(servers: Servers, service: str, name: str) -> str:
+    """The URL of such a database as the service's settings take it."""
+    return servers.postgres_url(name, f"fastcheck_{service}").replace("postgresql://", "postgresql+psycopg2://", 1)
+
+
+class _Administration:
+    """An administrator's connection that makes databases."""
+
+    def __init__(self, servers: Servers) -> None:
+        self._servers = servers
+        self._connection = psycopg2.connect(servers.postgres_url("postgres"))
+        self._connection.autocommit = True
+        self._cursor = self._connection.cursor()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def run(self, statement: str, *names: str) -> None:
+        self._cursor.execute(sql.SQL(statement).format(*(sql.Identifier(name) for name in names)))
+
+    def template(self, service: str) -> str:
+        """The name of the migrated template. Workers that ask at once wait for the one that makes it."""
+        name = f"template_{service}"
+        self._cursor.execute("SELECT pg_advisory_lock(%s)", (TEMPLATE_LOCK_ID,))
+        try:
+            self._cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
+            if self._cursor.fetchone() is None:
+                self._make_template(service, name)
+        finally:
+            self._cursor.execute("SELECT pg_advisory_unlock(%s)", (TEMPLATE_LOCK_ID,))
+        return name
+
+    def _make_template(self, service: str, name: str) -> None:
+        role = f"fastcheck_{service}"
+        unfinished = f"unfinished_{service}"
+        self.run("DROP DATABASE IF EXISTS {} WITH (FORCE)", unfinished)
+        self.run("CREATE DATABASE {} OWNER {}", unfinished, role)
+        close_database(self._servers.postgres_url(unfinished), database=unfinished, owner=role)
+        upgrade(service, url(self._servers, service, unfinished))
+        self.run("ALTER DATABASE {} RENAME TO {}", unfinished, name)

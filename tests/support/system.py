@@ -1,0 +1,147 @@
+"""A whole running FastCheck, started as a user starts it: by ``fastcheck up``."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+from cli.children import Child, Launch
+from tests.support.eventually import eventually
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+START_TIMEOUT_SECONDS: Final = 90.0
+STOP_TIMEOUT_SECONDS: Final = 60.0
+
+#: Short lives and no limit on the rate: a test does in a second what people do in a week.
+SETTINGS: Final = {
+    "FASTCHECK_MIN_CHECK_LIFETIME_SECONDS": "1",
+    "FASTCHECK_EXPIRY_SWEEP_SECONDS": "0.5",
+    "FASTCHECK_RATE_LIMIT_ENABLED": "false",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSystem:
+    """How to reach a running system."""
+
+    data_dir: Path
+    gateway_url: str
+    postgres_url: str
+    redis_url: str
+    processes: tuple[dict[str, Any], ...]
+
+    def database_url(self, service: str) -> str:
+        """An administrator's URL of the database of ``service``, for psycopg2."""
+        return urlunsplit(urlsplit(self.postgres_url)._replace(path=f"/fastcheck_{service}"))
+
+    def status(self) -> dict[str, Any]:
+        """What ``fastcheck status --json`` says now."""
+        return status(self.data_dir)
+
+    def pid(self, name: str) -> int:
+        """The pid that the process of this name has now; it changes when the supervisor starts it again."""
+        return int(next(process["pid"] for process in self.status()["processes"] if process["name"] == name))
+
+    def url(self, name: str) -> str:
+        """Where the web process of this name answers, e.g. ``balance-web``."""
+        return str(next(process["url"] for process in self.processes if process["name"] == name))
+
+
+def fastcheck(
+    *arguments: str, environ: Mapping[str, str] | None = None, timeout: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """Run the ``fastcheck`` command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "cli", *arguments],
+        env=environment(environ),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout,
+    )
+
+
+def status(data_dir: Path) -> dict[str, Any]:
+    """What runs in a data folder."""
+    content: dict[str, Any] = json.loads(fastcheck("status", "--json", "--data-dir", str(data_dir)).stdout)
+    return content
+
+
+def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Our environment without settings of the person who runs the tests, and ``more``."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("FASTCHECK_")} | dict(more or {})
+
+
+@contextmanager
+def running(data_dir: Path, settings: Mapping[str, str] | None = None, *arguments: str) -> Iterator[RunningSystem]:
+    """A system of the test's own, for a test that breaks things. It dies with the test process."""
+    log = data_dir.parent / f"{data_dir.name}.up.log"
+    launch = Launch(
+        name="fastcheck up",
+        command=_up(data_dir, *arguments),
+        env=environment({**SETTINGS, **(settings or {})}),
+        log=log,
+        cwd=ROOT,
+    )
+    child = Child(launch)
+    try:
+        yield _when_ready(data_dir, log, ended=lambda: child.poll() is not None)
+    finally:
+        child.ask_to_stop()
+        eventually(lambda: child.poll() is not None, timeout=STOP_TIMEOUT_SECONDS)
+        child.end_group()
+
+
+def shared(data_dir: Path) -> RunningSystem:
+    """The system that all tests of this run share: started by the first who asks, stopped by the controller."""
+    log = data_dir.parent / "up.log"
+    try:
+        with log.open("x") as output:
+            subprocess.Popen(
+                _up(data_dir),
+                env=environment(SETTINGS),
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+    except FileExistsError:
+        pass  # somebody was faster, and it starts already
+    return _when_ready(data_dir, log, ended=lambda: False)
+
+
+def stop_shared(data_dir: Path) -> None:
+    """Stop it, where it was ever started."""
+    if data_dir.exists():
+        result = fastcheck("down", "--data-dir", str(data_dir), timeout=STOP_TIMEOUT_SECONDS)
+        assert result.returncode == 0, result.stderr
+
+
+def _up(data_dir: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "cli", "up", "--data-dir", str(data_dir), *arguments]
+
+
+def _when_ready(data_dir: Path, log: Path, ended: Any) -> RunningSystem:
+    def ready() -> bool:
+        text = log.read_text()
+        if ended() or "did not start" in text or "cannot" in text:
+            raise RuntimeError(f"`fastcheck up` failed: {text}")
+        return "FastCheck is ready: " in text
+
+    eventually(ready, timeout=START_TIMEOUT_SECONDS)
+    now = status(data_dir)
+    return RunningSystem(
+        data_dir=data_dir,
+        gateway_url=now["gateway_url"],
+        postgres_url=now["postgres_url"],
+        redis_url=now["redis_url"],
+        processes=tuple(now["processes"]),
+    )
