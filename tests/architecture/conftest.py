@@ -1,0 +1,34 @@
+"""Every application of the system, built as its process builds it; none of them connects to anything yet."""
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cli.credentials import generate
+from cli.environment import system_settings
+from cli.services import SERVICES
+
+
+@pytest.fixture
+def settings_of_a_system(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The environment that the launcher would make, set for this test."""
+    names = ["postgres", "redis", *(service.name for service in SERVICES)]
+    addresses = {name: f"127.0.0.1:{20_000 + number}" for number, name in enumerate(names)}
+    settings = system_settings(generate(), addresses, public_url=f"http://{addresses['gateway']}", user={})
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    return settings
+
+
+@pytest.fixture
+def web_app(settings_of_a_system: dict[str, str]) -> Callable[[str], Any]:
+    """``web_app("balance")``: the Flask application of a service."""
+    return lambda service: importlib.import_module(f"services.{service}.app").create_app()
+
+
+@pytest.fixture
+def bus_process(settings_of_a_system: dict[str, str]) -> Callable[[str], Any]:
+    """``bus_process("balance")``: what the service brings to the bus."""
+    return lambda service: importlib.import_module(f"services.{service}.worker").build()

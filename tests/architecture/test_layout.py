@@ -1,0 +1,120 @@
+"""The shape of the repository, held by tests so that it need not be held by memory."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVICES = sorted(path.name for path in (ROOT / "services").iterdir() if (path / "__init__.py").exists())
+
+#: A file name means the same in every service. What a service needs beyond these is its own trade.
+FILES = {
+    "__init__.py", "app.py", "clients.py", "config.py", "context.py", "errors.py", "handlers.py", "models.py",
+    "repository.py", "routes.py", "schemas.py", "service.py", "tasks.py", "worker.py",
+}  # fmt: skip
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 70
+
+SOURCES = [
+    path
+    for folder in ("cli", "common", "services", "tests", "benchmarks")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+]
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_the_services_of_the_design_are_there() -> None:
+    assert SERVICES == ["accounts", "balance", "checks", "gateway", "payments", "sandbox_bank"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_explains_itself_and_has_the_files_that_all_have(service: str) -> None:
+    folder = ROOT / "services" / service
+    for name in ("README.md", "app.py", "config.py", "routes.py", "context.py"):
+        assert (folder / name).is_file(), f"services/{service}/{name} is missing"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_files_and_functions_stay_small(path: Path) -> None:
+    source = path.read_text()
+    assert source.count("\n") <= MAX_FILE_LINES, f"{_name(path)} wants to be two files"
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            assert lines <= MAX_FUNCTION_LINES, f"{_name(path)}: {node.name} has {lines} lines"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_every_module_says_what_it_is_for(path: Path) -> None:
+    empty = not path.read_text().strip()
+    assert empty or "migrations/env.py" in _name(path) or ast.get_docstring(ast.parse(path.read_text()))
+
+
+def _strings_with_sql(path: Path) -> list[str]:
+    statement = re.compile(r"^\s*(SELECT\s.+\sFROM|INSERT INTO|UPDATE \w+\s+SET|DELETE FROM|WITH \w+ AS)\s", re.DOTALL)
+    return [
+        node.value[:60]
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and statement.match(node.value)
+    ]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_sql_is_in_repositories_alone(service: str) -> None:
+    for path in (ROOT / "services" / service).rglob("*.py"):
+        if "migrations" not in path.parts and "repository" not in path.name and "repositories" not in path.parts:
+            assert not _strings_with_sql(path), f"{_name(path)} holds SQL: {_strings_with_sql(path)}"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_routes_hold_no_try_and_no_transaction(service: str) -> None:
+    path = ROOT / "services" / service / "routes.py"
+    for node in ast.walk(ast.parse(path.read_text())):
+        assert not isinstance(node, ast.Try), f"{_name(path)}:{node.lineno} catches: errors are rendered in one place"
+        if isinstance(node, ast.Attribute):
+            assert node.attr not in ("transaction", "autocommit"), f"{_name(path)}:{node.lineno} opens a transaction"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_migrations_are_one_line(service: str) -> None:
+    """Each revision follows exactly one other: no branches, no gaps."""
+    folder = ROOT / "services" / service / "migrations" / "versions"
+    parents: dict[str, str | None] = {}
+    for path in sorted(folder.glob("*.py")):
+        values = {
+            target.id: ast.literal_eval(node.value)
+            for node in ast.parse(path.read_text()).body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name) and target.id in ("revision", "down_revision")
+        }
+        assert path.name.startswith(f"{values['revision']}_"), f"{_name(path)} is not named for its revision"
+        parents[values["revision"]] = values["down_revision"]
+    ordered = sorted(parents)
+    assert [parents[revision] for revision in ordered] == [None, *ordered][: len(ordered)]
+
+
+def test_nothing_of_ours_is_made_at_import() -> None:
+    """Clients, engines and applications are made when a process starts, never because a module was read."""
+    makers = {
+        "Database",
+        "HttpClient",
+        "create_engine",
+        "create_web_app",
+        "create_celery",
+        "Celery",
+        "Redis",
+        "from_url",
+    }
+    for folder in ("common", "services"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.parse(path.read_text()).body:
+                value = getattr(node, "value", None)
+                if isinstance(node, ast.Assign | ast.AnnAssign | ast.Expr) and isinstance(value, ast.Call):
+                    called = getattr(value.func, "id", getattr(value.func, "attr", ""))
+                    assert called not in makers, f"{_name(path)}:{node.lineno} makes a {called} at import"
