@@ -11,7 +11,6 @@ from typing import Final
 from urllib.parse import quote
 
 from cli.credentials import Credentials
-from cli.ports import HOST
 from cli.services import BY_NAME, COMMON_VARIABLES, DATABASES, SERVICES, Service
 
 PREFIX: Final = "FASTCHECK_"
@@ -41,34 +40,39 @@ def user_settings(environ: Mapping[str, str] | None = None) -> dict[str, str]:
 
 def system_settings(
     credentials: Credentials,
-    ports: Mapping[str, int],
+    addresses: Mapping[str, str],
     *,
+    public_url: str,
     user: Mapping[str, str],
 ) -> dict[str, str]:
-    """Every setting of a system that runs on the embedded servers, the user's own on top."""
-    urls = {service.name: f"http://{HOST}:{ports[service.name]}" for service in SERVICES}
-    public_url = user.get("FASTCHECK_PUBLIC_URL", urls["gateway"])
+    """Every setting of a system, the user's own on top.
+
+    ``addresses`` says where everything listens, as ``host:port`` by the name of a service, "postgres" and "redis".
+    """
+    public_url = user.get("FASTCHECK_PUBLIC_URL", public_url)
     settings = {
         "FASTCHECK_ENVIRONMENT": "sandbox",
         "FASTCHECK_LOG_LEVEL": "INFO",
         "FASTCHECK_PUBLIC_URL": public_url,
-        "FASTCHECK_RETURN_ORIGINS": f"{public_url},http://localhost:{ports['gateway']}",
+        "FASTCHECK_RETURN_ORIGINS": public_url,
         "FASTCHECK_BANK": "tbank",
         "FASTCHECK_TBANK_TERMINAL_KEY": credentials.tbank_terminal_key,
         "FASTCHECK_TBANK_PASSWORD": credentials.tbank_password,
-        "FASTCHECK_TBANK_URL": f"{urls['sandbox_bank']}/v2/",
+        "FASTCHECK_TBANK_URL": f"http://{addresses['sandbox_bank']}/v2/",
         "FASTCHECK_CODE_KEYS": credentials.code_keys,
         "FASTCHECK_TOKEN_PUBLIC_KEYS": json.dumps(credentials.public_keys(), separators=(",", ":")),
-        "FASTCHECK_BROKER_URL": redis_url(credentials, ports["redis"], BROKER_DATABASE),
-        "FASTCHECK_CACHE_URL": redis_url(credentials, ports["redis"], CACHE_DATABASE),
+        "FASTCHECK_BROKER_URL": redis_url(credentials, addresses["redis"], BROKER_DATABASE),
+        "FASTCHECK_CACHE_URL": redis_url(credentials, addresses["redis"], CACHE_DATABASE),
     }
     for caller, key in credentials.token_keys.items():
         settings[f"FASTCHECK_{caller.upper()}_TOKEN_KEY"] = key
     for service in SERVICES:
-        settings[service.url_variable] = urls[service.name]
+        settings[service.url_variable] = f"http://{addresses[service.name]}"
     for name in DATABASES:
         password = credentials.role_passwords[name]
-        settings[BY_NAME[name].database_variable] = database_url(BY_NAME[name].database, password, ports["postgres"])
+        settings[BY_NAME[name].database_variable] = database_url(
+            BY_NAME[name].database, password, addresses["postgres"]
+        )
     return {**settings, **user}
 
 
@@ -84,11 +88,11 @@ def process_environment(service: Service, settings: Mapping[str, str]) -> dict[s
     }
 
 
-def database_url(role: str, password: str, port: int) -> str:
+def database_url(role: str, password: str, address: str) -> str:
     """SQLAlchemy's URL of the database that has the name of its role."""
-    return f"postgresql+psycopg2://{role}:{quote(password)}@{HOST}:{port}/{role}"
+    return f"postgresql+psycopg2://{role}:{quote(password)}@{address}/{role}"
 
 
-def redis_url(credentials: Credentials, port: int, number: int) -> str:
-    """The URL of a numbered database of the embedded Redis server."""
-    return f"redis://:{quote(credentials.redis_password)}@{HOST}:{port}/{number}"
+def redis_url(credentials: Credentials, address: str, number: int) -> str:
+    """The URL of a numbered database of the Redis server."""
+    return f"redis://:{quote(credentials.redis_password)}@{address}/{number}"

@@ -14,6 +14,9 @@ COMMANDS: Final = {
     "status": "cli.commands.status",
     "down": "cli.commands.down",
     "demo": "cli.commands.demo",
+    "audit": "cli.commands.audit",
+    "env": "cli.commands.env",
+    "provision": "cli.commands.provision",
 }
 
 

@@ -21,8 +21,6 @@ IDLE_SECONDS: Final = 1.0
 
 FIRST_DELAY_SECONDS: Final = 0.5
 LAST_DELAY_SECONDS: Final = 30.0
-#: A process that serves nobody and has not died by now has read its settings and is at work.
-SETTLED_SECONDS: Final = 4.0
 #: Who has run for so long has recovered: his next delay is the first again.
 STEADY_SECONDS: Final = 60.0
 
@@ -52,12 +50,6 @@ class _Kept:
         self.ready = False
         self.started_at = now
         self.start_again_at = math.inf
-
-    def looks_ready(self, now: float) -> bool:
-        """Whether it says that it is ready, or has lived so long that it must be."""
-        if self.process.ready_file and now - self.started_at >= SETTLED_SECONDS:
-            return True
-        return self.process.is_ready()
 
     def buried(self, now: float) -> int | None:
         """If the child has died: its exit code, with its helpers gone and the next start planned."""
@@ -103,7 +95,7 @@ class Supervisor:
             for kept in batch:
                 self._refuse_death(kept)
             for kept in waiting:
-                kept.ready = kept.looks_ready(time.monotonic())
+                kept.ready = kept.process.is_ready()
             if time.monotonic() > deadline:
                 names = ", ".join(kept.process.name for kept in waiting)
                 raise LaunchError(f"Not ready after {START_TIMEOUT_SECONDS:.0f} seconds: {names}.")
@@ -161,7 +153,7 @@ class Supervisor:
             self._changed()
         elif kept.child is None and now >= kept.start_again_at:
             self._start_again(kept, now)
-        elif kept.child is not None and not kept.ready and kept.looks_ready(now):
+        elif kept.child is not None and not kept.ready and kept.process.is_ready():
             kept.ready = True
             self._say(f"{kept.process.name} runs again.")
             self._changed()

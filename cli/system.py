@@ -41,7 +41,8 @@ class System:
         self._secrets = credentials.load_or_create(data_dir)
         names = ["postgres", "redis", *(service.name for service in SERVICES)]
         self._ports = ports.choose(data_dir, names, gateway=gateway_port)
-        self._settings = system_settings(self._secrets, self._ports, user=user)
+        addresses = {name: f"{ports.HOST}:{port}" for name, port in self._ports.items()}
+        self._settings = system_settings(self._secrets, addresses, public_url=self.gateway_url, user=user)
         self._own_databases = [
             service.name for service in services if service.has_database and service.database_variable not in user
         ]

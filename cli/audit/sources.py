@@ -83,7 +83,7 @@ def urls(data_dir: DataDir) -> dict[str, str]:
 
 
 def _auditor_url(service: str, password: str, port: int) -> str:
-    own = database_url(AUDITOR_ROLE, password, port)
+    own = database_url(AUDITOR_ROLE, password, f"{ports.HOST}:{port}")
     return own.removesuffix(AUDITOR_ROLE) + f"fastcheck_{service}"
 
 

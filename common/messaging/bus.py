@@ -12,6 +12,7 @@ from common.contracts.envelope import Envelope
 from common.core.logging import get_logger
 from common.db.engine import Database
 from common.messaging import outbox
+from common.messaging.celery_app import register_task
 from common.messaging.inbox import Inbox
 from common.messaging.topology import acknowledge_task, acknowledgements_queue, consume_task, events_queue
 
@@ -43,7 +44,7 @@ def register_consumer(app: Celery, service: str, inbox: Inbox) -> None:
             duration_ms=round((perf_counter() - started) * 1000, 1),
         )
 
-    app.task(name=consume_task(service))(consume_events)
+    register_task(app, consume_task(service), consume_events)
 
 
 def _acknowledge(app: Celery, source: str, subscriber: str, event_ids: Sequence[UUID]) -> None:
@@ -68,4 +69,4 @@ def register_publisher(app: Celery, service: str, db: Database) -> None:
             closed = outbox.close(tx, subscriber, [UUID(event_id) for event_id in event_ids])
         log.info("events acknowledged", subscriber=subscriber, reported=len(event_ids), closed=closed)
 
-    app.task(name=acknowledge_task(service))(acknowledge_events)
+    register_task(app, acknowledge_task(service), acknowledge_events)

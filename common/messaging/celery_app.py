@@ -4,7 +4,7 @@ Celery moves messages and runs them; it never is the only holder of one (see ``o
 results and knows no business time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -78,3 +78,8 @@ def create_celery(service: str, settings: BusSettings, schedule: Sequence[Nudge]
         },
     )
     return app
+
+
+def register_task(app: Celery, name: str, function: Callable[..., None]) -> None:
+    """Make a function a task of this app alone; Celery would by default share it with every app in the process."""
+    app.task(name=name, shared=False)(function)

@@ -4,7 +4,7 @@ import sys
 
 from common.core.logging import configure_logging
 from common.messaging.bus import register_consumer
-from common.messaging.celery_app import Nudge, create_celery
+from common.messaging.celery_app import Nudge, create_celery, register_task
 from common.messaging.inbox import Inbox
 from common.messaging.run import BusProcess, run
 from services.balance import tasks
@@ -26,7 +26,7 @@ def build(settings: BalanceSettings | None = None) -> BusProcess:
     def purge_old_records() -> None:
         tasks.purge_old_records(context.db, settings.inbox_retention_days)
 
-    app.task(name=PURGE_TASK)(purge_old_records)
+    register_task(app, PURGE_TASK, purge_old_records)
     return BusProcess(app, threads=settings.balance_worker_threads)
 
 
