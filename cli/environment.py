@@ -22,11 +22,10 @@ CACHE_DATABASE: Final = 1
 #: Of the user's environment, what a process needs to run at all.
 PASSED_ON: Final = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
-#: Variables that not everybody gets. Any other that the user has set is a tuning knob, and all get it.
-_KEPT_APART: Final = frozenset(
-    {"FASTCHECK_OPERATOR_TOKEN_KEY"}
-    | {name for service in SERVICES for name in (*service.variables, service.url_variable)}
-)
+#: Variables of one service or another, which the others do not get.
+_OWNED: Final = frozenset(name for service in SERVICES for name in (*service.variables, service.url_variable))
+#: What ends so is a secret, whoever it belongs to.
+_SECRET_ENDINGS: Final = ("_DATABASE_URL", "_TOKEN_KEY", "_PASSWORD")
 
 
 def user_settings(environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -78,7 +77,7 @@ def system_settings(
 
 def process_environment(service: Service, settings: Mapping[str, str]) -> dict[str, str]:
     """What one process of ``service`` is told."""
-    names = {*COMMON_VARIABLES, *service.variables, *(name for name in settings if name not in _KEPT_APART)}
+    names = {*COMMON_VARIABLES, *service.variables, *filter(_is_for_everybody, settings)}
     return {
         **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
         "PYTHONUNBUFFERED": "1",
@@ -86,6 +85,11 @@ def process_environment(service: Service, settings: Mapping[str, str]) -> dict[s
         "MALLOC_ARENA_MAX": "2",
         **{name: settings[name] for name in sorted(names) if name in settings},
     }
+
+
+def _is_for_everybody(name: str) -> bool:
+    """Whether it is a tuning knob that the user has set, and no service's own."""
+    return name not in _OWNED and not name.endswith(_SECRET_ENDINGS)
 
 
 def database_url(role: str, password: str, address: str) -> str:

@@ -14,6 +14,8 @@ from typing import Final
 MAX_BYTES: Final = 20 * 1024 * 1024
 #: How much of a file is read to tell why its process died.
 TAIL_BYTES: Final = 8 * 1024
+#: What the web server says after the line that tells why its worker ended.
+HIDES_THE_REASON: Final = "[ERROR] Unexpected exit from worker"
 
 
 def bound(folder: Path, max_bytes: int = MAX_BYTES) -> None:
@@ -38,4 +40,5 @@ def last_line(path: Path, offset: int = 0) -> str:
             lines = file.read().decode(errors="replace").splitlines()
     except FileNotFoundError:
         return ""
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    telling = (line.strip() for line in reversed(lines) if line.strip() and not line.startswith(HIDES_THE_REASON))
+    return next(telling, "")

@@ -1,6 +1,6 @@
 """Roles and databases: each service has its own, and may enter no other.
 
-Everything may run again at every start. An auditor may read all databases and write none.
+Everything may run again at every start. An auditor may enter all databases and write none.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,7 @@ def provision(administrator_url: Callable[[str], str], passwords: Mapping[str, s
         _roles_and_databases(administrator_url("postgres"), passwords, databases)
         for service in databases:
             name = f"fastcheck_{service}"
-            close_database(administrator_url(name), database=name, owner=name)
+            close_database(administrator_url(name), database=name)
     except psycopg2.Error as error:
         reason = str(error).strip().split("\n", 1)[0]
         raise LaunchError(f"FastCheck cannot set up its databases: {reason}") from error
@@ -69,11 +69,13 @@ def ensure_role(cursor: psycopg2.extensions.cursor, role: str, password: str) ->
     )
 
 
-def close_database(url: str, database: str, owner: str) -> None:
-    """Shut a database to all but its owner and the auditor, who sees its tables of today and of tomorrow."""
+def close_database(url: str, database: str) -> None:
+    """Shut a database to all but its owner and the auditor, who may enter and look at nothing yet.
+
+    What he may read each migration opens to him, column by column.
+    """
     names = {
         "database": sql.Identifier(database),
-        "owner": sql.Identifier(owner),
         "auditor": sql.Identifier(AUDITOR_ROLE),
     }
     connection = psycopg2.connect(url)
@@ -83,8 +85,8 @@ def close_database(url: str, database: str, owner: str) -> None:
                 "REVOKE ALL ON DATABASE {database} FROM PUBLIC",
                 "GRANT CONNECT ON DATABASE {database} TO {auditor}",
                 "GRANT USAGE ON SCHEMA public TO {auditor}",
-                "GRANT SELECT ON ALL TABLES IN SCHEMA public TO {auditor}",
-                "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT SELECT ON TABLES TO {auditor}",
+                # Large objects are the one thing that everybody may write by default.
+                "REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea) FROM PUBLIC",
             ):
                 cursor.execute(sql.SQL(statement).format(**names))
     finally:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 #: Who signs tokens: a private key each. The operator is the person at the command line.
-CALLERS: Final = ("gateway", "checks", "payments", "operator")
+CALLERS: Final = ("gateway", "checks", "operator")
 
 #: The role that may read every database and write none.
 AUDITOR: Final = "auditor"
@@ -73,7 +73,6 @@ SERVICES: Final = (
             "FASTCHECK_PAYMENTS_DATABASE_URL",
             _BROKER,
             _TOKENS,
-            "FASTCHECK_PAYMENTS_TOKEN_KEY",
             "FASTCHECK_PUBLIC_URL",
             "FASTCHECK_RETURN_ORIGINS",
             "FASTCHECK_BANK",

@@ -86,6 +86,7 @@ def end_leftovers(data_dir: DataDir) -> Sequence[str]:
         time.sleep(POLL_SECONDS)
     for process in left:
         signal_group(process.pid, signal.SIGKILL)
+    write(data_dir, NOTHING_RUNS)
     return names
 
 

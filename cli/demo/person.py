@@ -23,14 +23,21 @@ class Person:
     def __init__(self, name: str, url: str) -> None:
         self.name = name
         self.login = f"{name.lower()}-{secrets.token_hex(4)}"
+        self.session_id = ""
         self._url = url
         self._http = requests.Session()
         self._http.trust_env = False  # a proxy of the environment has no business between us and 127.0.0.1
 
+    @property
+    def authorization(self) -> str:
+        """The header of his session, as the source document writes it."""
+        return json.dumps({"sessionID": self.session_id})
+
     def register(self) -> None:
         """Make an account; its session goes into the header as the source document writes it."""
         answer = self.call("POST", "/register", {"login": self.login, "password": secrets.token_urlsafe(16)}, 201)
-        self._http.headers["Authorization"] = json.dumps({"sessionID": answer["sessionID"]})
+        self.session_id = answer["sessionID"]
+        self._http.headers["Authorization"] = self.authorization
 
     def call(
         self,

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable
+from textwrap import indent
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -46,11 +48,11 @@ class Screen:
         try:
             remark = action()
         except StepFailed as error:
-            self._print(f"[bold red]✗ {self._number:2d}. {title}[/]")
+            self._print(f"[bold red]✗ {self._number:2d}. {escape(title)}[/]")
             raise StepFailed(f"Step {self._number} failed ({title}): {error}") from error
         self._print(
-            f"[green]✓[/] [bold]{self._number:2d}. {title}[/] [dim]({time.monotonic() - started:.1f} s)[/]\n"
-            f"      [cyan]{remark}[/]"
+            f"[green]✓[/] [bold]{self._number:2d}. {escape(title)}[/] [dim]({time.monotonic() - started:.1f} s)[/]\n"
+            f"[cyan]{escape(indent(remark, '      '))}[/]"
         )
         self._progress.advance(self._task)
 

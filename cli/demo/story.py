@@ -1,5 +1,6 @@
 """The story, step by step. Each step does one thing and checks all that must be true after it."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -60,7 +61,7 @@ class Story:
         return f"{self.anna.login}, {self.boris.login}"
 
     def top_up(self) -> str:
-        return_url = f"{self.url}/"
+        return_url = f"{self.url}/?topup=done"
         topup = self.anna.move("/topup", {"amount": TOP_UP, "returnUrl": return_url}, 201)
         check(topup["status"] == "pending", f"a new top-up is {topup['status']!r}")
         self.anna.has(0)
@@ -86,7 +87,7 @@ class Story:
         for item in (active := self.anna.active()):
             check_active(item)
         check(active == list(reversed(self.checks.values())), f"the active list is {active}")
-        return ", ".join(item["fastcheck"] for item in self.checks.values())
+        return "GET /fastcheck/active shows\n" + "\n".join(map(json.dumps, active))
 
     def mistype(self) -> str:
         item = self.checks["accepted"]
@@ -133,10 +134,14 @@ class Story:
     def compare_lists(self) -> str:
         self.anna.has(TOP_UP - FOR_BORIS)
         self.boris.has(FOR_BORIS)
+        shown = []
         for person in (self.anna, self.boris):
             check(person.active() == [], f"{person.name} has an active check")
+            shown.append(f"{person.name}: GET /balance {json.dumps(person.call('GET', '/balance'))}")
+            shown.append(f'{person.name}: GET /fastcheck/active {{"checks": []}}')
             for item in person.history():
                 check_history(item)
+                shown.append(f"{person.name}: in GET /fastcheck/history {json.dumps(item)}")
         created = {item["fastcheck"]: item["status"] for item in self.anna.history()}
         expected = {
             self.checks["accepted"]["fastcheck"]: "used",
@@ -146,7 +151,7 @@ class Story:
         check(created == expected, f"Anna's history says {created}")
         accepted = [(item["type"], item["fastcheck"]) for item in self.boris.history()]
         check(accepted == [("accepted", self.checks["accepted"]["fastcheck"])], f"Boris's history says {accepted}")
-        return "balance, active and history"
+        return "\n".join(shown)
 
 
 def roubles(amount_minor: int) -> str:

@@ -80,6 +80,13 @@ def create_celery(service: str, settings: BusSettings, schedule: Sequence[Nudge]
     return app
 
 
-def register_task(app: Celery, name: str, function: Callable[..., None]) -> None:
-    """Make a function a task of this app alone; Celery would by default share it with every app in the process."""
-    app.task(name=name, shared=False)(function)
+def register_task(app: Celery, name: str, function: Callable[..., object], *bound: object) -> None:
+    """Make ``function(*bound, *arguments of the message)`` a task of this app alone.
+
+    Celery would by default share it with every app in the process, and cannot take a lambda or a partial.
+    """
+
+    def task(*arguments: object) -> None:
+        function(*bound, *arguments)
+
+    app.task(name=name, shared=False)(task)

@@ -55,3 +55,47 @@ CREATE TABLE dead_letters (
 COMMENT ON TABLE dead_letters IS 'Events that failed too often; an operator replays or discards them.';
 CREATE INDEX dead_letters_open ON dead_letters (parked_at) WHERE resolved_at IS NULL;
 """
+
+OPERATOR_ACTIONS_V1: Final = """
+CREATE TABLE operator_actions (
+    action_no     bigint      PRIMARY KEY,
+    acted_at      timestamptz NOT NULL,
+    operator      text        NOT NULL CHECK (operator <> ''),
+    action        text        NOT NULL CHECK (action <> ''),
+    subject       text        NOT NULL CHECK (subject <> ''),
+    reason        text        NOT NULL CHECK (btrim(reason) <> ''),
+    details       jsonb       NOT NULL,
+    previous_hash bytea       NOT NULL,
+    hash          bytea       NOT NULL UNIQUE
+);
+COMMENT ON TABLE operator_actions IS
+    'What a person did, by whom and why: written with the deed, chained by hash, never changed.';
+
+CREATE FUNCTION chain_operator_action() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE last record;
+BEGIN
+    -- One at a time, and each sees the one before: the lock is held until the commit.
+    PERFORM pg_advisory_xact_lock(7205120);
+    SELECT action_no, hash INTO last FROM operator_actions ORDER BY action_no DESC LIMIT 1;
+    NEW.action_no := COALESCE(last.action_no, 0) + 1;
+    NEW.acted_at := clock_timestamp();
+    NEW.previous_hash := COALESCE(last.hash, decode(repeat('00', 32), 'hex'));
+    NEW.hash := sha256(NEW.previous_hash || int8send(NEW.action_no) || timestamptz_send(NEW.acted_at)
+        || int4send(octet_length(NEW.operator)) || convert_to(NEW.operator, 'UTF8')
+        || int4send(octet_length(NEW.action)) || convert_to(NEW.action, 'UTF8')
+        || int4send(octet_length(NEW.subject)) || convert_to(NEW.subject, 'UTF8')
+        || int4send(octet_length(NEW.reason)) || convert_to(NEW.reason, 'UTF8')
+        || convert_to(NEW.details::text, 'UTF8'));
+    RETURN NEW;
+END $$;
+CREATE TRIGGER chained BEFORE INSERT ON operator_actions
+    FOR EACH ROW EXECUTE FUNCTION chain_operator_action();
+
+CREATE FUNCTION refuse_change_of_actions() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'what an operator did stays written: % on % is refused', TG_OP, TG_TABLE_NAME
+        USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON operator_actions
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_actions();
+"""

@@ -11,3 +11,5 @@ class BalanceSettings(Settings, DatabaseSettings, BusSettings, CallerSettings):
     balance_database_url: SecretStr
     balance_worker_threads: int = 2
     retention_sweep_seconds: float = 3600.0
+    #: How often the hash chain is led up to the present.
+    chain_seal_seconds: float = 10.0

@@ -3,6 +3,7 @@
 from common.core.logging import get_logger
 from common.db.engine import Database
 from common.messaging import inbox
+from services.balance import chain
 
 log = get_logger(__name__)
 
@@ -16,3 +17,8 @@ def purge_old_records(db: Database, retention_days: int) -> None:
         with db.autocommit() as tx:
             deleted = inbox.purge_processed(tx, older_than_days=retention_days, limit=BATCH_SIZE)
         log.info("inbox purged", rows=deleted)
+
+
+def seal_chain(db: Database) -> None:
+    """Lead the hash chain up to the present."""
+    chain.seal(db)

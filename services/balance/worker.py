@@ -13,6 +13,7 @@ from services.balance.context import Context
 from services.balance.handlers import HANDLERS
 
 PURGE_TASK = "balance.purge_old_records"
+SEAL_TASK = "balance.seal_chain"
 
 
 def build(settings: BalanceSettings | None = None) -> BusProcess:
@@ -20,13 +21,21 @@ def build(settings: BalanceSettings | None = None) -> BusProcess:
     settings = settings or BalanceSettings.load()
     configure_logging("balance", settings.log_level)
     context = Context.open(settings, "balance-worker")
-    app = create_celery("balance", settings, [Nudge(PURGE_TASK, settings.retention_sweep_seconds)])
+    app = create_celery(
+        "balance",
+        settings,
+        [Nudge(PURGE_TASK, settings.retention_sweep_seconds), Nudge(SEAL_TASK, settings.chain_seal_seconds)],
+    )
     register_consumer(app, "balance", Inbox(context.db, HANDLERS, max_attempts=settings.inbox_max_attempts))
 
     def purge_old_records() -> None:
         tasks.purge_old_records(context.db, settings.inbox_retention_days)
 
+    def seal_chain() -> None:
+        tasks.seal_chain(context.db)
+
     register_task(app, PURGE_TASK, purge_old_records)
+    register_task(app, SEAL_TASK, seal_chain)
     return BusProcess(app, threads=settings.balance_worker_threads)
 
 

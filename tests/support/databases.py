@@ -71,6 +71,6 @@ class _Administration:
         unfinished = f"unfinished_{service}"
         self.run("DROP DATABASE IF EXISTS {} WITH (FORCE)", unfinished)
         self.run("CREATE DATABASE {} OWNER {}", unfinished, role)
-        close_database(self._servers.postgres_url(unfinished), database=unfinished, owner=role)
+        close_database(self._servers.postgres_url(unfinished), database=unfinished)
         upgrade(service, url(self._servers, service, unfinished))
         self.run("ALTER DATABASE {} RENAME TO {}", unfinished, name)

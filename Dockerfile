@@ -1,0 +1,21 @@
+# One image for everything of ours; which process it is, the command says. See docker-compose.yml.
+FROM python:3.11-slim AS libraries
+COPY requirements.txt .
+RUN python -m venv /opt/venv \
+    && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.txt
+
+FROM python:3.11-slim
+RUN useradd --system --uid 10001 --home-dir /nonexistent fastcheck
+COPY --from=libraries /opt/venv /opt/venv
+WORKDIR /app
+COPY cli cli
+COPY common common
+COPY services services
+# Compiled now: the user who runs it may not write here.
+RUN /opt/venv/bin/python -m compileall -q cli common services
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONPATH=/app \
+    PYTHONUNBUFFERED=1 \
+    MALLOC_ARENA_MAX=2
+USER fastcheck
+CMD ["python", "-m", "cli", "--help"]

@@ -1,0 +1,43 @@
+"""``fastcheck provision``"""
+
+import os
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import click
+
+from cli import provisioning
+from cli.failure import LaunchError
+from cli.services import AUDITOR, BY_NAME, DATABASES
+
+ADMINISTRATOR_VARIABLE = "FASTCHECK_ADMINISTRATOR_DATABASE_URL"
+AUDITOR_VARIABLE = "FASTCHECK_AUDITOR_DATABASE_URL"
+
+
+@click.command()
+def provision() -> None:
+    """Make roles and databases on a PostgreSQL server of your own; may be run again.
+
+    Reads FASTCHECK_ADMINISTRATOR_DATABASE_URL (a superuser's), FASTCHECK_<SERVICE>_DATABASE_URL of every service and
+    FASTCHECK_AUDITOR_DATABASE_URL: each role gets the password that its URL holds.
+    """
+    administrator = urlsplit(_variable(ADMINISTRATOR_VARIABLE))
+    passwords = {name: _password(BY_NAME[name].database_variable) for name in DATABASES}
+    passwords[AUDITOR] = _password(AUDITOR_VARIABLE)
+    provisioning.provision(
+        lambda database: urlunsplit(administrator._replace(path=f"/{database}")), passwords, DATABASES
+    )
+    click.echo(f"Roles and databases are ready: {', '.join(BY_NAME[name].database for name in DATABASES)}.")
+
+
+def _variable(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise LaunchError(f"{name} is not set.", exit_code=2)
+    return value
+
+
+def _password(variable: str) -> str:
+    password = urlsplit(_variable(variable)).password
+    if not password:
+        raise LaunchError(f"{variable} holds no password.", exit_code=2)
+    return unquote(password)

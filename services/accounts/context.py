@@ -1,0 +1,38 @@
+"""What a process of accounts is made of: built once at its start from the settings."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self
+
+from common.core.clock import Clock, SystemClock
+from common.db.engine import Database
+from services.accounts.config import AccountsSettings
+from services.accounts.passwords import Passwords
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The database of users and sessions, the clock, and the hasher of passwords."""
+
+    db: Database
+    clock: Clock
+    passwords: Passwords
+    settings: AccountsSettings
+
+    @classmethod
+    def open(cls, settings: AccountsSettings, application_name: str) -> Self:
+        """Connects to nothing yet."""
+        return cls(
+            db=Database(
+                settings.accounts_database_url.get_secret_value(),
+                settings=settings,
+                application_name=application_name,
+            ),
+            clock=SystemClock(timedelta(seconds=settings.clock_offset_seconds)),
+            passwords=Passwords(
+                at_once=settings.password_hashes_at_once,
+                waiting=settings.password_hashes_waiting,
+                wait_seconds=settings.password_hash_wait_seconds,
+            ),
+            settings=settings,
+        )

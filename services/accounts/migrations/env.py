@@ -1,0 +1,3 @@
+from common.db.migrations import run_environment
+
+run_environment()

@@ -1,0 +1,191 @@
+"""Every SQL statement of accounts."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from services.accounts.models import FailureLimit, LiveSession, NewSession, User
+
+_FIND_BY_LOGIN = text("SELECT user_id, login, password_hash, created_at FROM users WHERE login = :login")
+
+_FIND = text("SELECT user_id, login, password_hash, created_at FROM users WHERE user_id = :user_id")
+
+_ADD_WITH_SESSION = text("""
+    WITH added AS (
+        INSERT INTO users (user_id, login, password_hash, created_at)
+        VALUES (:user_id, :login, :password_hash, :created_at)
+        ON CONFLICT (login) DO NOTHING
+        RETURNING user_id
+    )
+    INSERT INTO sessions (session_hash, user_id, created_at, expires_at, last_used_at)
+    SELECT :session_hash, user_id, :created_at, :expires_at, :created_at FROM added
+    RETURNING 1
+""")
+
+# FOR SHARE makes signing in and changing the password meet on the user's row: a session that began with
+# the old password is either seen and ended by the change, or is not begun at all.
+# The two deletions keep the table small: of this user what is dead or too much, of all users what has expired.
+_START_SESSION = text("""
+    WITH owner AS (
+        SELECT user_id FROM users WHERE user_id = :user_id AND password_hash = :password_hash FOR SHARE
+    ), own AS (
+        SELECT session_hash, expires_at, last_used_at, row_number() OVER (ORDER BY last_used_at DESC) AS place
+          FROM sessions WHERE user_id = :user_id
+    ), ended AS (
+        DELETE FROM sessions
+         WHERE session_hash = ANY(ARRAY(
+                   SELECT session_hash FROM own
+                    WHERE place >= :max_sessions OR expires_at <= :created_at OR last_used_at <= :idle_since
+                    LIMIT :batch_size))
+    ), expired AS (
+        DELETE FROM sessions
+         WHERE session_hash = ANY(ARRAY(
+                   SELECT session_hash FROM sessions
+                    WHERE expires_at <= :created_at AND user_id <> :user_id
+                    ORDER BY expires_at LIMIT :batch_size FOR UPDATE SKIP LOCKED))
+    )
+    INSERT INTO sessions (session_hash, user_id, created_at, expires_at, last_used_at)
+    SELECT :session_hash, user_id, :created_at, :expires_at, :created_at FROM owner
+    RETURNING 1
+""")
+
+# Writes, and so commits, only when the last use was noted long enough ago.
+_FIND_LIVE_SESSION = text("""
+    WITH found AS (
+        SELECT session_hash, user_id, expires_at, last_used_at
+          FROM sessions
+         WHERE session_hash = :session_hash AND expires_at > :now AND last_used_at > :idle_since
+    ), touched AS (
+        UPDATE sessions SET last_used_at = :now
+          FROM found
+         WHERE sessions.session_hash = found.session_hash AND sessions.last_used_at <= :touch_if_before
+    )
+    SELECT user_id, expires_at FROM found
+""")
+
+_END_SESSION = text("DELETE FROM sessions WHERE session_hash = :session_hash AND user_id = :user_id")
+
+_END_SESSIONS = text("DELETE FROM sessions WHERE user_id = :user_id AND session_hash <> :kept_hash")
+
+_REPLACE_PASSWORD = text("""
+    UPDATE users SET password_hash = :new_hash WHERE user_id = :user_id AND password_hash = :old_hash
+""")
+
+_FORGIVEN_AT = text("SELECT subject, forgiven_at FROM failed_logins WHERE subject = ANY(CAST(:subjects AS bytea[]))")
+
+_RECORD_FAILURE = text("""
+    WITH forgotten AS (
+        DELETE FROM failed_logins
+         WHERE subject = ANY(ARRAY(
+                   SELECT subject FROM failed_logins
+                    WHERE forgiven_at < :now AND subject <> ALL(CAST(:subjects AS bytea[]))
+                    ORDER BY forgiven_at LIMIT :batch_size FOR UPDATE SKIP LOCKED))
+    )
+    INSERT INTO failed_logins AS known (subject, forgiven_at)
+    SELECT subject, :now + forgiven_every
+      FROM unnest(CAST(:subjects AS bytea[]), CAST(:intervals AS interval[])) AS failed (subject, forgiven_every)
+     ORDER BY subject
+    ON CONFLICT (subject) DO UPDATE
+       SET forgiven_at = EXCLUDED.forgiven_at + GREATEST(known.forgiven_at - :now, interval '0')
+""")
+
+#: Of dead sessions and forgiven failures, how many one request clears away.
+CLEARING_BATCH_SIZE = 100
+
+
+def find_user_by_login(tx: Connection, login: str) -> User | None:
+    """The user with this (lower-case) login."""
+    row = tx.execute(_FIND_BY_LOGIN, {"login": login}).mappings().one_or_none()
+    return User(**row) if row else None
+
+
+def find_user(tx: Connection, user_id: UUID) -> User | None:
+    """The user with this id."""
+    row = tx.execute(_FIND, {"user_id": user_id}).mappings().one_or_none()
+    return User(**row) if row else None
+
+
+def add_user_with_session(tx: Connection, user: User, session: NewSession) -> bool:
+    """Add a user and his first session; False, and neither, when the login is taken."""
+    values = {**_session(session), "login": user.login, "password_hash": user.password_hash}
+    return tx.execute(_ADD_WITH_SESSION, values).one_or_none() is not None
+
+
+def start_session(
+    tx: Connection, session: NewSession, *, password_hash: str, idle_since: datetime, max_sessions: int
+) -> bool:
+    """Begin a session of a user whose password is still ``password_hash``; False when it is not."""
+    values = {
+        **_session(session),
+        "password_hash": password_hash,
+        "idle_since": idle_since,
+        "max_sessions": max_sessions,
+        "batch_size": CLEARING_BATCH_SIZE,
+    }
+    return tx.execute(_START_SESSION, values).one_or_none() is not None
+
+
+def find_live_session(
+    tx: Connection, session_hash: bytes, *, now: datetime, idle_since: datetime, touch_if_before: datetime
+) -> LiveSession | None:
+    """A session that has neither expired nor been idle since; notes its use if that is due."""
+    row = (
+        tx.execute(
+            _FIND_LIVE_SESSION,
+            {
+                "session_hash": session_hash,
+                "now": now,
+                "idle_since": idle_since,
+                "touch_if_before": touch_if_before,
+            },
+        )
+        .mappings()
+        .one_or_none()
+    )
+    return LiveSession(**row) if row else None
+
+
+def end_session(tx: Connection, session_hash: bytes, user_id: UUID) -> None:
+    """End one session of the user; one that has ended already is left as it is."""
+    tx.execute(_END_SESSION, {"session_hash": session_hash, "user_id": user_id})
+
+
+def end_sessions(tx: Connection, user_id: UUID, *, but: bytes = b"") -> None:
+    """End all sessions of the user, save the one with the hash ``but``."""
+    tx.execute(_END_SESSIONS, {"user_id": user_id, "kept_hash": but})
+
+
+def replace_password(tx: Connection, user_id: UUID, *, old_hash: str, new_hash: str) -> bool:
+    """Set a new password hash; False when the old one is not what it was."""
+    values = {"user_id": user_id, "old_hash": old_hash, "new_hash": new_hash}
+    return tx.execute(_REPLACE_PASSWORD, values).rowcount == 1
+
+
+def forgiven_at(tx: Connection, limits: Sequence[FailureLimit]) -> dict[bytes, datetime]:
+    """Subject -> when its failures are all forgiven, where there are any."""
+    rows = tx.execute(_FORGIVEN_AT, {"subjects": [limit.subject for limit in limits]})
+    return {bytes(row.subject): row.forgiven_at for row in rows}
+
+
+def record_failure(tx: Connection, limits: Sequence[FailureLimit], now: datetime) -> None:
+    """Count one failure against each subject, and forget a batch of old ones."""
+    tx.execute(
+        _RECORD_FAILURE,
+        {
+            "subjects": [limit.subject for limit in limits],
+            "intervals": [limit.forgiven_every for limit in limits],
+            "now": now,
+            "batch_size": CLEARING_BATCH_SIZE,
+        },
+    )
+
+
+def _session(session: NewSession) -> dict[str, object]:
+    return {
+        "session_hash": session.session_hash,
+        "user_id": session.user_id,
+        "created_at": session.created_at,
+        "expires_at": session.expires_at,
+    }

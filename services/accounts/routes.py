@@ -1,0 +1,118 @@
+"""HTTP in: the public routes of accounts, and the gateway's question whether a session is alive."""
+
+import re
+from typing import Final
+
+from flask import Response, request
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+
+from common.core.errors import InvalidRequest
+from common.web.context import context_of
+from common.web.identity import caller_user_id, services_only, user_only
+from common.web.parse import parsed, render
+from common.web.schemas import COMMON_RESPONSES, SESSION, ErrorBody, NotAuthorizedBody, utc
+from services.accounts import service
+from services.accounts.context import Context
+from services.accounts.models import NewSession
+from services.accounts.schemas import (
+    Credentials,
+    MeView,
+    PasswordChange,
+    SessionAnswer,
+    SessionQuestion,
+    SessionView,
+)
+
+#: For who has no session yet.
+GUEST_RESPONSES: Final = {status: body for status, body in COMMON_RESPONSES.items() if status != "401"}
+
+public = APIBlueprint("public", __name__, abp_tags=[Tag(name="Accounts")], abp_responses=GUEST_RESPONSES)
+internal = APIBlueprint("internal", __name__, url_prefix="/internal", doc_ui=False)
+
+#: Set by the gateway alone; the gateway's token, without which no route here answers, vouches for them.
+SESSION_HASH_HEADER: Final = "X-Session-Hash"
+CLIENT_ADDRESS_HEADER: Final = "X-Client-Address"
+
+_SESSION_HASH: Final = re.compile("[0-9a-f]{64}")
+
+
+@public.post("/register", responses={"201": SessionView, "409": ErrorBody})
+@services_only("gateway")
+@parsed
+def register(body: Credentials) -> Response:
+    """Become a user, and be signed in at once."""
+    session = service.register(context_of(Context), body.login, body.password.get_secret_value())
+    return render(_session_view(session), 201)
+
+
+@public.post("/login", responses={"200": SessionView, "401": ErrorBody})
+@services_only("gateway")
+@parsed
+def log_in(body: Credentials) -> Response:
+    """Sign in: begin a session."""
+    address = request.headers.get(CLIENT_ADDRESS_HEADER, "")
+    session = service.log_in(context_of(Context), body.login, body.password.get_secret_value(), address)
+    return render(_session_view(session))
+
+
+@public.post("/logout", responses={"204": None, "401": NotAuthorizedBody}, security=SESSION)
+@user_only
+@parsed
+def log_out() -> Response:
+    """End this session; it is dead at once, everywhere."""
+    service.log_out(context_of(Context), caller_user_id(), _session_hash())
+    return Response(status=204)
+
+
+@public.post("/logout/all", responses={"204": None, "401": NotAuthorizedBody}, security=SESSION)
+@user_only
+@parsed
+def log_out_everywhere() -> Response:
+    """End every session of the signed-in user, this one too."""
+    service.log_out_everywhere(context_of(Context), caller_user_id())
+    return Response(status=204)
+
+
+@public.get("/me", responses={"200": MeView, "401": NotAuthorizedBody}, security=SESSION)
+@user_only
+@parsed
+def get_me() -> Response:
+    """Who is signed in."""
+    user = service.get_me(context_of(Context), caller_user_id())
+    return render(MeView(user_id=user.user_id, login=user.login, created_at=utc(user.created_at)))
+
+
+@public.post("/me/password", responses={"204": None, "403": ErrorBody, "401": NotAuthorizedBody}, security=SESSION)
+@user_only
+@parsed
+def change_password(body: PasswordChange) -> Response:
+    """Change the password; all other sessions end."""
+    service.change_password(
+        context_of(Context),
+        caller_user_id(),
+        _session_hash(),
+        body.old_password.get_secret_value(),
+        body.new_password.get_secret_value(),
+    )
+    return Response(status=204)
+
+
+@internal.post("/sessions/verify")
+@services_only("gateway")
+@parsed
+def verify_session(body: SessionQuestion) -> Response:
+    """Whose session this is. It is asked by its hash: the session id itself crosses no border and is in no log."""
+    user_id, cache_seconds = service.verify_session(context_of(Context), bytes.fromhex(body.session_hash))
+    return render(SessionAnswer(user_id=user_id, cache_seconds=cache_seconds))
+
+
+def _session_hash() -> bytes:
+    value = request.headers.get(SESSION_HASH_HEADER, "")
+    if not _SESSION_HASH.fullmatch(value):
+        raise InvalidRequest(f"{SESSION_HASH_HEADER} must hold the hash of the session")
+    return bytes.fromhex(value)
+
+
+def _session_view(session: NewSession) -> SessionView:
+    return SessionView(user_id=session.user_id, session_id=session.session_id, expires_at=utc(session.expires_at))

@@ -1,0 +1,57 @@
+"""Request and response models of accounts."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, SecretStr
+
+from common.web.schemas import RequestModel, ResponseModel, UtcTime
+
+Login = Annotated[
+    str,
+    Field(
+        min_length=3,
+        max_length=64,
+        pattern=r"^[A-Za-z0-9._@+-]+$",
+        description="letters, digits and `. _ @ + -`; compared without case",
+        examples=["anna"],
+    ),
+]
+Password = Annotated[SecretStr, Field(min_length=8, max_length=256)]
+
+
+class Credentials(RequestModel):
+    login: Login
+    password: Password
+
+
+class SessionView(ResponseModel):
+    """A session that has just begun. This is the only time that its id is told."""
+
+    user_id: UUID = Field(alias="userID")
+    session_id: str = Field(alias="sessionID", pattern="^[0-9A-F]{32}$", examples=["1AF3781BF6B94604B771AEA1D44FA63A"])
+    expires_at: UtcTime
+
+
+class MeView(ResponseModel):
+    user_id: UUID = Field(alias="userID")
+    login: str = Field(examples=["anna"])
+    created_at: UtcTime
+
+
+class PasswordChange(RequestModel):
+    old_password: Annotated[SecretStr, Field(min_length=1, max_length=256)]
+    new_password: Password
+
+
+class SessionQuestion(RequestModel):
+    """Internal: is the session with this SHA-256, in lower-case hex, alive?"""
+
+    session_hash: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class SessionAnswer(ResponseModel):
+    """Internal: whose it is, and for how long the asker may answer for it."""
+
+    user_id: UUID = Field(alias="userID")
+    cache_seconds: int = Field(ge=0)

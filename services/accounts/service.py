@@ -1,0 +1,159 @@
+"""Use cases of accounts. No transaction is open while a password is hashed: that takes 22 ms and may wait."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from common.core.errors import NotAuthorized, TooManyRequests
+from common.db.retry import retry_on_conflict
+from services.accounts import repository
+from services.accounts.context import Context
+from services.accounts.errors import LoginTaken, SessionUnknown, WrongCredentials, WrongPassword
+from services.accounts.models import FailureLimit, NewSession, User
+
+
+def register(context: Context, login: str, password: str) -> NewSession:
+    """Make a user and his first session; raises LoginTaken. One statement, one commit."""
+    password_hash = context.passwords.hash(password)
+    now = context.clock.now()
+    user = User(uuid4(), login.lower(), password_hash, now)
+    session = _new_session(context, user.user_id, now)
+    with context.db.autocommit() as tx:
+        if not repository.add_user_with_session(tx, user, session):
+            raise LoginTaken(errors={"login": "is taken"})
+    return session
+
+
+def log_in(context: Context, login: str, password: str, address: str) -> NewSession:
+    """Begin a session; raises WrongCredentials, or TooManyRequests after too many failures.
+
+    ``address`` is the client's. What is read, computed and written does not depend on whether the login
+    exists. Failures are counted after the password was tried: who guesses many at once can overrun the
+    limit by the number of passwords that are computed at once, one time.
+    """
+    login = login.lower()
+    limits = _login_limits(context, login, address)
+    with context.db.autocommit() as tx:
+        _refuse_if_blocked(repository.forgiven_at(tx, limits), limits, context.clock.now())
+        user = repository.find_user_by_login(tx, login)
+    right = context.passwords.matches(user.password_hash if user else None, password)
+    if user is None or not right:
+        _count_failure(context, limits)
+        raise WrongCredentials
+    session = _new_session(context, user.user_id, context.clock.now())
+    if not _start_session(context, session, user.password_hash):
+        raise WrongCredentials  # the password was changed while we verified the old one
+    return session
+
+
+def log_out(context: Context, user_id: UUID, session_hash: bytes) -> None:
+    """End one session. The gateway, which remembers sessions for a minute, sees to it that nobody takes it any more."""
+    with context.db.autocommit() as tx:
+        repository.end_session(tx, session_hash, user_id)
+
+
+def log_out_everywhere(context: Context, user_id: UUID) -> None:
+    """End all sessions of the user."""
+    with context.db.autocommit() as tx:
+        repository.end_sessions(tx, user_id)
+
+
+def get_me(context: Context, user_id: UUID) -> User:
+    """The user himself; raises NotAuthorized when there is no such user any more."""
+    with context.db.autocommit() as tx:
+        user = repository.find_user(tx, user_id)
+    if user is None:
+        raise NotAuthorized
+    return user
+
+
+def change_password(context: Context, user_id: UUID, session_hash: bytes, old_password: str, new_password: str) -> None:
+    """Set a new password and end all other sessions; raises WrongPassword, or TooManyRequests after too many."""
+    limits = _password_limits(context, user_id)
+    with context.db.autocommit() as tx:
+        _refuse_if_blocked(repository.forgiven_at(tx, limits), limits, context.clock.now())
+    user = get_me(context, user_id)
+    if not context.passwords.matches(user.password_hash, old_password):
+        _count_failure(context, limits)
+        raise WrongPassword(errors={"oldPassword": "is wrong"})
+    _replace_password(context, user, context.passwords.hash(new_password), session_hash)
+
+
+def verify_session(context: Context, session_hash: bytes) -> tuple[UUID, int]:
+    """Whose session it is, and for how many seconds the asker may remember that; raises SessionUnknown."""
+    now = context.clock.now()
+    memory = _memory(context)
+    with context.db.autocommit() as tx:
+        session = repository.find_live_session(
+            tx, session_hash, now=now, idle_since=_idle_since(context, now), touch_if_before=now - memory
+        )
+    if session is None:
+        raise SessionUnknown
+    return session.user_id, int(min(memory, session.expires_at - now).total_seconds())
+
+
+@retry_on_conflict
+def _start_session(context: Context, session: NewSession, password_hash: str) -> bool:
+    with context.db.autocommit() as tx:
+        return repository.start_session(
+            tx,
+            session,
+            password_hash=password_hash,
+            idle_since=_idle_since(context, session.created_at),
+            max_sessions=context.settings.max_sessions_per_user,
+        )
+
+
+@retry_on_conflict
+def _replace_password(context: Context, user: User, new_hash: str, session_hash: bytes) -> None:
+    """Two statements: the second must see the session of a sign-in that the first has waited for."""
+    with context.db.transaction() as tx:
+        if not repository.replace_password(tx, user.user_id, old_hash=user.password_hash, new_hash=new_hash):
+            raise WrongPassword(errors={"oldPassword": "is wrong"})  # another change was quicker
+        repository.end_sessions(tx, user.user_id, but=session_hash)
+
+
+@retry_on_conflict
+def _count_failure(context: Context, limits: Sequence[FailureLimit]) -> None:
+    if limits:
+        with context.db.autocommit() as tx:
+            repository.record_failure(tx, limits, context.clock.now())
+
+
+def _refuse_if_blocked(forgiven_at: dict[bytes, datetime], limits: Sequence[FailureLimit], now: datetime) -> None:
+    seconds = max((limit.seconds_to_wait(forgiven_at.get(limit.subject), now) for limit in limits), default=0)
+    if seconds:
+        raise TooManyRequests("too many failed attempts: try again later", retry_after_seconds=seconds)
+
+
+def _login_limits(context: Context, login: str, address: str) -> list[FailureLimit]:
+    settings = context.settings
+    if not settings.rate_limit_enabled:
+        return []
+    here = (settings.failed_logins_burst, settings.failed_logins_forgiven_seconds)
+    anywhere = (settings.failed_logins_anywhere_burst, settings.failed_logins_anywhere_forgiven_seconds)
+    return [FailureLimit.of(*here, "login", login, address), FailureLimit.of(*anywhere, "login", login)]
+
+
+def _password_limits(context: Context, user_id: UUID) -> list[FailureLimit]:
+    """A stolen session must not be a place to guess the password at."""
+    settings = context.settings
+    if not settings.rate_limit_enabled:
+        return []
+    return [
+        FailureLimit.of(settings.failed_logins_burst, settings.failed_logins_forgiven_seconds, "password", str(user_id))
+    ]
+
+
+def _new_session(context: Context, user_id: UUID, now: datetime) -> NewSession:
+    return NewSession.start(user_id, now, timedelta(seconds=context.settings.session_lifetime_seconds))
+
+
+def _idle_since(context: Context, now: datetime) -> datetime:
+    return now - timedelta(seconds=context.settings.session_idle_seconds)
+
+
+def _memory(context: Context) -> timedelta:
+    """How long an answer may be remembered, and a use go unnoted: little against the idle time, however short."""
+    settings = context.settings
+    return timedelta(seconds=min(settings.session_cache_seconds, settings.session_idle_seconds / 10))

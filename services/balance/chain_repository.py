@@ -1,0 +1,120 @@
+"""Every SQL statement of the hash chain."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+#: Two sealers of one ledger exclude each other with this advisory lock.
+CHAIN_LOCK_ID = 7_205_119
+
+#: What the first block follows.
+GENESIS = bytes(32)
+
+_DRAWN = text("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM transfers_transfer_no_seq")
+
+# Whoever inserts into transfers holds this lock from before its number is drawn until after its commit is visible.
+_WRITERS = text("""
+    SELECT virtualtransaction FROM pg_locks
+     WHERE locktype = 'relation' AND relation = CAST('transfers' AS regclass) AND mode = 'RowExclusiveLock'
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND pid <> pg_backend_pid()
+""")
+
+_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:lock_id)")
+
+_LAST_BLOCK = text("SELECT block_no, last_no, hash FROM chain_blocks ORDER BY block_no DESC LIMIT 1")
+
+# Numbers and moments in PostgreSQL's binary form, texts behind their length: no two rows give the same bytes, and no
+# setting of a session changes them. The auditor has the same in its own words; a test holds the two together.
+_SEAL = text("""
+    WITH due AS (
+        SELECT * FROM transfers
+         WHERE transfer_no > :after_no AND transfer_no <= :upto_no
+         ORDER BY transfer_no
+         LIMIT :limit
+    ), digested AS (
+        SELECT t.transfer_no, t.transfer_id,
+               sha256(int8send(t.transfer_no) || uuid_send(t.transfer_id) || uuid_send(t.subject_id)
+                      || uuid_send(t.user_id) || COALESCE('\\x01' || uuid_send(t.closes_id), '\\x00')
+                      || int8send(t.amount_minor) || timestamptz_send(t.created_at)
+                      || int4send(octet_length(t.kind)) || convert_to(t.kind, 'UTF8')
+                      || int4send(octet_length(t.outcome)) || convert_to(t.outcome, 'UTF8')
+                      || int4send(octet_length(t.currency)) || convert_to(t.currency, 'UTF8')
+                      || int4send(octet_length(t.reference)) || convert_to(t.reference, 'UTF8')
+                      || COALESCE(e.legs, '')) AS hash
+          FROM due t
+          LEFT JOIN LATERAL (
+              SELECT string_agg(
+                         int8send(e.entry_id) || uuid_send(e.account_id) || int8send(e.amount_minor)
+                         || COALESCE('\\x01' || int8send(e.balance_after), '\\x00') || timestamptz_send(e.created_at)
+                         || int4send(octet_length(e.currency)) || convert_to(e.currency, 'UTF8'),
+                         '' ORDER BY e.entry_id) AS legs
+                FROM entries e WHERE e.transfer_id = t.transfer_id) e ON true
+    ), linked AS (
+        INSERT INTO chain_links (transfer_no, transfer_id, block_no, hash)
+        SELECT transfer_no, transfer_id, :block_no, hash FROM digested
+    ), block AS (
+        SELECT CASE WHEN count(*) < :limit THEN :upto_no ELSE max(transfer_no) END AS last_no,
+               CAST(count(*) AS integer) AS transfers, clock_timestamp() AS sealed_at,
+               string_agg(hash, '' ORDER BY transfer_no) AS hashes
+          FROM digested HAVING count(*) > 0
+    )
+    INSERT INTO chain_blocks (block_no, last_no, transfers, sealed_at, previous_hash, hash)
+    SELECT :block_no, last_no, transfers, sealed_at, :previous_hash,
+           sha256(CAST(:previous_hash AS bytea) || int8send(:block_no) || int8send(last_no) || int4send(transfers)
+                  || timestamptz_send(sealed_at) || hashes)
+      FROM block
+    RETURNING block_no, last_no, transfers, sealed_at, hash
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some transfers, in the order of their numbers, sealed together with all before them."""
+
+    block_no: int
+    last_no: int
+    transfers: int
+    sealed_at: datetime
+    hash: bytes
+
+
+def last_number_drawn(tx: Connection) -> int:
+    """The highest number that any transfer, committed or not, has drawn so far."""
+    drawn: int = tx.execute(_DRAWN).scalar_one()
+    return drawn
+
+
+def writers(tx: Connection) -> set[str]:
+    """The transactions that have written transfers, or are about to, and have not ended."""
+    return {row.virtualtransaction for row in tx.execute(_WRITERS)}
+
+
+def try_lock_chain(tx: Connection) -> bool:
+    """Become the one who seals, until the end of the transaction; False while somebody else is at it."""
+    locked: bool = tx.execute(_TRY_LOCK, {"lock_id": CHAIN_LOCK_ID}).scalar_one()
+    return locked
+
+
+def seal_next_block(tx: Connection, *, upto_no: int, limit: int) -> Block | None:
+    """Seal the next transfers, at most ``limit``, with numbers up to ``upto_no``; None when there are none.
+
+    The caller has the chain's lock, and knows that every number up to ``upto_no`` is decided.
+    """
+    last = tx.execute(_LAST_BLOCK).one_or_none()
+    row = (
+        tx.execute(
+            _SEAL,
+            {
+                "block_no": last.block_no + 1 if last else 1,
+                "after_no": last.last_no if last else 0,
+                "previous_hash": bytes(last.hash) if last else GENESIS,
+                "upto_no": upto_no,
+                "limit": limit,
+            },
+        )
+        .mappings()
+        .one_or_none()
+    )
+    return Block(**{**row, "hash": bytes(row["hash"])}) if row else None

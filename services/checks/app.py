@@ -1,0 +1,26 @@
+"""The web process of checks: ``granian --interface wsgi --factory services.checks.app:create_app``."""
+
+from flask_openapi3.openapi import OpenAPI
+
+from common.web.app import create_web_app
+from common.web.context import provide
+from common.web.identity import TokenVerifier
+from services.checks import routes
+from services.checks.config import ChecksSettings
+from services.checks.context import Context
+
+
+def create_app(settings: ChecksSettings | None = None) -> OpenAPI:
+    """Build the application from the environment's settings; connects to nothing yet."""
+    settings = settings or ChecksSettings.load()
+    context = Context.open(settings, "checks-web")
+    app = create_web_app(
+        "checks",
+        settings,
+        title="FastCheck checks",
+        verifier=TokenVerifier("checks", settings.token_public_keys),
+        ready={"database": context.db.ping},
+    )
+    provide(app, context)
+    app.register_api(routes.public)
+    return app

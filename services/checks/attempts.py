@@ -1,0 +1,55 @@
+"""The guard of the codes: every attempt is judged and counted under the lock of its check."""
+
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from common.core.errors import BusinessError
+from common.core.logging import get_logger
+from services.checks import errors, repository
+from services.checks.context import Context
+from services.checks.models import Attempt, Check, CheckStatus, FreezePolicy, seconds_until
+from services.checks.repository import Allowance
+
+log = get_logger(__name__)
+
+
+def judge(context: Context, tx: Connection, attempt: Attempt) -> Check | BusinessError:
+    """The active check that this number and code open, locked; or the refusal, counted in this transaction.
+
+    Raises CheckFrozen and TooManyAttempts: these attempts are not looked at, so nothing is to be committed.
+    """
+    settings = context.settings
+    window = timedelta(seconds=settings.failed_attempts_window_seconds)
+    allowance = Allowance(settings.failed_attempts_allowed, attempt.at - window)
+    exhausted_at, check = repository.lock_for_attempt(tx, attempt, allowance)
+    if exhausted_at is not None:
+        raise errors.TooManyAttempts(retry_after_seconds=seconds_until(exhausted_at + window, attempt.at))
+    if check is not None and check.frozen_until is not None and check.is_frozen(attempt.at):
+        raise errors.CheckFrozen(retry_after_seconds=seconds_until(check.frozen_until, attempt.at))
+    if check is not None and context.codes.matches(check.check_id, check.code_ciphertext, attempt.code):
+        return _ended(check.status_at(attempt.at)) or check
+    if check is None:
+        context.codes.match_nothing(attempt.code)
+    counted = check and check.count_wrong_code(
+        attempt.at, FreezePolicy(settings.freeze_after_wrong_codes, settings.freeze_seconds)
+    )
+    exhausted_at = repository.record_failure(tx, attempt, allowance, counted)
+    if exhausted_at is not None:
+        raise errors.TooManyAttempts(retry_after_seconds=seconds_until(exhausted_at + window, attempt.at))
+    if counted is not None and counted.is_frozen(attempt.at):
+        log.warning("check frozen", check_id=str(counted.check_id), freezes=counted.freezes)
+    return errors.CheckNotFound()
+
+
+def _ended(status: CheckStatus) -> BusinessError | None:
+    """Who has the right code is told how the check ended."""
+    match status:
+        case CheckStatus.USED:
+            return errors.CheckUsed()
+        case CheckStatus.EXPIRED:
+            return errors.CheckExpired()
+        case CheckStatus.CANCELLED:
+            return errors.CheckCancelled()
+        case _:
+            return None

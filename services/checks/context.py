@@ -1,0 +1,39 @@
+"""What a process of checks is made of: built once at its start from the settings."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self
+
+from common.core.clock import Clock, SystemClock
+from common.db.engine import Database
+from common.messaging.lazy_acknowledger import LazyAcknowledger
+from services.checks.clients import BalanceClient
+from services.checks.codes import CodeVault
+from services.checks.config import ChecksSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The database, the clock, the way to balance, the keys of the codes."""
+
+    db: Database
+    clock: Clock
+    balance: BalanceClient
+    codes: CodeVault
+    acknowledger: LazyAcknowledger
+    settings: ChecksSettings
+
+    @classmethod
+    def open(cls, settings: ChecksSettings, application_name: str) -> Self:
+        """Connects to nothing yet."""
+        db = Database(
+            settings.checks_database_url.get_secret_value(), settings=settings, application_name=application_name
+        )
+        return cls(
+            db=db,
+            clock=SystemClock(timedelta(seconds=settings.clock_offset_seconds)),
+            balance=BalanceClient.of(settings),
+            codes=CodeVault(settings.code_keys.get_secret_value()),
+            acknowledger=LazyAcknowledger(db, subscriber="balance"),
+            settings=settings,
+        )

@@ -1,0 +1,83 @@
+"""Business failures in the life of a check."""
+
+from common.core.errors import BusinessError
+
+
+class CheckNotFound(BusinessError):
+    """Unknown number and wrong code are one answer: nobody learns which numbers exist."""
+
+    status = 404
+    code = "check_not_found"
+    message = "there is no check with this number and code"
+
+
+class OwnCheckNotFound(BusinessError):
+    """Unknown, or somebody else's, or never funded: the caller is not told which."""
+
+    status = 404
+    code = "check_not_found"
+    message = "you have no check with this number"
+
+
+class CheckUsed(BusinessError):
+    status = 409
+    code = "check_used"
+    message = "this check has been accepted already"
+
+
+class CheckExpired(BusinessError):
+    status = 410
+    code = "check_expired"
+    message = "this check has expired: its money went back to its creator"
+
+
+class CheckCancelled(BusinessError):
+    status = 410
+    code = "check_cancelled"
+    message = "this check was cancelled by its creator"
+
+
+class CheckAlreadyExpired(BusinessError):
+    """For the creator, who wants to change his check: it is a conflict with the state of a thing that he can see."""
+
+    status = 409
+    code = "check_expired"
+    message = "this check has expired: its money comes back to you"
+
+
+class CheckAlreadyCancelled(BusinessError):
+    status = 409
+    code = "check_cancelled"
+    message = "this check is cancelled already"
+
+
+class CheckFrozen(BusinessError):
+    """Too many wrong codes in a row on one check: nobody may try for a while."""
+
+    status = 429
+    code = "check_frozen"
+    message = "too many wrong codes: this check is frozen for a while"
+    retryable = True
+
+
+class TooManyAttempts(BusinessError):
+    """Too many failed attempts of one user, on whatever checks."""
+
+    status = 429
+    code = "too_many_attempts"
+    message = "too many failed attempts: try again later"
+    retryable = True
+
+
+class InsufficientFunds(BusinessError):
+    status = 409
+    code = "insufficient_funds"
+    message = "not enough money on the balance"
+
+
+class CurrencyNotAccepted(BusinessError):
+    message = "this currency is not accepted here"
+
+
+class LifetimeNotAccepted(BusinessError):
+    message = "a check cannot be valid for so short or so long a time"

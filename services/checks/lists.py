@@ -1,0 +1,89 @@
+"""Use cases that only read: the active list and the history. A page costs the same however much lies behind it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from common.core.errors import InvalidRequest
+from common.web.paging import Page, decode_cursor, page_of
+from services.checks import repository
+from services.checks.context import Context
+from services.checks.models import CheckStatus, Ending, HistoryLine, HistoryType, Result
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_MOMENT: Final = datetime(9999, 12, 31, tzinfo=UTC)
+_LAST_ID: Final = UUID(int=2**128 - 1)
+
+#: Of a check that stands in the history twice, the created side comes first.
+_RANKS: Final = {HistoryType.CREATED: 2, HistoryType.ACCEPTED: 1}
+
+
+def list_active(context: Context, creator_id: UUID, limit: int, cursor: str | None) -> Page[Result]:
+    """Active checks of the creator with their codes, newest first; raises InvalidRequest for a foreign cursor."""
+    before = (_LAST_MOMENT, _LAST_ID)
+    if cursor:
+        moment, check_id = decode_cursor(cursor, int, str)
+        before = (_moment(moment), _id(check_id))
+    with context.db.autocommit() as tx:
+        checks = repository.active_checks(tx, creator_id, now=context.clock.now(), before=before, limit=limit + 1)
+    page = page_of(checks, limit, lambda check: (_microseconds(check.created_at), str(check.check_id)))
+    return Page(
+        [Result(check, context.codes.open(check.check_id, check.code_ciphertext)) for check in page.items],
+        page.next_cursor,
+    )
+
+
+def list_history(
+    context: Context,
+    user_id: UUID,
+    *,
+    only_type: HistoryType | None,
+    only_ending: Ending | None,
+    limit: int,
+    cursor: str | None,
+) -> Page[HistoryLine]:
+    """Ended checks that the user created or accepted, last ended first; raises InvalidRequest for a foreign cursor."""
+    before = (_LAST_MOMENT, _LAST_ID, _RANKS[HistoryType.CREATED])
+    if cursor:
+        moment, check_id, rank = decode_cursor(cursor, int, str, int)
+        before = (_moment(moment), _id(check_id), 1 if rank == 1 else 2)
+    with context.db.autocommit() as tx:
+        lines = repository.history(
+            tx,
+            user_id,
+            statuses=() if only_type is HistoryType.ACCEPTED else _stored_statuses(only_ending),
+            with_accepted=only_type is not HistoryType.CREATED and only_ending in {None, Ending.USED},
+            now=context.clock.now(),
+            before=before,
+            limit=limit + 1,
+        )
+    return page_of(
+        lines,
+        limit,
+        lambda line: (_microseconds(line.check.closes_at), str(line.check.check_id), _RANKS[line.type]),
+    )
+
+
+def _stored_statuses(only_ending: Ending | None) -> list[CheckStatus]:
+    """What is over and not swept yet is stored as active and shown as expired."""
+    endings = list(Ending) if only_ending is None else [only_ending]
+    also = [CheckStatus.ACTIVE] if Ending.EXPIRED in endings else []
+    return [CheckStatus(ending.value) for ending in endings] + also
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def _moment(microseconds: object) -> datetime:
+    try:
+        return _EPOCH + timedelta(microseconds=int(str(microseconds)))
+    except OverflowError:
+        raise InvalidRequest(errors={"cursor": "is not a cursor that this list gave out"}) from None
+
+
+def _id(text: object) -> UUID:
+    try:
+        return UUID(str(text))
+    except ValueError:
+        raise InvalidRequest(errors={"cursor": "is not a cursor that this list gave out"}) from None

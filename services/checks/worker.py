@@ -1,0 +1,41 @@
+"""Bus processes of checks: ``python -m services.checks.worker worker|scheduler|relay``."""
+
+import sys
+
+from common.core.logging import configure_logging
+from common.messaging.bus import register_publisher
+from common.messaging.celery_app import Nudge, create_celery, register_task
+from common.messaging.relay import Relay
+from common.messaging.run import BusProcess, run
+from services.checks import tasks
+from services.checks.config import ChecksSettings
+from services.checks.context import Context
+
+EXPIRE_TASK = "checks.expire_due_checks"
+FINISH_TASK = "checks.finish_pending_checks"
+PURGE_TASK = "checks.purge_old_records"
+
+
+def build(settings: ChecksSettings | None = None) -> BusProcess:
+    """The Celery application with the scheduled tasks and the acknowledgements, and the relay."""
+    settings = settings or ChecksSettings.load()
+    configure_logging("checks", settings.log_level)
+    context = Context.open(settings, "checks-worker")
+    app = create_celery(
+        "checks",
+        settings,
+        [
+            Nudge(EXPIRE_TASK, settings.expiry_sweep_seconds),
+            Nudge(FINISH_TASK, settings.pending_sweep_seconds),
+            Nudge(PURGE_TASK, settings.retention_sweep_seconds),
+        ],
+    )
+    register_publisher(app, "checks", context.db)
+    register_task(app, EXPIRE_TASK, tasks.expire_due_checks, context)
+    register_task(app, FINISH_TASK, tasks.finish_pending_checks, context)
+    register_task(app, PURGE_TASK, tasks.purge_old_records, context)
+    return BusProcess(app, relay=Relay("checks", context.db, app, settings), threads=settings.checks_worker_threads)
+
+
+if __name__ == "__main__":
+    run(build, sys.argv[1:])

@@ -1,0 +1,68 @@
+"""The gateway's process: ``granian --interface wsgi --factory services.gateway.app:create_app``."""
+
+from collections.abc import Callable
+from typing import Final
+
+from flask import Flask, Response, request
+
+from common.core.errors import NotFound
+from common.web.app import create_web_app
+from common.web.context import provide
+from services.gateway import docs_page, routes, web_app
+from services.gateway.client_address import is_loopback
+from services.gateway.config import GatewaySettings
+from services.gateway.context import Context
+
+#: For operators, and not for the public.
+OPERATORS_ROUTES: Final = frozenset({"/readyz", "/metrics"})
+
+#: On every answer that has no stricter word of its own. An answer of the API is data and never a page.
+SECURITY_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+HSTS: Final = "max-age=31536000; includeSubDomains"
+
+
+def create_app(settings: GatewaySettings | None = None) -> Flask:
+    """Build the application from the environment's settings; connects to nothing yet."""
+    settings = settings or GatewaySettings.load()
+    context = Context.open(settings)
+    app = create_web_app("gateway", settings, title="FastCheck", verifier=None, ready={"cache": context.cache.ping})
+    provide(app, context)
+    app.before_request(_hide_operators_routes)
+    app.after_request(_headers_for(settings.public_url))
+    app.register_blueprint(routes.api)
+    docs_page.serve(app)
+    web_app.serve(app)
+    return app
+
+
+def _hide_operators_routes() -> None:
+    """Answer them to this machine alone: a probe or a Prometheus agent beside us.
+
+    Whoever comes through a proxy on this machine bears a header that says so.
+    """
+    rule = request.url_rule  # and not the path, which can be spelled in many ways
+    if (
+        rule is not None
+        and rule.rule in OPERATORS_ROUTES
+        and (
+            not is_loopback(request.environ.get("REMOTE_ADDR", ""))
+            or "X-Forwarded-For" in request.headers
+            or "Forwarded" in request.headers
+        )
+    ):
+        raise NotFound
+
+
+def _headers_for(public_url: str) -> Callable[[Response], Response]:
+    headers = {**SECURITY_HEADERS, **({"Strict-Transport-Security": HSTS} if public_url.startswith("https://") else {})}
+
+    def add_headers(response: Response) -> Response:
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    return add_headers

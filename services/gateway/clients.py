@@ -1,0 +1,74 @@
+"""HTTP out: the services behind the gateway."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from common.core.errors import ServiceUnavailable
+from common.web.client import HttpClient
+from common.web.identity import TokenIssuer
+from services.gateway.config import GatewaySettings
+
+SERVICES: Final = ("accounts", "balance", "checks", "payments")
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedSession:
+    """Whose session it is, and for how long that may be remembered."""
+
+    user_id: UUID
+    cache_seconds: int
+
+
+def open_clients(settings: GatewaySettings) -> Mapping[str, HttpClient]:
+    """A pooled client per service; connects to nothing yet."""
+    urls = {
+        "accounts": settings.accounts_url,
+        "balance": settings.balance_url,
+        "checks": settings.checks_url,
+    }
+    clients = {
+        name: HttpClient(
+            url,
+            pool_size=settings.http_pool_size,
+            connect_timeout_seconds=settings.http_connect_timeout_seconds,
+            timeout_seconds=settings.http_timeout_seconds,
+        )
+        for name, url in urls.items()
+    }
+    clients["payments"] = HttpClient(
+        settings.payments_url,
+        pool_size=settings.payments_pool_size,
+        connect_timeout_seconds=settings.http_connect_timeout_seconds,
+        timeout_seconds=settings.payments_timeout_seconds,
+    )
+    return clients
+
+
+class AccountsClient:
+    """The one question that the gateway itself has."""
+
+    def __init__(self, client: HttpClient, tokens: TokenIssuer) -> None:
+        self._client = client
+        self._tokens = tokens
+
+    def verify_session(self, session_hash: str, request_id: str) -> VerifiedSession | None:
+        """None when no living session has this hash; raises ServiceUnavailable when accounts cannot say."""
+        answer = self._client.request(
+            "POST",
+            "/internal/sessions/verify",
+            headers={
+                "Authorization": f"Bearer {self._tokens.issue('accounts')}",
+                "Content-Type": "application/json",
+                "X-Request-ID": request_id,
+            },
+            body=json.dumps({"sessionHash": session_hash}).encode(),
+        )
+        if answer.status == 404:
+            return None
+        if answer.status != 200:
+            raise ServiceUnavailable
+        body = json.loads(answer.body)
+        return VerifiedSession(UUID(body["userID"]), int(body["cacheSeconds"]))

@@ -1,0 +1,63 @@
+"""What a gateway process is made of: built once at its start from the settings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from threading import BoundedSemaphore
+from typing import Self
+
+from common.web.client import HttpClient
+from common.web.identity import TokenIssuer
+from services.gateway.clients import AccountsClient, open_clients
+from services.gateway.config import GatewaySettings
+from services.gateway.documentation import PublicDocument
+from services.gateway.models import NO_LIMIT, Limit, Rate
+from services.gateway.repository import Cache
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Clients of all services, the cache, and the bounds. Nothing here has to be known to another process."""
+
+    settings: GatewaySettings
+    cache: Cache
+    tokens: TokenIssuer
+    services: Mapping[str, HttpClient]
+    accounts: AccountsClient
+    document: PublicDocument
+    limits: Mapping[Rate, Limit]
+    password_places: BoundedSemaphore
+    body_places: BoundedSemaphore
+
+    @classmethod
+    def open(cls, settings: GatewaySettings) -> Self:
+        """Connects to nothing yet."""
+        tokens = TokenIssuer("gateway", settings.gateway_token_key.get_secret_value())
+        services = open_clients(settings)
+        return cls(
+            settings=settings,
+            cache=Cache(
+                settings.cache_url.get_secret_value(),
+                pool_size=settings.cache_pool_size,
+                timeout_seconds=settings.cache_timeout_seconds,
+                retry_seconds=settings.cache_retry_seconds,
+            ),
+            tokens=tokens,
+            services=services,
+            accounts=AccountsClient(services["accounts"], tokens),
+            document=PublicDocument(services, settings.public_url),
+            limits=_limits(settings),
+            password_places=BoundedSemaphore(settings.passwords_at_once),
+            body_places=BoundedSemaphore(settings.bodies_at_once),
+        )
+
+
+def _limits(settings: GatewaySettings) -> dict[Rate, Limit]:
+    if not settings.rate_limit_enabled:
+        return dict.fromkeys(Rate, NO_LIMIT)
+    return {
+        Rate.READ: settings.rate_limit_read,
+        Rate.WRITE: settings.rate_limit_write,
+        Rate.PASSWORD: settings.rate_limit_password,
+        Rate.GUEST: settings.rate_limit_guest,
+        Rate.UNLIMITED: NO_LIMIT,
+    }

@@ -1,0 +1,81 @@
+"""``/openapi.json`` and ``/docs``: the API's document, and a page to read it and try it on.
+
+The page is Swagger UI from its package, served by us: nothing is fetched from elsewhere, and no code is in the page.
+"""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from flask import Blueprint, Flask, Response, request
+
+from common.core.errors import NotFound
+from common.web.context import context_of
+from common.web.identity import anybody
+from services.gateway.context import Context
+from services.gateway.static_files import ASK_EACH_TIME, FOR_EVER, Folder, StaticFile
+from services.gateway.web_app import HEADERS
+
+SWAGGER_FOLDER: Final = Path(str(files("flask_openapi3_swagger"))) / "templates" / "swagger"
+
+_PAGE: Final = """<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>FastCheck API</title>
+    <link rel="icon" href="data:,">
+    <link rel="stylesheet" href="/docs/__RELEASE__/css/swagger-ui.css">
+    <script src="/docs/__RELEASE__/js/swagger-ui-bundle.js" defer></script>
+    <script src="/docs/__RELEASE__/start.js" defer></script>
+  </head>
+  <body>
+    <div id="document"></div>
+    <noscript>This page needs JavaScript. The document: <a href="/openapi.json">/openapi.json</a></noscript>
+  </body>
+</html>
+"""
+
+_START: Final = """'use strict';
+SwaggerUIBundle({
+  url: '/openapi.json',
+  dom_id: '#document',
+  deepLinking: true,
+  defaultModelsExpandDepth: 0,
+  displayRequestDuration: true,
+  tryItOutEnabled: true,
+});
+"""
+
+
+def serve(app: Flask) -> None:
+    """Read Swagger UI and register the routes."""
+    folder = Folder.load(SWAGGER_FOLDER)
+    page = StaticFile.of(_PAGE.replace("__RELEASE__", folder.release).encode(), ".html")
+    assets = {**folder.files, "start.js": StaticFile.of(_START.encode(), ".js")}
+    routes = Blueprint("docs_page", __name__)
+
+    @routes.get("/openapi.json")
+    @anybody
+    def document() -> Response:
+        """Public: any site may read it, so that its tools can."""
+        response = Response(context_of(Context).document.body(), mimetype="application/json")
+        response.headers["Cache-Control"] = ASK_EACH_TIME
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        response.add_etag()
+        response.make_conditional(request)
+        return response
+
+    @routes.get("/docs")
+    @anybody
+    def docs() -> Response:
+        return page.response(ASK_EACH_TIME, HEADERS)
+
+    @routes.get("/docs/<release>/<path:name>")
+    @anybody
+    def asset(release: str, name: str) -> Response:
+        if release != folder.release or name not in assets:
+            raise NotFound
+        return assets[name].response(FOR_EVER, HEADERS)
+
+    app.register_blueprint(routes)

@@ -1,0 +1,196 @@
+"""The public OpenAPI document: what the services say of themselves, put together, so that it cannot drift."""
+
+import json
+from collections.abc import Iterator, Mapping
+from threading import Lock
+from time import monotonic
+from typing import Any, Final
+
+from common.core.errors import ServiceUnavailable
+from common.core.logging import get_logger
+from common.web.app import API_VERSION, SECURITY_SCHEMES
+from common.web.client import HttpClient
+from services.gateway.clients import SERVICES
+
+log = get_logger(__name__)
+
+Document = dict[str, Any]
+
+#: A document is asked for anew after so long: a service may have been replaced by a newer one.
+FRESH_SECONDS: Final = 300.0
+
+_OPERATIONS: Final = frozenset({"get", "post", "put", "patch", "delete"})
+_SCHEMA_PREFIX: Final = "#/components/schemas/"
+
+DESCRIPTION: Final = """
+Top up a balance by card, write checks with a number and a secret code, accept them.
+
+**Session.** `Authorization: {"sessionID": "<32 upper-case hex digits>"}`, or `Authorization: Bearer <sessionID>`.
+Without a living session every other call is answered `401 {"message": "not authorized"}`.
+
+**Money** is a JSON integer in the currency's minor unit: `15000` RUB is 150 roubles. **Time** is UTC in whole
+seconds, `2026-01-19T09:08:18Z`.
+
+**Errors** are `{"message": "<for a person>", "code": "<for a program>"}`, with `"errors"` by field where fields are
+at fault. Unknown fields are refused. Every answer bears `X-Request-ID`.
+
+**Idempotency.** Every POST that moves money takes an `Idempotency-Key`. The same key with the same body gives the
+first answer again, with `Idempotency-Replayed: true`.
+
+**Paging.** Lists take `limit` and `cursor`; an answer with more behind it has `nextCursor`. Newest first.
+
+**Limits.** Too many requests: `429` with `Retry-After`. A body over 64 KiB: `413`.
+""".strip()
+
+#: What the gateway itself may answer to any call, in words; the body is an ``ErrorBody``.
+_GATEWAY_ANSWERS: Final = {
+    "429": "Too many requests: come again after the time in Retry-After",
+    "500": "Something went wrong on our side",
+    "503": "A part of the system is down or busy: come again after the time in Retry-After",
+}
+
+_HEALTH: Final[Document] = {
+    "get": {
+        "summary": "The process lives.",
+        "operationId": "healthz",
+        "tags": ["Operation"],
+        "responses": {
+            "200": {
+                "description": "OK",
+                "content": {
+                    "application/json": {
+                        "schema": {
+                            "type": "object",
+                            "properties": {"status": {"type": "string", "const": "ok"}},
+                            "required": ["status"],
+                        }
+                    }
+                },
+            }
+        },
+    }
+}
+
+
+class PublicDocument:
+    """The document as bytes, made when it is first asked for and again when it has become old."""
+
+    def __init__(self, services: Mapping[str, HttpClient], public_url: str) -> None:
+        self._services = services
+        self._public_url = public_url
+        self._lock = Lock()
+        self._body: bytes | None = None
+        self._made_at = 0.0
+
+    def body(self) -> bytes:
+        """JSON; raises ServiceUnavailable when a service does not answer and no older document is there."""
+        with self._lock:
+            if self._body is None or monotonic() - self._made_at > FRESH_SECONDS:
+                try:
+                    self._body = self._make()
+                except ServiceUnavailable:
+                    if self._body is None:
+                        raise
+                    log.warning("openapi document is old: a service does not answer")
+                self._made_at = monotonic()
+            return self._body
+
+    def _make(self) -> bytes:
+        documents = {name: self._fetch(name) for name in SERVICES}
+        return json.dumps(merge(documents, self._public_url), ensure_ascii=False).encode()
+
+    def _fetch(self, name: str) -> Document:
+        answer = self._services[name].request("GET", "/openapi.json", headers={})
+        if answer.status != 200:
+            raise ServiceUnavailable
+        document: Document = json.loads(answer.body)
+        return document
+
+
+def merge(documents: Mapping[str, Document], public_url: str) -> Document:
+    """One document of the public operations of all services (name -> its document).
+
+    Schemas of the same name are one if they are equal; if they differ, each later one gets its service's name in
+    front.
+    """
+    merged: Document = {
+        "openapi": "3.1.0",
+        "info": {"title": "FastCheck", "version": API_VERSION, "description": DESCRIPTION},
+        "servers": [{"url": public_url}],
+        "tags": [],
+        "paths": {},
+        "components": {
+            "schemas": {},
+            "securitySchemes": dict(SECURITY_SCHEMES),
+            "headers": {
+                "X-Request-ID": {
+                    "description": "names this request in our logs; give it when you ask us about it",
+                    "schema": {"type": "string"},
+                },
+                "Retry-After": {"description": "seconds", "schema": {"type": "integer", "minimum": 0}},
+            },
+        },
+    }
+    for service, document in documents.items():
+        _add(merged, service, document)
+    merged["paths"]["/healthz"] = json.loads(json.dumps(_HEALTH))
+    for operation in _operations(merged):
+        _complete(operation)
+    return merged
+
+
+def _add(merged: Document, service: str, document: Document) -> None:
+    schemas = merged["components"]["schemas"]
+    own = document.get("components", {}).get("schemas", {})
+    names = {name: _name_for(name, schema, schemas, service) for name, schema in own.items()}
+    for name, schema in own.items():
+        schemas[names[name]] = _renamed(schema, names)
+    for path, item in document.get("paths", {}).items():
+        if not path.startswith("/internal"):
+            merged["paths"][path] = _renamed(item, names)
+    known = {tag["name"] for tag in merged["tags"]}
+    merged["tags"] += [tag for tag in document.get("tags", []) if tag["name"] not in known]
+
+
+def _name_for(name: str, schema: Document, taken: Mapping[str, Document], service: str) -> str:
+    return name if taken.get(name, schema) == schema else service.title().replace("_", "") + name
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """A copy in which every reference to a schema follows its new name."""
+    if isinstance(value, dict):
+        return {key: _renamed(item, names) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_renamed(item, names) for item in value]
+    if isinstance(value, str) and value.startswith(_SCHEMA_PREFIX):
+        name = value.removeprefix(_SCHEMA_PREFIX)
+        return _SCHEMA_PREFIX + names.get(name, name)
+    return value
+
+
+def _operations(document: Document) -> Iterator[Document]:
+    for item in document["paths"].values():
+        yield from (operation for method, operation in item.items() if method in _OPERATIONS)
+
+
+def _complete(operation: Document) -> None:
+    """Add what the gateway answers by itself, where the service has not said it, and the headers of every answer."""
+    answers = operation.setdefault("responses", {})
+    for status, description in _GATEWAY_ANSWERS.items():
+        answers.setdefault(status, _error(description))
+    if operation.get("security"):
+        answers.setdefault("401", _error("No living session", "NotAuthorizedBody"))
+    if "requestBody" in operation:
+        answers.setdefault("413", _error("The body is over 64 KiB"))
+    for status, answer in answers.items():
+        headers = answer.setdefault("headers", {})
+        headers["X-Request-ID"] = {"$ref": "#/components/headers/X-Request-ID"}
+        if status in ("429", "503"):
+            headers["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
+
+
+def _error(description: str, schema: str = "ErrorBody") -> Document:
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": {"$ref": _SCHEMA_PREFIX + schema}}},
+    }

@@ -1,0 +1,144 @@
+"""Hands a request on to the service that owns it, and its answer back. Bodies are bytes here, never looked into."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from threading import BoundedSemaphore
+from time import monotonic
+from typing import Final
+from urllib.parse import quote
+
+from flask import Response, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from common.core.errors import ServiceUnavailable
+from common.web.app import MAX_BODY_BYTES
+from common.web.client import HttpAnswer
+from common.web.context import context_of
+from services.gateway.client_address import client_address
+from services.gateway.context import Context
+from services.gateway.models import Call, Rate
+from services.gateway.repository import GRACE_SECONDS
+
+#: What of a client's request reaches a service. All else stays outside, whatever a client may write into it.
+REQUEST_HEADERS: Final = ("Content-Type", "Idempotency-Key", "traceparent")
+
+#: What of a bank's notification reaches payments besides.
+BANK_HEADERS: Final = ("Content-Encoding", "Date", "Digest", "Signature", "User-Agent", "X-Signature")
+
+#: What of a service's answer reaches the client.
+ANSWER_HEADERS: Final = (
+    "allow",
+    "cache-control",
+    "content-disposition",
+    "content-security-policy",
+    "content-type",
+    "etag",
+    "idempotency-replayed",
+    "location",
+    "retry-after",
+)
+
+_PATH_SAFE: Final = "/!$&'()*+,;=:@~"
+_QUERY_SAFE: Final = "/!$&'()*+,;=:@~?%[]"
+
+
+def forward(call: Call, extra: Mapping[str, str] | None = None) -> Response:
+    """The owning service's answer; raises ServiceUnavailable when there is none, or when too much is under way."""
+    context = context_of(Context)
+    return _send(context, call, _body(context), extra or {})
+
+
+def forward_guest(call: Call) -> Response:
+    """The same for who has no session: the service is told the client's address."""
+    return forward(call, {"X-Client-Address": _address()})
+
+
+def forward_notification(call: Call) -> Response:
+    """A bank's notification, with what a signature may be in and the address that it came from."""
+    return forward(call, {**_present(BANK_HEADERS), "X-Client-Address": _address()})
+
+
+def forward_for_session(call: Call) -> Response:
+    """A request that ends sessions: when it has succeeded, none of them is good for anything at any service.
+
+    See ``repository`` for how. Raises CacheDown, and has done nothing, when Redis does not answer.
+    """
+    if call.user_id is None or call.session_hash is None:
+        raise TypeError("only a user has sessions to end")
+    context = context_of(Context)
+    body = _body(context)
+    started = monotonic()
+    context.cache.raise_barrier(call.user_id)
+    response = _send(context, call, body, {"X-Session-Hash": call.session_hash})
+    if monotonic() - started > GRACE_SECONDS:
+        raise ServiceUnavailable  # it was done too late for the barrier; done again, it will be in time
+    return response
+
+
+def _send(context: Context, call: Call, body: bytes | None, extra: Mapping[str, str]) -> Response:
+    headers = {
+        "Authorization": f"Bearer {context.tokens.issue(call.service, call.user_id)}",
+        "X-Request-ID": g.request_id,
+        **_present(REQUEST_HEADERS),
+        **extra,
+    }
+    with _place(context.password_places) if call.rate is Rate.PASSWORD else nullcontext():
+        answer = context.services[call.service].request(request.method, _target(), headers=headers, body=body)
+    return _response(answer)
+
+
+def _body(context: Context) -> bytes | None:
+    """The whole body; raises RequestEntityTooLarge above 64 KiB.
+
+    The server waits for a slow body for as long as its client likes. Such clients must not get all threads.
+    """
+    if request.method in ("GET", "HEAD"):
+        return None
+    # One byte more is read than is allowed: of a body that does not tell its length, werkzeug gives the part within
+    # the limit and says nothing of the rest.
+    request.max_content_length = MAX_BODY_BYTES + 1
+    with _place(context.body_places):
+        body = request.get_data(cache=False)
+    if len(body) > MAX_BODY_BYTES:
+        raise RequestEntityTooLarge
+    return body
+
+
+@contextmanager
+def _place(places: BoundedSemaphore) -> Iterator[None]:
+    if not places.acquire(blocking=False):
+        raise ServiceUnavailable
+    try:
+        yield
+    finally:
+        places.release()
+
+
+def _target() -> str:
+    """Path and query as they came, in the one spelling that HTTP allows.
+
+    WSGI gives the path decoded, as Latin-1 (PEP 3333), and the query as it was sent.
+    """
+    path = quote(request.environ["PATH_INFO"].encode("latin-1"), safe=_PATH_SAFE)
+    query = request.query_string
+    return f"{path}?{quote(query, safe=_QUERY_SAFE)}" if query else path
+
+
+def _address() -> str:
+    return client_address(request.environ, context_of(Context).settings.trusted_proxies)
+
+
+def _present(names: tuple[str, ...]) -> dict[str, str]:
+    headers = request.headers
+    return {name: headers[name] for name in names if name in headers}
+
+
+def _response(answer: HttpAnswer) -> Response:
+    response = Response(answer.body, status=answer.status)
+    del response.headers["Content-Type"]
+    for name in ANSWER_HEADERS:
+        if name in answer.headers:
+            response.headers[name] = answer.headers[name]
+    # Whatever is said to one person is nobody else's, and old a moment later.
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response

@@ -1,0 +1,77 @@
+"""Who may come in, and how often."""
+
+import math
+from typing import Final
+
+from common.core.errors import NotAuthorized, TooManyRequests
+from services.gateway.client_address import address_to_count
+from services.gateway.clients import VerifiedSession
+from services.gateway.context import Context
+from services.gateway.models import Call, Limit, Rate
+from services.gateway.repository import CacheDown, LookUp
+
+#: When Redis is down. There is no ``since``, so nothing will be remembered either.
+_NOTHING_KNOWN: Final = LookUp(user_id=None, wait_us=0, since="")
+
+
+def admit_user(context: Context, service: str, rate: Rate, session_hash: str, *, address: str, request_id: str) -> Call:
+    """Admit a request with a session; raises NotAuthorized, TooManyRequests or ServiceUnavailable.
+
+    One round trip to Redis. Once a minute per session one more, and one to accounts; when Redis is down, the
+    one to accounts alone.
+    """
+    guest = _guest(Rate.GUEST, address)
+    try:
+        known = context.cache.look_up(session_hash, rate, context.limits[rate], guest, context.limits[Rate.GUEST])
+    except CacheDown:
+        known = _NOTHING_KNOWN
+    _refuse_if_early(known.wait_us)
+    if known.user_id is not None:
+        return Call(service, rate, known.user_id, session_hash)
+    verified = context.accounts.verify_session(session_hash, request_id)
+    if verified is None:
+        # Nobody guesses a session id, but each guess costs a question to accounts.
+        _count(context, guest, context.limits[Rate.GUEST])
+        raise NotAuthorized
+    if known.since:
+        _refuse_if_early(_remember(context, rate, session_hash, verified, known.since))
+    return Call(service, rate, verified.user_id, session_hash)
+
+
+def admit_guest(context: Context, service: str, rate: Rate, *, address: str) -> Call:
+    """Admit a request without a session; raises TooManyRequests."""
+    _refuse_if_early(_count(context, _guest(rate, address), context.limits[rate]))
+    return Call(service, rate)
+
+
+def _remember(context: Context, rate: Rate, session_hash: str, verified: VerifiedSession, since: str) -> int:
+    try:
+        return context.cache.remember(
+            session_hash,
+            verified.user_id,
+            since=since,
+            seconds=verified.cache_seconds,
+            rate=rate,
+            limit=context.limits[rate],
+        )
+    except CacheDown:
+        return 0
+
+
+def _count(context: Context, subject: str, limit: Limit) -> int:
+    """A limit that cannot be counted is not a reason to turn people away: it is open when Redis is down."""
+    if limit.burst == 0:
+        return 0
+    try:
+        return context.cache.count(subject, limit)
+    except CacheDown:
+        return 0
+
+
+def _guest(rate: Rate, address: str) -> str:
+    return f"{rate}:{address_to_count(address)}"
+
+
+def _refuse_if_early(wait_us: int) -> None:
+    if wait_us > 0:
+        raise TooManyRequests(retry_after_seconds=math.ceil(wait_us / 1_000_000))

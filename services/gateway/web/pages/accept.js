@@ -1,0 +1,146 @@
+// Accept a check: number and code, a look at it, then the money.
+
+import { acceptCheck, ApiError, previewCheck } from '../api.js';
+import { digitsOf, isCode, isNumber, keepGrouped, readHash, readPasted } from '../checknumber.js';
+import { h, icon, put } from '../dom.js';
+import { t } from '../i18n.js';
+import { formatMoney } from '../money.js';
+import { perform, unfinished } from '../operations.js';
+import { balanceFigure } from '../parts/balance-figure.js';
+import { checkBody, tornCard } from '../parts/check-card.js';
+import { field, FieldFault, form } from '../parts/form.js';
+import { say } from '../parts/notice.js';
+import { explain } from '../words.js';
+
+export function accept({ hash, signal }) {
+  const left = unfinished('accept');
+  const given = left?.inFlight ? { number: left.body.fastcheck, code: left.body.code } : readHash(hash);
+  const stage = h('div', { class: 'stage' });
+  const stages = { signal, stage, enter, look, done };
+
+  function enter(values) {
+    put(stage, entryForm(values, stages));
+  }
+
+  function look(check, code) {
+    put(stage, lookCard(check, code, stages));
+    focusOn(stage);
+  }
+
+  function done(accepted) {
+    history.replaceState(null, '', '/accept'); // the code has done its work and leaves the address
+    put(stage, doneCard(accepted, signal));
+    say(t('accept.done', { amount: formatMoney(accepted.amount, accepted.currency) }));
+    focusOn(stage);
+  }
+
+  enter(given);
+  if (left?.inFlight) queueMicrotask(() => resume(left.body, stages));
+  else if (given.number && given.code) queueMicrotask(() => stage.querySelector('form').requestSubmit());
+  return {
+    title: t('home.accept'),
+    content: h('div', { class: 'sheet accept' }, h('h1', {}, t('home.accept')), stage),
+  };
+}
+
+function entryForm(values, stages) {
+  const number = field({
+    name: 'fastcheck', label: t('check.number'), value: values.number ?? '', inputmode: 'numeric', autocomplete: 'off', class: 'digits number-input',
+    placeholder: '0000-0000-0000', check: (value) => (isNumber(value) ? null : t('field.fastcheck.wrong')),
+  });
+  const code = field({
+    name: 'code', label: t('check.code'), value: values.code ?? '', inputmode: 'numeric', autocomplete: 'off', class: 'digits code-input',
+    placeholder: '0000', check: (value) => (isCode(value) ? null : t('field.code.wrong')),
+  });
+  joinFields(number, code);
+  const { node } = form({
+    fields: [h('p', { class: 'lead' }, t('accept.lead')), number, code],
+    button: t('accept.look'),
+    signal: stages.signal,
+    async submit() {
+      const check = await refusedBeside(() => previewCheck(number.input.value, code.input.value, stages.signal));
+      stages.look(check, code.input.value);
+    },
+  });
+  return node;
+}
+
+/** Digits group themselves, a pasted message fills both fields, a full number leads on to the code. */
+function joinFields(number, code) {
+  keepGrouped(number.input);
+  number.input.addEventListener('input', () => {
+    if (isNumber(number.input.value) && number.input.selectionStart === number.input.value.length) code.input.focus();
+  });
+  code.input.addEventListener('input', () => {
+    code.input.value = digitsOf(code.input.value).slice(0, 4);
+  });
+  for (const { input } of [number, code]) {
+    input.addEventListener('paste', (event) => {
+      const found = readPasted(event.clipboardData.getData('text'));
+      if (!found.number) return;
+      event.preventDefault();
+      number.input.value = found.number;
+      if (found.code) code.input.value = found.code;
+      number.fail(null);
+      code.fail(null);
+      code.input.focus();
+    });
+  }
+}
+
+function lookCard(check, code, stages) {
+  const amount = formatMoney(check.amount, check.currency);
+  const { node } = form({
+    fields: [tornCard(checkBody(check, stages.signal), [h('div', { class: 'stub-line' },
+      h('span', { class: 'stub-label' }, t('check.number')), h('span', { class: 'check-number' }, check.fastcheck))])],
+    button: t('accept.button', { amount }),
+    signal: stages.signal,
+    submit: () => take({ fastcheck: check.fastcheck, code }, stages),
+    below: h('button', { type: 'button', class: 'link-button', onclick() {
+      stages.enter({});
+      stages.stage.querySelector('input').focus();
+    } }, t('accept.other')),
+  });
+  return [h('h2', { class: 'stage-title', tabindex: '-1' }, t('accept.found')), node];
+}
+
+async function take(body, stages) {
+  const accepted = await refusedBeside(() => perform('accept', body, acceptCheck));
+  if (!stages.signal.aborted) stages.done(accepted);
+}
+
+/** The page was reloaded while the money was on its way: ask again under the same key. */
+async function resume(body, stages) {
+  const waiting = h('p', { class: 'note', role: 'status' }, t('accept.resuming'));
+  stages.stage.prepend(waiting);
+  try {
+    await take(body, stages);
+  } catch (error) {
+    put(waiting, explain(error));
+  }
+}
+
+/** A pair that does not match is the code's fault, as far as anybody can tell. */
+async function refusedBeside(request) {
+  try {
+    return await request();
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'check_not_found') throw new FieldFault('code', explain(error));
+    throw error;
+  }
+}
+
+function doneCard(accepted, signal) {
+  return h('div', { class: 'done' },
+    h('span', { class: 'done-mark' }, icon('tick')),
+    h('h2', { class: 'stage-title', tabindex: '-1' }, t('accept.done', { amount: formatMoney(accepted.amount, accepted.currency) })),
+    h('p', {}, t('accept.balance')),
+    balanceFigure(signal),
+    h('div', { class: 'done-buttons' },
+      h('a', { class: 'button primary', href: '/' }, t('back.home')),
+      h('a', { class: 'button secondary', href: '/accept' }, t('accept.other'))));
+}
+
+function focusOn(stage) {
+  stage.querySelector('.stage-title').focus();
+}

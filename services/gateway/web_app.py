@@ -1,0 +1,82 @@
+"""Serves the web app of ``web/``: its files under the release's name, its one page at each of its addresses."""
+
+from pathlib import Path
+from typing import Final
+
+from flask import Blueprint, Flask, Response, request
+from werkzeug.exceptions import NotFound as NoSuchRoute
+
+from common.core.errors import NotFound
+from common.web.app import error_response
+from common.web.identity import anybody
+from services.gateway.static_files import ASK_EACH_TIME, FOR_EVER, Folder, StaticFile
+
+WEB_FOLDER: Final = Path(__file__).parent / "web"
+
+#: The page, and what stands in it where the release belongs.
+PAGE: Final = "index.html"
+PLACEHOLDER: Final = b"__RELEASE__"
+
+#: Where the app's pages are. Which page it is, the app itself reads from the address.
+ADDRESSES: Final = (
+    "/",
+    "/sign-in",
+    "/join",
+    "/accept",
+    "/write",
+    "/checks/<number>",
+    "/top-up",
+    "/top-up/<transaction>",
+    "/history",
+    "/statement",
+    "/account",
+)
+
+#: Nothing but our own files, no code in the page, no frame around it.
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+    "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+HEADERS: Final = {
+    "Content-Security-Policy": POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+def serve(app: Flask) -> None:
+    """Read the web app and register its routes."""
+    folder = Folder.load(WEB_FOLDER)
+    page = StaticFile.of((WEB_FOLDER / PAGE).read_bytes().replace(PLACEHOLDER, folder.release.encode()), ".html")
+    app.register_blueprint(_blueprint(folder, page))
+
+    def no_such_route(_error: NoSuchRoute) -> Response:
+        """A person in a browser gets the app's page, which says so; a program gets JSON."""
+        wanted = request.accept_mimetypes.best_match(["application/json", "text/html"])
+        if request.method == "GET" and wanted == "text/html":
+            return page.response(ASK_EACH_TIME, HEADERS, status=404)
+        return error_response(NotFound())
+
+    app.register_error_handler(NoSuchRoute, no_such_route)
+
+
+def _blueprint(folder: Folder, page: StaticFile) -> Blueprint:
+    routes = Blueprint("web_app", __name__)
+
+    @anybody
+    def show_page(**_path: str) -> Response:
+        return page.response(ASK_EACH_TIME, HEADERS)
+
+    for address in ADDRESSES:
+        routes.add_url_rule(address, "show_page", show_page)
+
+    @routes.get("/assets/<release>/<path:name>")
+    @anybody
+    def asset(release: str, name: str) -> Response:
+        file = folder.files.get(name)
+        if release != folder.release or file is None or name == PAGE:
+            raise NotFound
+        return file.response(FOR_EVER, HEADERS)
+
+    return routes

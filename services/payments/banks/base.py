@@ -1,0 +1,162 @@
+"""The port to the banks: what every adapter gives, and the words that both sides use.
+
+An adapter speaks one bank's protocol and decides nothing. It raises BankUnavailable when the outcome of a
+call is not known, BankRefused when the bank said no, PaymentNotFound when the bank knows no such payment.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol, Self
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from common.core.money import Money
+from common.core.settings import FromEnvironment
+
+
+class PaymentStatus(StrEnum):
+    """Where a payment stands, in words that are the same for all banks."""
+
+    OPEN = "open"  # created, the payer may be at the page
+    HELD = "held"  # the card's money is reserved, not taken: neither paid nor over
+    CONFIRMED = "confirmed"  # the money is taken
+    FAILED = "failed"  # over without money: rejected, cancelled, timed out, reversed
+    PARTLY_REFUNDED = "partly_refunded"
+    REFUNDED = "refunded"
+    OTHER = "other"  # a word that we do not know: noted, and nothing follows from it
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentOrder:
+    """One attempt to have a top-up paid. ``order_id`` is ours and unique per attempt; the bank's id comes later."""
+
+    topup_id: UUID
+    order_id: str
+    money: Money
+    description: str
+    created_at: datetime
+    expires_at: datetime
+    bank_payment_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BankPayment:
+    """The bank has made a payment: its id there, and the page where it is paid."""
+
+    bank_payment_id: str
+    payment_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What a bank says of one payment, in a notification or when asked. None: the protocol does not say."""
+
+    bank_payment_id: str
+    order_id: str | None
+    status: PaymentStatus
+    bank_status: str
+    amount_minor: int | None
+    currency: str | None
+    terminal: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """What a bank wants to hear so that it stops repeating a notification."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+class RefundOutcome(StrEnum):
+    """What the bank said to a refund. Everything else is an exception, and means "ask again"."""
+
+    DONE = "done"
+    ACCEPTED = "accepted"  # under way; asked again later
+
+
+class BankError(Exception):
+    """Whatever goes wrong with a bank; the text names no secret."""
+
+
+class BadSignature(BankError):
+    """A notification that the bank cannot have sent."""
+
+
+class BankUnavailable(BankError):
+    """Not reached, no answer in time, or an answer that makes no sense: what the bank did is not known."""
+
+
+class BankRefused(BankError):
+    """The bank answered, and said no. ``code`` is the bank's own."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        super().__init__(f"{code}: {message}")
+
+
+class PaymentNotFound(BankError):
+    """The bank answered, and knows no such payment."""
+
+
+class Bank(Protocol):
+    """One bank. Safe to share between threads."""
+
+    name: str
+    #: Our number at the bank (terminal, shop); what a notification names must be equal to it.
+    terminal: str
+    #: True where ``create_payment`` may simply be called again: the bank gives the same payment.
+    creation_is_repeatable: bool
+
+    def create_payment(self, order: PaymentOrder, return_url: str, callback_url: str) -> BankPayment:
+        """Make a payment; raises BankUnavailable (it may exist all the same) or BankRefused."""
+
+    def parse_notification(
+        self, method: str, headers: Mapping[str, str], raw_body: bytes, query: Mapping[str, str], client_ip: str
+    ) -> Notification:
+        """What the bank says; raises BadSignature, or BankUnavailable where the bank must be asked to believe it."""
+
+    def fetch_status(self, order: PaymentOrder) -> Notification:
+        """Ask the bank, by its own id where that is known; raises PaymentNotFound or BankUnavailable."""
+
+    def cancel_payment(self, bank_payment_id: str) -> None:
+        """Make an unpaid payment unpayable; raises BankRefused where it is paid or the bank cannot do this."""
+
+    def refund(self, order: PaymentOrder, amount_minor: int, key: str) -> RefundOutcome:
+        """Give money back to the card, once per ``key``; raises BankRefused or BankUnavailable."""
+
+    def acknowledge(self) -> Acknowledgement:
+        """The answer to a notification that was taken."""
+
+
+class BankSettings(FromEnvironment):
+    """Settings of one bank. ``load`` ends the process with a sentence that names each missing variable."""
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the bank's variables from the environment."""
+        try:
+            return cls()
+        except ValidationError as error:
+            prefix = cls.model_config.get("env_prefix") or ""
+            lines = [
+                f"  {prefix}{str(item['loc'][0]).upper() if item['loc'] else '*'}: {item['msg']}"
+                for item in error.errors(include_input=False)
+            ]
+            sys.exit(f"{cls.__module__}: the settings of this bank are not complete:\n" + "\n".join(lines))
+
+
+class BankEnvironment(FromEnvironment):
+    """What holds for the calls to every bank: bounds, trust, and whether real money is meant."""
+
+    bank_ca_bundle: str | None = None
+    bank_connect_timeout_seconds: float = 1.5
+    bank_timeout_seconds: float = 4.0
+    bank_pool_size: int = 8
+    bank_breaker_failures: int = 5
+    bank_breaker_seconds: float = 10.0

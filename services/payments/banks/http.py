@@ -1,0 +1,142 @@
+"""HTTP to one bank, with a bound on everything.
+
+A bank has a pool of its own, of which each call takes one slot: a slow bank fills its slots, and whoever comes then
+is soon told "unavailable" instead of holding a thread that could serve another bank. Behind a number of failures in a
+row a circuit breaker answers in its place.
+"""
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, Final
+
+import stamina
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from common.core.logging import get_logger
+from services.payments.banks.base import BankEnvironment, BankUnavailable
+from services.payments.banks.breaker import CircuitBreaker
+
+log = get_logger(__name__)
+
+MAX_ANSWER_BYTES: Final = 1024 * 1024
+SLOT_WAIT_SECONDS: Final = 0.5
+#: A repeatable call is tried so often in all, the last time before this part of the time-out is over.
+REPEATABLE_ATTEMPTS: Final = 3
+REPEAT_WITHIN: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class BankAnswer:
+    """A complete answer of any status below 500."""
+
+    status: int
+    body: bytes
+
+    def json(self) -> dict[str, Any]:
+        """The body as a JSON object; numbers with a point stay text. Raises BankUnavailable if it is not one."""
+        try:
+            found = json.loads(self.body, parse_float=str)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise BankUnavailable(f"the bank's answer (status {self.status}) is not a JSON object")
+        return found
+
+
+class BankHttp:
+    """The connections to one bank. Safe to share between threads."""
+
+    def __init__(self, name: str, base_url: str, environment: BankEnvironment) -> None:
+        self._name = name
+        self._base_url = base_url.rstrip("/") + "/"
+        self._timeout_seconds = environment.bank_timeout_seconds
+        self._slots = threading.BoundedSemaphore(environment.bank_pool_size)
+        self.breaker = CircuitBreaker(
+            failures=environment.bank_breaker_failures, seconds=environment.bank_breaker_seconds
+        )
+        self._pool = urllib3.PoolManager(
+            num_pools=2,
+            maxsize=environment.bank_pool_size,
+            retries=False,
+            timeout=urllib3.Timeout(
+                connect=environment.bank_connect_timeout_seconds, total=environment.bank_timeout_seconds
+            ),
+            ca_certs=environment.bank_ca_bundle,
+        )
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool = False,
+    ) -> BankAnswer:
+        """One call. Raises BankUnavailable for no answer, 5xx, a full pool and an open breaker.
+
+        ``repeatable``: the call has no effect, or the same one each time, and is tried again where the failure
+        came so quickly that there is time for it.
+        """
+        deadline = perf_counter() + self._timeout_seconds * REPEAT_WITHIN
+        for attempt in stamina.retry_context(
+            on=lambda error: isinstance(error, BankUnavailable) and repeatable and perf_counter() < deadline,
+            attempts=REPEATABLE_ATTEMPTS,
+            timeout=None,
+            wait_initial=0.1,
+            wait_max=0.3,
+        ):
+            with attempt:
+                return self._once(method, path, body, headers or {})
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _once(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> BankAnswer:
+        if not self.breaker.allows():
+            raise BankUnavailable(f"{self._name} did not answer of late and is left alone for a moment")
+        if not self._slots.acquire(timeout=SLOT_WAIT_SECONDS):
+            raise BankUnavailable(f"all connections to {self._name} are in use")
+        started = perf_counter()
+        status: int | None = None
+        try:
+            answer = self._exchange(method, path, body, headers)
+            status = answer.status
+        except HTTPError as error:
+            raise BankUnavailable(f"{self._name} was not reached or did not answer: {type(error).__name__}") from error
+        finally:
+            self._slots.release()
+            if status is not None and status < 500:
+                self.breaker.succeeded()
+            else:
+                self.breaker.failed()
+            log.info(
+                "bank called",
+                bank=self._name,
+                path=path.split("?", 1)[0],
+                status=status,
+                duration_ms=round((perf_counter() - started) * 1000, 1),
+            )
+        if answer.status >= 500:
+            raise BankUnavailable(f"{self._name} answered with status {answer.status}")
+        return answer
+
+    def _exchange(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> BankAnswer:
+        response = self._pool.request(
+            method,
+            self._base_url + path,
+            body=body,
+            headers=dict(headers),
+            redirect=False,
+            preload_content=False,
+        )
+        try:
+            content = response.read(MAX_ANSWER_BYTES + 1)
+            if len(content) > MAX_ANSWER_BYTES:
+                raise BankUnavailable(f"the answer of {self._name} is too large")
+            return BankAnswer(response.status, content)
+        finally:
+            response.drain_conn()
+            response.release_conn()

@@ -1,0 +1,16 @@
+"""Which banks there are. A new bank is one file in this folder and one line in ``BANKS``."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from services.payments.banks import tbank
+from services.payments.banks.base import Bank, BankEnvironment
+
+BANKS: Final[Mapping[str, Callable[[BankEnvironment], Bank]]] = {
+    tbank.NAME: tbank.open_bank,
+}
+
+
+def open_banks(names: Iterable[str], environment: BankEnvironment) -> dict[str, Bank]:
+    """Adapters for the banks that are switched on; an incomplete setting ends the process with a sentence."""
+    return {name: BANKS[name](environment) for name in names}

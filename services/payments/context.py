@@ -1,0 +1,44 @@
+"""What a process of payments is made of: built once at its start from the settings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self
+
+from common.core.clock import Clock, SystemClock
+from common.db.engine import Database
+from services.payments.banks.base import Bank
+from services.payments.banks.registry import open_banks
+from services.payments.config import PaymentsSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The database of top-ups, the clock, and the banks that are switched on."""
+
+    db: Database
+    clock: Clock
+    banks: Mapping[str, Bank]
+    settings: PaymentsSettings
+
+    @classmethod
+    def open(cls, settings: PaymentsSettings, application_name: str, banks: Mapping[str, Bank] | None = None) -> Self:
+        """Connects to nothing yet. Without ``banks`` their adapters are made from the environment."""
+        return cls(
+            db=Database(
+                settings.payments_database_url.get_secret_value(),
+                settings=settings,
+                application_name=application_name,
+            ),
+            clock=SystemClock(timedelta(seconds=settings.clock_offset_seconds)),
+            banks=banks if banks is not None else open_banks(settings.enabled_banks, settings),
+            settings=settings,
+        )
+
+    def callback_url(self, bank: str) -> str:
+        """Where a bank's notifications arrive."""
+        return f"{self.settings.public_url.rstrip('/')}/bank/webhook/{bank}"
+
+    def return_url(self, topup_id: object) -> str:
+        """Where a bank sends the browser: past us, so that the return triggers a poll."""
+        return f"{self.settings.public_url.rstrip('/')}/topup/{topup_id}/return"

@@ -1,0 +1,239 @@
+"""The life of a top-up: statuses, transitions, and what a bank's word does in each of them.
+
+One page with the whole of it: ``docs/top-up-life.md``. The tables are in ``migrations``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, Literal
+from uuid import UUID
+
+from common.core.ids import derived_id
+from common.core.money import Money
+from services.payments.banks.base import Notification, PaymentOrder, PaymentStatus
+
+
+class TopUpStatus(StrEnum):
+    """Where a top-up stands."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    REFUND_PENDING = "refund_pending"
+    PARTLY_REFUNDED = "partly_refunded"
+    REFUNDED = "refunded"
+
+
+#: A bank's late word can still turn a failed or expired top-up into a confirmed one: its money is real.
+#: A pending one that is already refunded was paid and given back behind our back; it is never credited.
+TRANSITIONS: Final[Mapping[TopUpStatus, frozenset[TopUpStatus]]] = {
+    TopUpStatus.PENDING: frozenset(
+        {TopUpStatus.CONFIRMED, TopUpStatus.FAILED, TopUpStatus.EXPIRED, TopUpStatus.REFUNDED}
+    ),
+    TopUpStatus.FAILED: frozenset({TopUpStatus.CONFIRMED, TopUpStatus.REFUNDED}),
+    TopUpStatus.EXPIRED: frozenset({TopUpStatus.CONFIRMED, TopUpStatus.FAILED, TopUpStatus.REFUNDED}),
+    TopUpStatus.CONFIRMED: frozenset({TopUpStatus.REFUND_PENDING}),
+    TopUpStatus.REFUND_PENDING: frozenset({TopUpStatus.CONFIRMED, TopUpStatus.PARTLY_REFUNDED, TopUpStatus.REFUNDED}),
+    TopUpStatus.PARTLY_REFUNDED: frozenset({TopUpStatus.REFUND_PENDING}),
+    TopUpStatus.REFUNDED: frozenset(),
+}
+
+#: Credited once, whatever became of it later.
+CREDITED: Final = frozenset(
+    {TopUpStatus.CONFIRMED, TopUpStatus.REFUND_PENDING, TopUpStatus.PARTLY_REFUNDED, TopUpStatus.REFUNDED}
+)
+
+
+PublicStatus = Literal["pending", "confirmed", "failed", "expired", "refunded"]
+
+_PUBLIC: Final[Mapping[TopUpStatus, PublicStatus]] = {
+    TopUpStatus.PENDING: "pending",
+    TopUpStatus.CONFIRMED: "confirmed",
+    TopUpStatus.FAILED: "failed",
+    TopUpStatus.EXPIRED: "expired",
+    TopUpStatus.REFUND_PENDING: "confirmed",
+    TopUpStatus.PARTLY_REFUNDED: "confirmed",
+    TopUpStatus.REFUNDED: "refunded",
+}
+
+
+def public_status(status: TopUpStatus) -> PublicStatus:
+    """The status in the words of the public API; a refund shows when all of it is given back."""
+    return _PUBLIC[status]
+
+
+class AttemptState(StrEnum):
+    """Where one try to have a top-up paid stands."""
+
+    CREATING = "creating"  # the bank has been asked, or is about to be; its answer is not stored
+    PAYABLE = "payable"  # the page's address is known
+    PAID = "paid"  # its money came, and is what the top-up was credited for
+    VOID = "void"  # given up: nobody was ever told its page
+
+
+class Verdict(StrEnum):
+    """What became of a bank's word."""
+
+    APPLIED = "applied"
+    NOTED = "noted"  # true, and changes nothing: a repeat, late, or not final
+    BAD_SIGNATURE = "bad_signature"
+    UNKNOWN_ORDER = "unknown_order"
+    WRONG_TERMINAL = "wrong_terminal"
+    WRONG_AMOUNT = "wrong_amount"
+    WRONG_CURRENCY = "wrong_currency"
+    WRONG_PAYMENT = "wrong_payment"  # another payment for the same order
+    SECOND_PAYMENT = "second_payment"  # the money of another attempt, when the top-up has its money
+    LATE_NOT_CREDITED = "late_not_credited"  # after our expiry, where the setting says not to credit
+    UNEXPECTED_REFUND = "unexpected_refund"  # given back at the bank, and not by us
+
+
+#: Answered to the bank as not taken, so that it comes again: a person may have put it right by then.
+REFUSED: Final = frozenset(
+    {
+        Verdict.UNKNOWN_ORDER,
+        Verdict.WRONG_TERMINAL,
+        Verdict.WRONG_AMOUNT,
+        Verdict.WRONG_CURRENCY,
+        Verdict.WRONG_PAYMENT,
+    }
+)
+
+#: Shown to the operator.
+FOR_THE_OPERATOR: Final = REFUSED | {
+    Verdict.BAD_SIGNATURE,
+    Verdict.SECOND_PAYMENT,
+    Verdict.LATE_NOT_CREDITED,
+    Verdict.UNEXPECTED_REFUND,
+}
+
+
+class IllegalTransition(Exception):
+    """A status change that TRANSITIONS does not have: a bug, never an answer to somebody."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopUp:
+    """A wish to put money on the balance, and how far it has come. ``amount_minor`` in whole minor units."""
+
+    topup_id: UUID
+    topup_no: int
+    user_id: UUID
+    bank: str
+    amount_minor: int
+    currency: str
+    status: TopUpStatus
+    return_url: str
+    created_at: datetime
+    expires_at: datetime
+    confirmed_at: datetime | None
+    refunded_minor: int
+    polls: int
+
+    @property
+    def money(self) -> Money:
+        return Money(self.amount_minor, self.currency)
+
+    def may_become(self, status: TopUpStatus) -> bool:
+        """Whether TRANSITIONS has this step."""
+        return status in TRANSITIONS[self.status]
+
+    def must_become(self, status: TopUpStatus) -> TopUpStatus:
+        """The step, for the one who makes it; raises IllegalTransition."""
+        if not self.may_become(status):
+            raise IllegalTransition(f"a top-up cannot go from {self.status} to {status}")
+        return status
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One order at the bank. A top-up has one that counts (the last) and perhaps some that were given up."""
+
+    topup_id: UUID
+    attempt_no: int
+    bank_order_id: str
+    state: AttemptState
+    bank_payment_id: str | None
+    payment_url: str | None
+
+
+def order_id_of(topup_id: UUID, attempt_no: int) -> str:
+    """Our number of an attempt: 32 characters, which is what the tightest of the banks allows.
+
+    That of the first attempt is the top-up's id without its dashes, so that it is found in the bank's cabinet.
+    """
+    return topup_id.hex if attempt_no == 1 else derived_id("topup_attempt", topup_id, str(attempt_no)).hex
+
+
+def order_of(topup: TopUp, attempt: Attempt, description: str) -> PaymentOrder:
+    """The attempt in the words of the port."""
+    return PaymentOrder(
+        topup_id=topup.topup_id,
+        order_id=attempt.bank_order_id,
+        money=topup.money,
+        description=description,
+        created_at=topup.created_at,
+        expires_at=topup.expires_at,
+        bank_payment_id=attempt.bank_payment_id,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is to be done about a bank's word: the verdict, and the new status if there is one."""
+
+    verdict: Verdict
+    becomes: TopUpStatus | None = None
+
+
+def judge(topup: TopUp, attempt: Attempt, said: Notification, terminal: str, *, credit_late: bool) -> Judgement:
+    """Compare a genuine word of the bank with our row. The caller holds the row's lock."""
+    mismatch = _mismatch(topup, attempt, said, terminal)
+    if mismatch is not None:
+        return Judgement(mismatch)
+    if said.status is PaymentStatus.CONFIRMED:
+        return _judge_confirmation(topup, attempt, credit_late=credit_late)
+    if attempt.state is AttemptState.VOID:
+        return Judgement(Verdict.NOTED)
+    if said.status is PaymentStatus.FAILED and topup.may_become(TopUpStatus.FAILED):
+        return Judgement(Verdict.APPLIED, TopUpStatus.FAILED)
+    if said.status in (PaymentStatus.REFUNDED, PaymentStatus.PARTLY_REFUNDED):
+        return _judge_refund(topup, said.status)
+    return Judgement(Verdict.NOTED)
+
+
+def _mismatch(topup: TopUp, attempt: Attempt, said: Notification, terminal: str) -> Verdict | None:
+    if said.terminal is not None and said.terminal != terminal:
+        return Verdict.WRONG_TERMINAL
+    if said.order_id is not None and said.order_id != attempt.bank_order_id:
+        return Verdict.UNKNOWN_ORDER
+    # Null until our own answer of create_payment is stored: a notification may be quicker.
+    if attempt.bank_payment_id not in (None, said.bank_payment_id):
+        return Verdict.WRONG_PAYMENT
+    if said.currency is not None and said.currency != topup.currency:
+        return Verdict.WRONG_CURRENCY
+    # A partial refund names what was given back or what is left; a confirmation must name the amount, and ours.
+    if said.status is PaymentStatus.CONFIRMED and said.amount_minor != topup.amount_minor:
+        return Verdict.WRONG_AMOUNT
+    return None
+
+
+def _judge_confirmation(topup: TopUp, attempt: Attempt, *, credit_late: bool) -> Judgement:
+    if attempt.state is AttemptState.PAID:
+        return Judgement(Verdict.NOTED)
+    if topup.status is TopUpStatus.EXPIRED and not credit_late:
+        return Judgement(Verdict.LATE_NOT_CREDITED)
+    if topup.status in (TopUpStatus.PENDING, TopUpStatus.FAILED, TopUpStatus.EXPIRED):
+        return Judgement(Verdict.APPLIED, TopUpStatus.CONFIRMED)
+    return Judgement(Verdict.SECOND_PAYMENT)
+
+
+def _judge_refund(topup: TopUp, status: PaymentStatus) -> Judgement:
+    if topup.status in (TopUpStatus.PENDING, TopUpStatus.FAILED, TopUpStatus.EXPIRED):
+        if status is PaymentStatus.REFUNDED:
+            return Judgement(Verdict.UNEXPECTED_REFUND, TopUpStatus.REFUNDED)
+        return Judgement(Verdict.UNEXPECTED_REFUND)
+    expected = topup.status is TopUpStatus.REFUND_PENDING or topup.refunded_minor > 0
+    return Judgement(Verdict.NOTED if expected else Verdict.UNEXPECTED_REFUND)

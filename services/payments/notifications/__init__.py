@@ -1,0 +1,1 @@
+"""What came in the name of a bank, kept as it came."""

@@ -1,0 +1,147 @@
+"""The one road of a bank's word: webhook, poll and browser's return all end in :func:`apply_notification`."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlencode
+
+from sqlalchemy import Connection
+
+from common.contracts.events import PaymentConfirmed
+from common.core.errors import NotFound, ServiceUnavailable
+from common.core.logging import get_logger
+from common.db.retry import retry_on_conflict
+from common.messaging import outbox
+from services.payments import repository
+from services.payments.banks.base import Acknowledgement, BadSignature, Bank, BankUnavailable, Notification
+from services.payments.context import Context
+from services.payments.errors import NotificationForged, NotificationRefused
+from services.payments.metrics import NOTIFICATIONS
+from services.payments.models import REFUSED, Judgement, TopUpStatus, Verdict, judge
+from services.payments.notifications import repository as notifications
+from services.payments.notifications.masking import mask_cards
+from services.payments.notifications.repository import Evidence
+from services.payments.repository import Located
+
+log = get_logger(__name__)
+
+#: What is kept of the headers; names in lower case. Nothing that could open anything.
+KEPT_HEADERS: Final = frozenset({"content-type", "content-length", "user-agent", "x-request-id", "date"})
+#: No order of ours has this number.
+_NO_ORDER: Final = ""
+
+
+def take(
+    context: Context,
+    bank_name: str,
+    *,
+    method: str,
+    headers: Mapping[str, str],
+    raw_body: bytes,
+    query: Mapping[str, Sequence[str]],
+    client_ip: str,
+) -> Acknowledgement:
+    """Take what came to a bank's address: prove it, keep it, act on it; returns what the bank wants to hear.
+
+    Raises NotFound for a bank that is switched off, NotificationForged, NotificationRefused (both after recording
+    it), and ServiceUnavailable where the bank itself had to be asked and did not answer: it comes again.
+    """
+    bank = context.banks.get(bank_name)
+    if bank is None:
+        raise NotFound
+    evidence = _evidence(headers, raw_body, query, client_ip)
+    try:
+        said = bank.parse_notification(method, headers, raw_body, _single_values(query), client_ip)
+    except BadSignature as error:
+        raise _refuse_forged(context, bank, evidence, error) from None
+    except BankUnavailable as error:
+        log.warning("notification not believed yet", bank=bank.name, error=str(error))
+        raise ServiceUnavailable from error
+    if apply_notification(context, bank, said, evidence) in REFUSED:
+        raise NotificationRefused
+    return bank.acknowledge()
+
+
+def _single_values(query: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Of two values under one name, the bank may have signed the one that we would not look at."""
+    if any(len(values) != 1 for values in query.values()):
+        raise BadSignature("a parameter came twice")
+    return {name: values[0] for name, values in query.items()}
+
+
+def _evidence(
+    headers: Mapping[str, str], raw_body: bytes, query: Mapping[str, Sequence[str]], client_ip: str
+) -> Evidence:
+    body = raw_body.decode("utf-8", errors="backslashreplace")
+    if query:
+        body = urlencode(query, doseq=True) + ("\n" + body if body else "")
+    return Evidence(
+        "webhook",
+        address=client_ip or None,
+        headers={name: value[:500] for name, value in headers.items() if name.lower() in KEPT_HEADERS},
+        body=mask_cards(body),
+    )
+
+
+def _refuse_forged(context: Context, bank: Bank, evidence: Evidence, error: BadSignature) -> NotificationForged:
+    with context.db.autocommit() as tx:
+        notifications.record_forged(
+            tx, bank.name, evidence, most_per_hour=context.settings.forged_notifications_per_hour
+        )
+    NOTIFICATIONS.labels(bank.name, evidence.source, Verdict.BAD_SIGNATURE.value).inc()
+    log.warning("notification refused", bank=bank.name, verdict=Verdict.BAD_SIGNATURE.value, reason=str(error))
+    return NotificationForged()
+
+
+@retry_on_conflict
+def apply_notification(context: Context, bank: Bank, said: Notification, evidence: Evidence) -> Verdict:
+    """Do what a bank's genuine word demands, once, whichever way it came; returns what became of it.
+
+    One transaction: lock the top-up, judge, change the status, write the event, record the word. Two words
+    that come together wait for each other at the lock, so the second finds the work of the first done.
+    """
+    now = context.clock.now()
+    with context.db.transaction() as tx:
+        order_id = said.order_id or repository.order_of_payment(tx, bank.name, said.bank_payment_id) or _NO_ORDER
+        found = repository.lock_by_order(tx, bank.name, order_id, said.bank_payment_id)
+        judgement = _judge(context, bank, found, said)
+        if found is not None:
+            _take(tx, bank, found, said, judgement, now=now)
+        topup_id = found.topup.topup_id if found else None
+        notifications.record(tx, bank.name, said, evidence, verdict=judgement.verdict, topup_id=topup_id)
+    NOTIFICATIONS.labels(bank.name, evidence.source, judgement.verdict.value).inc()
+    log.info(
+        "bank's word taken",
+        bank=bank.name,
+        source=evidence.source,
+        bank_status=said.bank_status,
+        verdict=judgement.verdict.value,
+        topup_id=str(topup_id) if topup_id else None,
+        becomes=judgement.becomes.value if judgement.becomes else None,
+    )
+    return judgement.verdict
+
+
+def _judge(context: Context, bank: Bank, found: Located | None, said: Notification) -> Judgement:
+    if found is None:
+        return Judgement(Verdict.UNKNOWN_ORDER)
+    if found.payment_is_of_another_order:
+        return Judgement(Verdict.WRONG_PAYMENT)
+    return judge(found.topup, found.attempt, said, bank.terminal, credit_late=context.settings.topup_credit_late)
+
+
+def _take(
+    tx: Connection, bank: Bank, found: Located, said: Notification, judgement: Judgement, *, now: datetime
+) -> None:
+    """Write what the judgement says about a top-up that is locked."""
+    topup, attempt = found.topup, found.attempt
+    if judgement.verdict not in REFUSED and attempt.bank_payment_id is None:
+        repository.learn_payment_id(tx, bank.name, attempt.bank_order_id, said.bank_payment_id)
+    if judgement.becomes is None:
+        return
+    repository.save_status(tx, topup, judgement.becomes, now=now)
+    if judgement.becomes in (TopUpStatus.CONFIRMED, TopUpStatus.REFUNDED):
+        repository.mark_paid(tx, bank.name, attempt.bank_order_id)
+    if judgement.becomes is TopUpStatus.CONFIRMED:
+        event = PaymentConfirmed(topup.topup_id, topup.user_id, bank.name, topup.amount_minor, topup.currency, now)
+        outbox.add_all(tx, [event])

@@ -1,0 +1,343 @@
+"""Every SQL statement of top-ups."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Connection, RowMapping, text
+
+from services.payments.models import Attempt, AttemptState, TopUp, TopUpStatus
+
+_TOPUP: Final = """t.topup_id, t.topup_no, t.user_id, t.bank, t.amount_minor, t.currency, t.status, t.return_url,
+    t.created_at, t.expires_at, t.confirmed_at, t.refunded_minor, t.polls"""
+_ATTEMPT: Final = "a.attempt_no, a.bank_order_id, a.state, a.bank_payment_id, a.payment_url"
+
+_INSERT = text("""
+    WITH topup AS (
+        INSERT INTO topups (topup_id, user_id, bank, amount_minor, currency, status, return_url, created_at, expires_at,
+                            busy_until, next_poll_at)
+        VALUES (:topup_id, :user_id, :bank, :amount_minor, :currency, 'pending', :return_url, :created_at, :expires_at,
+                :busy_until, :expires_at)
+        RETURNING topup_id, topup_no, bank
+    ), attempt AS (
+        INSERT INTO attempts (bank, bank_order_id, topup_id, attempt_no, state)
+        SELECT bank, :bank_order_id, topup_id, 1, 'creating' FROM topup
+    )
+    SELECT topup_no FROM topup
+""")
+
+_FIND = text(f"""
+    SELECT {_TOPUP}, {_ATTEMPT}
+      FROM topups t JOIN attempts a USING (topup_id)
+     WHERE t.topup_id = :topup_id
+     ORDER BY a.attempt_no DESC
+     LIMIT 1
+""")  # noqa: S608  the columns are ours
+
+# Of two requests, or a request and the schedule, one talks to the bank about the page.
+_TAKE_LEASE = text("""
+    UPDATE topups SET busy_until = :busy_until
+     WHERE topup_id = :topup_id AND status = 'pending' AND (busy_until IS NULL OR busy_until <= :now)
+    RETURNING 1
+""")
+
+_RELEASE_LEASE = text("UPDATE topups SET busy_until = NULL WHERE topup_id = :topup_id")
+
+_STORE_PAYMENT = text("""
+    WITH attempt AS (
+        UPDATE attempts
+           SET state = CASE WHEN state = 'creating' THEN 'payable' ELSE state END,
+               bank_payment_id = :bank_payment_id,
+               payment_url = :payment_url
+         WHERE bank = :bank AND bank_order_id = :bank_order_id AND state IN ('creating', 'paid')
+        RETURNING topup_id
+    )
+    UPDATE topups t
+       SET busy_until = NULL,
+           next_poll_at = CASE WHEN t.status = 'pending' THEN CAST(:next_poll_at AS timestamptz) ELSE t.next_poll_at END
+      FROM attempt WHERE t.topup_id = attempt.topup_id
+    RETURNING 1
+""")
+
+_VOID_ATTEMPT = text("""
+    UPDATE attempts
+       SET state = 'void', note = :note, closed_at = now(),
+           bank_payment_id = COALESCE(:bank_payment_id, bank_payment_id)
+     WHERE bank = :bank AND bank_order_id = :bank_order_id AND state = 'creating'
+""")
+
+_ADD_ATTEMPT = text("""
+    INSERT INTO attempts (bank, bank_order_id, topup_id, attempt_no, state)
+    VALUES (:bank, :bank_order_id, :topup_id, :attempt_no, 'creating')
+""")
+
+# Both rows are locked, always by this statement: the two ways to a credit wait for each other here.
+_LOCK_BY_ORDER = text(f"""
+    SELECT {_TOPUP}, {_ATTEMPT},
+           EXISTS (SELECT 1 FROM attempts o
+                    WHERE o.bank = :bank AND o.bank_payment_id = :bank_payment_id
+                      AND o.bank_order_id <> a.bank_order_id) AS payment_is_of_another_order
+      FROM attempts a JOIN topups t USING (topup_id)
+     WHERE a.bank = :bank AND a.bank_order_id = :bank_order_id
+       FOR UPDATE OF a, t
+""")  # noqa: S608
+
+_ORDER_OF_PAYMENT = text("""
+    SELECT bank_order_id FROM attempts
+     WHERE bank = :bank AND bank_payment_id = :bank_payment_id
+     ORDER BY attempt_no DESC LIMIT 1
+""")
+
+_SAVE_STATUS = text("""
+    UPDATE topups
+       SET status = CAST(:status AS text),
+           confirmed_at = CASE WHEN CAST(:status AS text) = 'confirmed' THEN COALESCE(confirmed_at, :now)
+                               ELSE confirmed_at END,
+           refunded_minor = CASE WHEN CAST(:status AS text) = 'refunded' THEN amount_minor ELSE refunded_minor END,
+           next_poll_at = :next_poll_at
+     WHERE topup_id = :topup_id AND status = :was
+    RETURNING 1
+""")
+
+_MARK_PAID = text("UPDATE attempts SET state = 'paid' WHERE bank = :bank AND bank_order_id = :bank_order_id")
+
+_LEARN_PAYMENT_ID = text("""
+    UPDATE attempts SET bank_payment_id = :bank_payment_id
+     WHERE bank = :bank AND bank_order_id = :bank_order_id AND bank_payment_id IS NULL
+""")
+
+_LIST = text(f"""
+    SELECT {_TOPUP} FROM topups t
+     WHERE t.user_id = :user_id AND t.topup_no < :before_no
+     ORDER BY t.topup_no DESC
+     LIMIT :limit
+""")  # noqa: S608
+
+_GET = text(f"SELECT {_TOPUP} FROM topups t WHERE t.topup_id = :topup_id AND t.user_id = :user_id")  # noqa: S608
+
+# The next turn is written before the bank is asked: whoever dies in between has lost a turn, not the top-up.
+_TAKE_DUE = text(f"""
+    UPDATE topups t
+       SET polls = t.polls + 1,
+           next_poll_at = CASE
+               WHEN t.expires_at > :now
+               THEN LEAST(t.expires_at, CAST(:now AS timestamptz) + make_interval(secs =>
+                        LEAST(:max_seconds, :first_seconds * power(2, LEAST(t.polls + 1, 20)))))
+               ELSE CAST(:now AS timestamptz) + make_interval(secs =>
+                        LEAST(:max_late_seconds, :first_seconds * power(2, LEAST(t.polls + 1, 20)))) END
+      FROM (SELECT topup_id FROM topups
+             WHERE next_poll_at <= :now AND (busy_until IS NULL OR busy_until <= :now)
+             ORDER BY next_poll_at LIMIT :limit FOR UPDATE SKIP LOCKED) due
+     WHERE t.topup_id = due.topup_id
+    RETURNING {_TOPUP}
+""")  # noqa: S608
+
+# A return of the browser asks the bank at most so often, whoever calls the address.
+_TAKE_TURN = text("""
+    UPDATE topups SET busy_until = :busy_until
+     WHERE topup_id = :topup_id AND status IN ('pending', 'expired', 'failed')
+       AND (busy_until IS NULL OR busy_until <= :now)
+    RETURNING 1
+""")
+
+_STOP_POLLING = text("UPDATE topups SET next_poll_at = NULL WHERE topup_id = :topup_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A top-up and one of its attempts; ``payment_is_of_another_order`` where a payment's id was asked for too."""
+
+    topup: TopUp
+    attempt: Attempt
+    payment_is_of_another_order: bool = False
+
+
+def insert(tx: Connection, topup: TopUp, bank_order_id: str, *, busy_until: datetime) -> int:
+    """Write a new top-up with its first attempt; returns its number in the order of all top-ups."""
+    number: int = tx.execute(
+        _INSERT,
+        {
+            "topup_id": topup.topup_id,
+            "user_id": topup.user_id,
+            "bank": topup.bank,
+            "amount_minor": topup.amount_minor,
+            "currency": topup.currency,
+            "return_url": topup.return_url,
+            "created_at": topup.created_at,
+            "expires_at": topup.expires_at,
+            "busy_until": busy_until,
+            "bank_order_id": bank_order_id,
+        },
+    ).scalar_one()
+    return number
+
+
+def find(tx: Connection, topup_id: UUID) -> Located | None:
+    """A top-up with the attempt that counts."""
+    row = tx.execute(_FIND, {"topup_id": topup_id}).mappings().one_or_none()
+    return _located(row) if row else None
+
+
+def find_of_user(tx: Connection, topup_id: UUID, user_id: UUID) -> TopUp | None:
+    row = tx.execute(_GET, {"topup_id": topup_id, "user_id": user_id}).mappings().one_or_none()
+    return _topup(row) if row else None
+
+
+def list_of_user(tx: Connection, user_id: UUID, *, before_no: int, limit: int) -> list[TopUp]:
+    """Newest first."""
+    rows = tx.execute(_LIST, {"user_id": user_id, "before_no": before_no, "limit": limit}).mappings()
+    return [_topup(row) for row in rows]
+
+
+def take_lease(tx: Connection, topup_id: UUID, *, now: datetime, busy_until: datetime) -> bool:
+    """Become the one who makes a pending top-up payable; False while somebody else is at it."""
+    found = tx.execute(_TAKE_LEASE, {"topup_id": topup_id, "now": now, "busy_until": busy_until})
+    return found.one_or_none() is not None
+
+
+def release_lease(tx: Connection, topup_id: UUID) -> None:
+    tx.execute(_RELEASE_LEASE, {"topup_id": topup_id})
+
+
+def take_turn(tx: Connection, topup_id: UUID, *, now: datetime, busy_until: datetime) -> bool:
+    """Become the one who asks the bank about an open top-up; False while somebody is at it, or just was."""
+    found = tx.execute(_TAKE_TURN, {"topup_id": topup_id, "now": now, "busy_until": busy_until})
+    return found.one_or_none() is not None
+
+
+def store_payment(
+    tx: Connection, topup: TopUp, attempt: Attempt, *, bank_payment_id: str, payment_url: str, next_poll_at: datetime
+) -> bool:
+    """Make an attempt payable; False if it was given up meanwhile."""
+    found = tx.execute(
+        _STORE_PAYMENT,
+        {
+            "bank": topup.bank,
+            "bank_order_id": attempt.bank_order_id,
+            "bank_payment_id": bank_payment_id,
+            "payment_url": payment_url,
+            "next_poll_at": next_poll_at,
+        },
+    )
+    return found.one_or_none() is not None
+
+
+def void_attempt(tx: Connection, bank: str, attempt: Attempt, *, bank_payment_id: str | None, note: str) -> None:
+    """Give an attempt up, and say why."""
+    tx.execute(
+        _VOID_ATTEMPT,
+        {"bank": bank, "bank_order_id": attempt.bank_order_id, "bank_payment_id": bank_payment_id, "note": note},
+    )
+
+
+def add_attempt(tx: Connection, topup: TopUp, *, attempt_no: int, bank_order_id: str) -> None:
+    tx.execute(
+        _ADD_ATTEMPT,
+        {"bank": topup.bank, "bank_order_id": bank_order_id, "topup_id": topup.topup_id, "attempt_no": attempt_no},
+    )
+
+
+def lock_by_order(tx: Connection, bank: str, bank_order_id: str, bank_payment_id: str) -> Located | None:
+    """Lock the top-up and the attempt that have this order number."""
+    row = (
+        tx.execute(_LOCK_BY_ORDER, {"bank": bank, "bank_order_id": bank_order_id, "bank_payment_id": bank_payment_id})
+        .mappings()
+        .one_or_none()
+    )
+    return _located(row, payment_is_of_another_order=row["payment_is_of_another_order"]) if row else None
+
+
+def order_of_payment(tx: Connection, bank: str, bank_payment_id: str) -> str | None:
+    """Our order number of a bank's payment, where its notification names none."""
+    found: str | None = tx.execute(
+        _ORDER_OF_PAYMENT, {"bank": bank, "bank_payment_id": bank_payment_id}
+    ).scalar_one_or_none()
+    return found
+
+
+def save_status(
+    tx: Connection, topup: TopUp, status: TopUpStatus, *, now: datetime, next_poll_at: datetime | None = None
+) -> bool:
+    """Write a step that TRANSITIONS has; without ``next_poll_at`` the bank is not asked any more.
+
+    False when the row has another status than ``topup`` by now, which cannot happen to who holds its lock.
+    """
+    found = tx.execute(
+        _SAVE_STATUS,
+        {
+            "topup_id": topup.topup_id,
+            "was": topup.status.value,
+            "status": topup.must_become(status).value,
+            "now": now,
+            "next_poll_at": next_poll_at,
+        },
+    )
+    return found.one_or_none() is not None
+
+
+def mark_paid(tx: Connection, bank: str, bank_order_id: str) -> None:
+    """This attempt's money is the one that the top-up was credited for."""
+    tx.execute(_MARK_PAID, {"bank": bank, "bank_order_id": bank_order_id})
+
+
+def learn_payment_id(tx: Connection, bank: str, bank_order_id: str, bank_payment_id: str) -> None:
+    """The bank's notification was quicker than its answer to us."""
+    tx.execute(_LEARN_PAYMENT_ID, {"bank": bank, "bank_order_id": bank_order_id, "bank_payment_id": bank_payment_id})
+
+
+def take_due(
+    tx: Connection,
+    *,
+    now: datetime,
+    limit: int,
+    first_seconds: float,
+    max_seconds: float,
+    max_late_seconds: float,
+) -> list[TopUp]:
+    """Top-ups whose turn to be asked about has come, with their next turn put off."""
+    rows = tx.execute(
+        _TAKE_DUE,
+        {
+            "now": now,
+            "limit": limit,
+            "first_seconds": first_seconds,
+            "max_seconds": max_seconds,
+            "max_late_seconds": max_late_seconds,
+        },
+    ).mappings()
+    return [_topup(row) for row in rows]
+
+
+def stop_polling(tx: Connection, topup_id: UUID) -> None:
+    tx.execute(_STOP_POLLING, {"topup_id": topup_id})
+
+
+def _topup(row: RowMapping) -> TopUp:
+    return TopUp(
+        topup_id=row["topup_id"],
+        topup_no=row["topup_no"],
+        user_id=row["user_id"],
+        bank=row["bank"],
+        amount_minor=row["amount_minor"],
+        currency=row["currency"],
+        status=TopUpStatus(row["status"]),
+        return_url=row["return_url"],
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        confirmed_at=row["confirmed_at"],
+        refunded_minor=row["refunded_minor"],
+        polls=row["polls"],
+    )
+
+
+def _located(row: RowMapping, *, payment_is_of_another_order: bool = False) -> Located:
+    attempt = Attempt(
+        topup_id=row["topup_id"],
+        attempt_no=row["attempt_no"],
+        bank_order_id=row["bank_order_id"],
+        state=AttemptState(row["state"]),
+        bank_payment_id=row["bank_payment_id"],
+        payment_url=row["payment_url"],
+    )
+    return Located(_topup(row), attempt, payment_is_of_another_order)

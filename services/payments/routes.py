@@ -1,0 +1,120 @@
+"""HTTP in: the user's top-ups, the bank's notifications, and the browser that comes back from the bank."""
+
+from flask import Response, request
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+
+from common.web.context import context_of
+from common.web.idempotency import IdempotencyKey
+from common.web.identity import caller_user_id, services_only, user_only
+from common.web.parse import parsed, render
+from common.web.schemas import COMMON_RESPONSES, SESSION, ErrorBody, IdempotencyHeader, PageQuery, utc
+from services.payments import service
+from services.payments.context import Context
+from services.payments.models import TopUp, public_status
+from services.payments.notifications import service as notifications
+from services.payments.opening import OPERATION, WantedTopUp
+from services.payments.schemas import BankPath, StartedTopUp, TopUpList, TopUpPath, TopUpRequest, TopUpView
+
+public = APIBlueprint(
+    "public", __name__, abp_tags=[Tag(name="Top-up")], abp_security=SESSION, abp_responses=COMMON_RESPONSES
+)
+banks = APIBlueprint(
+    "banks", __name__, abp_tags=[Tag(name="Bank")], abp_responses={**COMMON_RESPONSES, "404": ErrorBody}
+)
+
+
+@public.post(
+    "/topup",
+    responses={"201": StartedTopUp, "409": ErrorBody, "422": ErrorBody, "502": ErrorBody},
+)
+@user_only
+@parsed
+def create_topup(body: TopUpRequest, header: IdempotencyHeader) -> Response:
+    """Start a top-up: the answer says where the user pays."""
+    user_id = caller_user_id()
+    asked = f"{body.amount}|{body.currency}|{body.return_url}".encode()
+    key = IdempotencyKey.of(user_id, OPERATION, header.idempotency_key, asked)
+    wanted = WantedTopUp(user_id, body.amount, body.currency, body.return_url)
+    opened = service.start_topup(context_of(Context), wanted, key)
+    response = render(
+        StartedTopUp(
+            transaction_id=str(opened.topup.topup_id),
+            amount=opened.topup.amount_minor,
+            currency=opened.topup.currency,
+            status="pending",
+            payment_url=opened.payment_url,
+            created_at=utc(opened.topup.created_at),
+        ),
+        201,
+    )
+    if opened.replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    return response
+
+
+@public.get("/topup", responses={"200": TopUpList})
+@user_only
+@parsed
+def list_topups(query: PageQuery) -> Response:
+    """The signed-in user's top-ups, newest first."""
+    page = service.list_topups(context_of(Context), caller_user_id(), query.limit, query.cursor)
+    return render(TopUpList(topups=[_view(topup) for topup in page.items], next_cursor=page.next_cursor))
+
+
+@public.get("/topup/<transactionID>", responses={"200": TopUpView, "404": ErrorBody})
+@user_only
+@parsed
+def get_topup(path: TopUpPath) -> Response:
+    """One top-up of the signed-in user."""
+    return render(_view(service.get_topup(context_of(Context), path.transaction_id, caller_user_id())))
+
+
+@banks.get("/topup/<transactionID>/return", responses={"303": None})
+@services_only("gateway")
+@parsed
+def return_from_bank(path: TopUpPath) -> Response:
+    """Where the bank sends the browser: the bank is asked how it went, and the browser goes on to ``returnUrl``."""
+    target = service.return_browser(context_of(Context), path.transaction_id)
+    return Response(status=303, headers={"Location": target, "Cache-Control": "no-store"})
+
+
+@banks.post("/bank/webhook/<bank>", responses={"200": None, "403": ErrorBody, "409": ErrorBody})
+@services_only("gateway")
+@parsed
+def bank_webhook(path: BankPath) -> Response:
+    """Notifications of a bank, signed by it or asked back for."""
+    return _webhook(path.bank)
+
+
+@banks.get("/bank/webhook/<bank>", responses={"200": None, "403": ErrorBody, "409": ErrorBody})
+@services_only("gateway")
+@parsed
+def bank_webhook_by_get(path: BankPath) -> Response:
+    """The same, for banks whose protocol notifies by GET."""
+    return _webhook(path.bank)
+
+
+def _webhook(bank: str) -> Response:
+    answer = notifications.take(
+        context_of(Context),
+        bank,
+        method=request.method,
+        headers=dict(request.headers),
+        raw_body=request.get_data(cache=False),
+        query=request.args.to_dict(flat=False),
+        # The caller is the gateway: its word on the address is good.
+        client_ip=request.headers.get("X-Client-Address", ""),
+    )
+    return Response(answer.body, status=answer.status, content_type=answer.content_type)
+
+
+def _view(topup: TopUp) -> TopUpView:
+    return TopUpView(
+        transaction_id=str(topup.topup_id),
+        amount=topup.amount_minor,
+        currency=topup.currency,
+        status=public_status(topup.status),
+        created_at=utc(topup.created_at),
+        confirmed_at=utc(topup.confirmed_at) if topup.confirmed_at else None,
+    )

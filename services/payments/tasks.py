@@ -1,0 +1,46 @@
+"""Time in: what the schedule calls. Each task may run at any time, twice, or twice at once."""
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+from common.core.logging import get_logger
+from common.messaging import outbox
+from common.web import idempotency
+from services.payments import polling
+from services.payments.context import Context
+from services.payments.notifications import repository as notifications
+
+log = get_logger(__name__)
+
+POLL_BATCH: int = 50
+PURGE_BATCH: int = 5_000
+
+
+def poll_topups(context: Context) -> None:
+    """Ask the banks about open top-ups whose turn has come, and expire those whose time is over."""
+    polled = polling.poll_due(context, limit=POLL_BATCH)
+    if polled:
+        log.info("topups polled", topups=polled)
+
+
+def purge_old_records(context: Context) -> None:
+    """Forget closed outbox rows, old idempotency keys and old notifications, in batches."""
+    settings = context.settings
+    steps: dict[str, Callable[[Connection], int]] = {
+        "outbox": lambda tx: outbox.purge_closed(
+            tx, older_than_hours=settings.outbox_retention_hours, limit=PURGE_BATCH
+        ),
+        "idempotency_keys": lambda tx: idempotency.purge(
+            tx, older_than_hours=settings.idempotency_retention_hours, limit=PURGE_BATCH
+        ),
+        "notifications": lambda tx: notifications.purge(
+            tx, older_than_days=settings.notification_retention_days, limit=PURGE_BATCH
+        ),
+    }
+    for table, purge in steps.items():
+        deleted = PURGE_BATCH
+        while deleted == PURGE_BATCH:
+            with context.db.autocommit() as tx:
+                deleted = purge(tx)
+            log.info("old records purged", table=table, rows=deleted)

@@ -1,0 +1,35 @@
+"""Bus processes of payments: ``python -m services.payments.worker worker|scheduler|relay``."""
+
+import sys
+
+from common.core.logging import configure_logging
+from common.messaging.bus import register_publisher
+from common.messaging.celery_app import Nudge, create_celery, register_task
+from common.messaging.relay import Relay
+from common.messaging.run import BusProcess, run
+from services.payments import tasks
+from services.payments.config import PaymentsSettings
+from services.payments.context import Context
+
+POLL_TASK = "payments.poll_topups"
+PURGE_TASK = "payments.purge_old_records"
+
+
+def build(settings: PaymentsSettings | None = None) -> BusProcess:
+    """The Celery application with the scheduled tasks, and the relay of the outbox."""
+    settings = settings or PaymentsSettings.load()
+    configure_logging("payments", settings.log_level)
+    context = Context.open(settings, "payments-worker")
+    app = create_celery(
+        "payments",
+        settings,
+        [Nudge(POLL_TASK, settings.topup_sweep_seconds), Nudge(PURGE_TASK, settings.retention_sweep_seconds)],
+    )
+    register_publisher(app, "payments", context.db)
+    register_task(app, POLL_TASK, tasks.poll_topups, context)
+    register_task(app, PURGE_TASK, tasks.purge_old_records, context)
+    return BusProcess(app, relay=Relay("payments", context.db, app, settings), threads=settings.payments_worker_threads)
+
+
+if __name__ == "__main__":
+    run(build, sys.argv[1:])

@@ -1,0 +1,32 @@
+"""The one process of the sandbox bank: ``granian --interface wsgi --factory services.sandbox_bank.app:create_app``."""
+
+from flask_openapi3.openapi import OpenAPI
+
+from common.web.app import create_web_app
+from common.web.context import provide
+from services.sandbox_bank import routes
+from services.sandbox_bank.config import SandboxBankSettings
+from services.sandbox_bank.context import Context
+from services.sandbox_bank.delivery import Deliverer
+from services.sandbox_bank.protocols import tbank_api
+
+
+def create_app(settings: SandboxBankSettings | None = None) -> OpenAPI:
+    """Build the application; connects to nothing yet. Its first request starts the thread that delivers."""
+    settings = settings or SandboxBankSettings.load()
+    context = Context.open(settings)
+    app = create_web_app(
+        "sandbox_bank",
+        settings,
+        title="FastCheck sandbox bank",
+        verifier=None,
+        ready={"database": context.db.ping},
+    )
+    provide(app, context)
+    for blueprint in (routes.pages, routes.admin, tbank_api.api):
+        app.register_blueprint(blueprint)
+    deliverer = Deliverer(context)
+    # Whoever starts the process asks whether it is ready: that is request enough after a restart.
+    app.before_request(deliverer.ensure_running)
+    app.extensions["deliverer"] = deliverer
+    return app

@@ -1,0 +1,176 @@
+"""The payment page, and the switches for misbehaviour."""
+
+import hmac
+import re
+from pathlib import Path
+from typing import Final
+
+from flask import Blueprint, Response, redirect, render_template, request, send_from_directory
+from pydantic import BaseModel, ConfigDict, Field
+from werkzeug.wrappers import Response as AnyResponse
+
+from common.core.errors import Forbidden, NotFound
+from common.web.context import context_of
+from common.web.identity import anybody
+from common.web.parse import parsed
+from services.sandbox_bank import service
+from services.sandbox_bank.context import Context
+from services.sandbox_bank.errors import NotTheOperator
+from services.sandbox_bank.faults import Fault
+from services.sandbox_bank.models import DECLINED_CARD, PAYING_CARD, Payment, State
+from services.sandbox_bank.service import PageOutcome
+
+pages = Blueprint("pages", __name__, template_folder="web")
+admin = Blueprint("admin", __name__, url_prefix="/admin")
+
+#: No script, no frame, nothing from elsewhere. Not form-action: browsers apply it to the redirect that follows.
+PAGE_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+#: A test card does not age: any month and year do.
+_EXPIRY: Final = re.compile(r"^\s*(0[1-9]|1[0-2])\s*/?\s*(\d{2}|\d{4})\s*$")
+_CVC: Final = re.compile(r"^\s*\d{3}\s*$")
+
+
+@pages.get("/assets/pay.css")
+@anybody
+def style() -> Response:
+    """The page's only asset."""
+    return send_from_directory(Path(__file__).parent / "web", "pay.css", max_age=300)
+
+
+@pages.get("/pay/<page_key>")
+@anybody
+def show_page(page_key: str) -> Response:
+    """The payment page. Its address is the secret that opens it; no cookie is there to be ridden on."""
+    payment = service.open_page(context_of(Context), page_key)
+    return _page(payment)
+
+
+@pages.post("/pay/<page_key>")
+@anybody
+def submit_page(page_key: str) -> AnyResponse:
+    """The form, from the page itself and from nowhere else."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        raise Forbidden("this form is sent from the payment page alone")
+    context = context_of(Context)
+    if request.form.get("action") == "cancel":
+        result = service.cancel_at_page(context, page_key)
+    else:
+        errors = _form_errors()
+        if errors:
+            return _page(service.open_page(context, page_key), errors=errors, status=422)
+        result = service.submit_card(context, page_key, request.form.get("card_number", ""))
+    if result.outcome is PageOutcome.WRONG_CARD:
+        return _page(result.payment, errors={"card_number": "This is not one of the two test cards."}, status=422)
+    target = _return_url(context, result.payment)
+    response = redirect(target, code=303)
+    response.headers.update({"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+    return response
+
+
+def _form_errors() -> dict[str, str]:
+    errors: dict[str, str] = {}
+    if not _EXPIRY.match(request.form.get("expiry", "")):
+        errors["expiry"] = "Month and year, for example 12/30."
+    if not _CVC.match(request.form.get("cvc", "")):
+        errors["cvc"] = "Three digits."
+    if not request.form.get("card_number", "").strip():
+        errors["card_number"] = "The number of one of the test cards."
+    return errors
+
+
+def _page(payment: Payment, *, errors: dict[str, str] | None = None, status: int = 200) -> Response:
+    context = context_of(Context)
+    body = render_template(
+        "pay.html",
+        payment=payment,
+        merchant=context.settings.sandbox_bank_merchant,
+        is_open=payment.state is State.NEW,
+        return_url=_return_url(context, payment),
+        paying_card=_in_fours(PAYING_CARD),
+        declined_card=_in_fours(DECLINED_CARD),
+        errors=errors or {},
+    )
+    return Response(body, status=status, content_type="text/html; charset=utf-8", headers=PAGE_HEADERS)
+
+
+def _return_url(context: Context, payment: Payment) -> str:
+    paid = payment.state in (State.CONFIRMED, State.PARTIAL_REFUNDED, State.REFUNDED)
+    return context.wires[payment.protocol].return_url(payment, paid=paid)
+
+
+def _in_fours(digits: str) -> str:
+    return " ".join(digits[place : place + 4] for place in range(0, len(digits), 4))
+
+
+class Plan(BaseModel):
+    """Each new order takes the next list of faults, round and round; an empty plan ends it."""
+
+    model_config = ConfigDict(extra="forbid")
+    plan: list[list[Fault]] = Field(max_length=1_000)
+
+
+class Faults(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    faults: list[Fault]
+
+
+@admin.before_request
+def _operator_only() -> None:
+    settings = context_of(Context).settings
+    given = request.authorization
+    user, password = (given.username or "", given.password or "") if given else ("", "")
+    wanted = (settings.tbank_terminal_key, settings.tbank_password.get_secret_value())
+    same = [hmac.compare_digest(a.encode(), b.encode()) for a, b in zip((user, password), wanted, strict=True)]
+    if not all(same):
+        raise NotTheOperator
+
+
+@admin.put("/faults")
+@anybody
+@parsed
+def set_plan(body: Plan) -> Response:
+    """What goes wrong with the orders that come from now on."""
+    service.set_plan(context_of(Context), body.plan)
+    return Response(status=204)
+
+
+@admin.put("/payments/<protocol>/<order_id>/faults")
+@anybody
+def set_faults(protocol: str, order_id: str) -> Response:
+    """What goes wrong with one payment that is there already."""
+    faults = Faults.model_validate_json(request.get_data(cache=False)).faults
+    service.set_faults(context_of(Context), protocol, order_id, faults)
+    return Response(status=204)
+
+
+@admin.get("/payments/<protocol>")
+@anybody
+def list_payments(protocol: str) -> dict[str, object]:
+    """The newest payments of one protocol, as the bank sees them."""
+    context = context_of(Context)
+    if protocol not in context.wires:
+        raise NotFound
+    found = service.list_payments(context, protocol)
+    return {
+        "payments": [
+            {
+                "paymentID": payment.public_id,
+                "orderID": payment.order_id,
+                "state": payment.state,
+                "amount": payment.amount_minor,
+                "refunded": payment.refunded_minor,
+                "currency": payment.currency,
+                "faults": sorted(payment.faults),
+                "paymentUrl": context.page_url(payment.page_key),
+            }
+            for payment in found
+        ]
+    }

@@ -1,0 +1,161 @@
+"""docker-compose.yml says what the code says: the same processes, commands and settings, and nothing else."""
+
+import importlib
+import importlib.util
+import pkgutil
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic_settings import BaseSettings
+
+from cli import credentials
+from cli.compose import READY_FILE, WEB_HOST, WEB_PORT, env_file
+from cli.environment import process_environment
+from cli.main import COMMANDS
+from cli.processes import READY_FILE_VARIABLE, bus_command, web_command
+from cli.services import DATABASES, SERVICES, Service
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+CONTAINERS: dict[str, Any] = COMPOSE["services"]
+
+ONCE = {"provision", "migrate", "audit"}
+SERVERS = {"postgres", "redis"}
+OURS = [
+    (service, role, f"{service.name}-{role}".replace("_", "-"))
+    for service in SERVICES
+    for role in ("web", *service.bus_roles)
+]
+
+by_container = pytest.mark.parametrize(("service", "role", "name"), OURS, ids=[name for *_, name in OURS])
+
+
+def given(name: str) -> set[str]:
+    """The variables that a container gets."""
+    return set(CONTAINERS[name].get("environment", {}))
+
+
+@cache
+def settings_classes(service: str) -> tuple[type[BaseSettings], ...]:
+    """Every group of settings that the code of a service reads."""
+    package = importlib.import_module(f"services.{service}")
+    names = [module.name for module in pkgutil.walk_packages(package.__path__, f"services.{service}.")]
+    modules = [importlib.import_module(name) for name in names if ".migrations" not in name]
+    return tuple(
+        {
+            value
+            for module in modules
+            for value in vars(module).values()
+            if isinstance(value, type) and issubclass(value, BaseSettings) and value.__module__ == module.__name__
+        }
+    )
+
+
+def variables(service: str, *, required: bool = False) -> set[str]:
+    """The variables that the settings of a service know, or those that they cannot do without."""
+    return {
+        f"{settings.model_config.get('env_prefix', '')}{field}".upper()
+        for settings in settings_classes(service)
+        for field, info in settings.model_fields.items()
+        if info.is_required() or not required
+    }
+
+
+def test_every_process_of_the_design_is_there_and_no_other() -> None:
+    assert set(CONTAINERS) == {name for *_, name in OURS} | SERVERS | ONCE
+
+
+def test_the_services_are_those_that_the_code_has() -> None:
+    folders = {path.parent.name for path in (ROOT / "services").glob("*/app.py")}
+    assert {service.name for service in SERVICES} == folders
+
+
+@by_container
+def test_a_container_runs_what_the_launcher_runs(service: Service, role: str, name: str) -> None:
+    command = web_command(service, host=WEB_HOST, port=WEB_PORT) if role == "web" else bus_command(service, role)
+    assert CONTAINERS[name]["command"] == ["python", *command]
+
+
+@by_container
+def test_what_a_container_runs_exists(service: Service, role: str, name: str) -> None:
+    module = importlib.import_module(f"services.{service.name}.{'app' if role == 'web' else 'worker'}")
+    assert callable(vars(module)["create_app" if role == "web" else "build"])
+
+
+@by_container
+def test_a_container_is_told_what_the_launcher_tells(service: Service, role: str, name: str) -> None:
+    told = {variable for variable in process_environment(service, env()) if variable.startswith("FASTCHECK_")}
+    assert given(name) == told | (set() if role == "web" else {READY_FILE_VARIABLE})
+
+
+@by_container
+def test_the_settings_know_every_variable_and_miss_none(service: Service, role: str, name: str) -> None:
+    assert given(name) - {READY_FILE_VARIABLE} <= variables(service.name)
+    assert variables(service.name, required=True) <= given(name)
+
+
+@by_container
+def test_a_container_waits_for_the_schema_and_says_how_it_is(service: Service, role: str, name: str) -> None:
+    container = CONTAINERS[name]
+    waits = {other: how["condition"] for other, how in container["depends_on"].items()}
+    if service.name == "gateway":
+        others = {f"{other.name}-web".replace("_", "-") for other in SERVICES if other is not service}
+        assert waits == dict.fromkeys({*others, "redis"}, "service_healthy")
+    else:
+        assert waits["migrate"] == "service_completed_successfully"
+        assert waits["redis"] == "service_healthy"
+    probe = " ".join(container["healthcheck"]["test"])
+    assert (f"http://127.0.0.1:{WEB_PORT}/readyz" if role == "web" else READY_FILE) in probe
+
+
+@pytest.mark.parametrize("name", sorted(ONCE))
+def test_what_runs_once_exists(name: str) -> None:
+    python, dash_m, module, *arguments = CONTAINERS[name]["command"]
+    assert (python, dash_m) == ("python", "-m")
+    assert importlib.util.find_spec(module) is not None
+    if module == "cli":
+        assert arguments[0] in COMMANDS
+    else:
+        assert tuple(arguments) == DATABASES
+
+
+def test_roles_come_before_schemas_and_the_server_before_both() -> None:
+    assert CONTAINERS["provision"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    assert CONTAINERS["migrate"]["depends_on"] == {"provision": {"condition": "service_completed_successfully"}}
+
+
+def test_nothing_but_the_gateway_is_published() -> None:
+    assert [name for name, container in CONTAINERS.items() if "ports" in container] == ["gateway-web"]
+
+
+def test_every_secret_comes_from_the_env_file() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    must_be_set = set(re.findall(r"\$\{(\w+):\?", text))
+    assert must_be_set <= env_file(credentials.generate()).keys()
+    may_be_left_out = set(re.findall(r"\$\{(\w+):-", text))
+    assert may_be_left_out == {"FASTCHECK_LOG_LEVEL", "FASTCHECK_PORT"}
+
+
+def test_two_env_files_have_no_secret_in_common() -> None:
+    one, other = env_file(credentials.generate()), env_file(credentials.generate())
+    same = {name for name in one if one[name] == other[name]}
+    assert not {name for name in same if name.endswith(("PASSWORD", "_KEY", "_KEYS", "DATABASE_URL", "BROKER_URL"))}
+
+
+def test_the_servers_keep_their_data_and_redis_forgets_nothing() -> None:
+    assert CONTAINERS["postgres"]["volumes"] == ["postgres:/var/lib/postgresql"]
+    assert CONTAINERS["redis"]["volumes"] == ["redis:/data"]
+    assert set(COMPOSE["volumes"]) == SERVERS
+    configuration = CONTAINERS["redis"]["command"][-1]
+    assert "appendonly yes" in configuration
+    assert "maxmemory-policy noeviction" in configuration
+    assert all("healthcheck" in CONTAINERS[name] for name in SERVERS)
+
+
+def env() -> dict[str, str]:
+    """What ``make env`` writes, as the launcher's settings."""
+    return {**env_file(credentials.generate()), "FASTCHECK_LOG_LEVEL": "INFO"}

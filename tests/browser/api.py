@@ -1,0 +1,65 @@
+"""What a test arranges behind the browser's back, over the public API."""
+
+import json
+import uuid
+from typing import Any, Final
+
+import requests
+
+from tests.support.eventually import eventually
+
+TIMEOUT_SECONDS: Final = 20
+CARD: Final = {"card_number": "4111 1111 1111 1111", "expiry": "12/30", "cvc": "123"}
+
+
+class Api:
+    """One person's view of the API."""
+
+    def __init__(self, gateway_url: str) -> None:
+        self.gateway_url = gateway_url
+        self.login = f"user-{uuid.uuid4().hex[:12]}"
+        self.password = "correct horse battery"
+        registered = self.call("POST", "/register", {"login": self.login, "password": self.password})
+        self.session_id = str(registered["sessionID"])
+
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None, *, status: int | None = None) -> Any:
+        """The JSON of the answer; an answer of another status than expected (any 2xx by default) fails the test."""
+        headers = {}
+        if path not in {"/register", "/login"}:
+            headers["Authorization"] = json.dumps({"sessionID": self.session_id})
+        response = requests.request(
+            method, self.gateway_url + path, json=body, headers=headers, timeout=TIMEOUT_SECONDS
+        )
+        assert response.ok if status is None else response.status_code == status, response.text
+        return response.json() if response.content else None
+
+    def balance(self) -> int:
+        """What is free to spend, in kopecks."""
+        return int(self.call("GET", "/balance")["balance"])
+
+    def fund(self, amount_minor: int) -> None:
+        """Top up at the sandbox bank, as its page would."""
+        before = self.balance()
+        topup = self.call("POST", "/topup", {"amount": amount_minor, "returnUrl": f"{self.gateway_url}/top-up/return"})
+        paid = requests.post(topup["paymentUrl"], data=CARD, allow_redirects=False, timeout=TIMEOUT_SECONDS)
+        assert paid.status_code < 400, paid.text
+        eventually(lambda: self.balance() == before + amount_minor)
+
+    def write_check(self, amount_minor: int, **more: Any) -> dict[str, Any]:
+        """A new check: what ``POST /fastcheck`` answers."""
+        check: dict[str, Any] = self.call("POST", "/fastcheck", {"amount": amount_minor, **more})
+        return check
+
+    def active_checks(self) -> list[dict[str, Any]]:
+        """The caller's own checks that are still out, newest first."""
+        checks: list[dict[str, Any]] = self.call("GET", "/fastcheck/active")["checks"]
+        return checks
+
+    def accept(self, check: dict[str, Any]) -> None:
+        """Take the money of somebody's check."""
+        self.call("POST", "/fastcheck/accept", {"fastcheck": check["fastcheck"], "code": check["code"]})
+
+
+def wrong_code(check: dict[str, Any]) -> str:
+    """Some code that is not the check's."""
+    return "0000" if check["code"] != "0000" else "1111"

@@ -1,0 +1,84 @@
+"""Number and code as people type and paste them."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.person import Person
+
+NEW_PERSON = Callable[..., Person]
+
+PASTE = """(input, text) => {
+  const data = new DataTransfer();
+  data.setData('text', text);
+  input.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+}"""
+
+
+def shown(page: Page) -> tuple[str, str]:
+    """Number and code, as the fields have them."""
+    return page.get_by_label("Number").input_value(), page.get_by_label("Code").input_value()
+
+
+def test_digits_group_themselves(person: NEW_PERSON) -> None:
+    """While one types, corrects in the middle, and goes on; a full number leads on to the code."""
+    page = person().page
+    page.goto("/accept")
+    number = page.get_by_label("Number")
+    number.press_sequentially("1234567")
+    expect(number).to_have_value("1234-567")
+    number.press("Backspace")
+    number.press("Backspace")
+    number.press("Backspace")
+    expect(number).to_have_value("1234")
+    number.press_sequentially("56x78 0001")
+    expect(number).to_have_value("1234-5678-0001")
+    expect(page.get_by_label("Code")).to_be_focused()
+    page.get_by_label("Code").press_sequentially("58-647")
+    assert shown(page) == ("1234-5678-0001", "5864")
+    number.press("Home")
+    number.press("ArrowRight")
+    number.press("ArrowRight")
+    number.press("Backspace")
+    expect(number).to_have_value("1345-6780-001")
+    number.press("2")
+    expect(number).to_have_value("1234-5678-0001")
+    assert number.evaluate("input => input.selectionStart") == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1234-5678-0001 5864",
+        "A FastCheck for ₽1500, number 1234-5678-0001, code 5864. Good until 26 January 2026 at 12:08.",
+        "FastCheck на 1500 ₽, номер 1234 5678 0001, код 5864",
+        "1234567800015864",
+        "1234–5678–0001 / 5864",
+        "https://example.org/accept#fastcheck=1234-5678-0001&code=5864",
+        "Take it: http://127.0.0.1:8000/accept#fastcheck=1234-5678-0001&code=5864 before 2027",
+    ],
+)
+def test_paste_fills_both(person: NEW_PERSON, text: str) -> None:
+    """A message, bare digits, a link."""
+    page = person().page
+    page.goto("/accept")
+    page.get_by_label("Number").evaluate(PASTE, text)
+    assert shown(page) == ("1234-5678-0001", "5864")
+
+
+def test_paste_without_a_code_leads_to_the_code(person: NEW_PERSON) -> None:
+    """What was in the code field stays."""
+    page = person().page
+    page.goto("/accept")
+    page.get_by_label("Number").evaluate(PASTE, "https://example.org/accept#fastcheck=1234-5678-0001")
+    assert shown(page) == ("1234-5678-0001", "")
+    expect(page.get_by_label("Code")).to_be_focused()
+
+
+def test_a_link_without_the_code_fills_the_number(person: NEW_PERSON) -> None:
+    """And asks for the rest."""
+    page = person().page
+    page.goto("/accept#fastcheck=1234-5678-0001")
+    expect(page.get_by_label("Number")).to_have_value("1234-5678-0001")
+    expect(page.get_by_role("button", name="Look at the check")).to_be_visible()

@@ -1,0 +1,194 @@
+"""The whole story, as two people live it."""
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.person import TELEPHONE, Person, accept_link, button
+
+NEW_PERSON = Callable[..., Person]
+
+
+def pay_at_bank(page: Page, card: str) -> None:
+    """On the bank's page: the card, and pay."""
+    page.locator("[name=card_number]").fill(card)
+    page.locator("[name=expiry]").fill("12/30")
+    page.locator("[name=cvc]").fill("123")
+    page.locator("button[value=pay], button[type=submit]").first.click()
+
+
+def test_from_top_up_to_accepted_check(person: NEW_PERSON) -> None:
+    """Register, top up at the bank, write a check, have it accepted by link by somebody who was not signed in."""
+    anna = person(signed_in=False, **TELEPHONE)
+    page = anna.page
+    page.goto("/")
+    page.get_by_role("link", name="Create an account").click()
+    page.get_by_label("Login").fill(anna.api.login + "-2")
+    page.get_by_label("Password", exact=True).fill(anna.api.password)
+    button(page, "Create the account").click()
+    expect(anna.balance).to_have_text("₽0.00")
+
+    page.locator(".balance-actions").get_by_role("link", name="Top up").click()
+    button(page, "₽1,000").click()
+    button(page, "To the bank’s page").click()
+    pay_at_bank(page, "4111 1111 1111 1111")
+    expect(page.get_by_role("heading", name="Credited")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name="Credited")).to_be_visible()
+    expect(anna.balance).to_have_text("₽1,000.00")
+
+    page.get_by_role("link", name="Write", exact=True).click()
+    page.get_by_label("Amount", exact=True).fill("150,50")
+    page.get_by_label("Note").fill("For lunch")
+    page.get_by_text("1 day", exact=True).click()
+    button(page, "Write the check").click()
+    expect(page.get_by_text("Active")).to_be_visible()
+    expect(page.locator(".check-amount")).to_have_text("₽150.50")
+    expect(page.get_by_text("23 hrs 59 min left")).to_be_visible()
+    number = page.locator(".check-number").inner_text()
+    assert re.fullmatch(r"\d{4}-\d{4}-\d{4}", number)
+    expect(page.locator(".check-code")).to_have_text("••••")
+    button(page, "Show").click()
+    code = page.locator(".check-code").inner_text()
+    assert re.fullmatch(r"\d{4}", code)
+    expect(page.locator(".qr img")).to_be_visible()
+
+    boris = person(signed_in=False)
+    boris.page.goto(accept_link({"fastcheck": number, "code": code}))
+    expect(boris.page.get_by_text("to accept your check")).to_be_visible()
+    assert code not in boris.page.url
+    boris.fill_sign_in()
+    expect(boris.page.locator(".check-amount")).to_have_text("₽150.50")
+    expect(boris.page.get_by_text("For lunch")).to_be_visible()
+    button(boris.page, "Accept ₽150.50").click()
+    expect(boris.page.get_by_role("heading", name="₽150.50 are yours")).to_be_visible()
+    expect(boris.balance).to_have_text("₽150.50")
+    assert code not in boris.page.url
+
+    expect(page.get_by_text(re.compile("Accepted on"))).to_be_visible()
+    page.get_by_role("link", name="Balance", exact=True).click()
+    expect(anna.balance).to_have_text("₽849.50")
+    expect(page.get_by_role("heading", name="No active checks")).to_be_visible()
+
+    page.get_by_role("link", name="History", exact=True).click()
+    expect(page.locator("main .row")).to_contain_text(["Check accepted"])
+    page.get_by_text("Received", exact=True).click()
+    expect(page.get_by_text("Nothing of this kind")).to_be_visible()
+    page.get_by_role("link", name="Statement").click()
+    expect(page.locator("main .row")).to_contain_text(["Check written", "Top-up by card"])
+    expect(page.get_by_role("img", name="Line of the balance")).to_be_visible()
+
+    boris.go("/history", "History")
+    expect(boris.page.locator("main .row")).to_contain_text(["Received by check"])
+
+
+def test_declined_card_takes_nothing(person: NEW_PERSON) -> None:
+    """The page says "declined" only when the bank did, and says it again after a reload."""
+    anna = person()
+    anna.go("/top-up", "Top up")
+    anna.page.get_by_label("Amount", exact=True).fill("500")
+    button(anna.page, "To the bank’s page").click()
+    pay_at_bank(anna.page, "4000 0000 0000 0002")
+    expect(anna.page.get_by_role("heading", name="Declined")).to_be_visible()
+    anna.page.reload()
+    expect(anna.page.get_by_role("heading", name="Declined")).to_be_visible()
+    assert anna.api.balance() == 0
+
+
+def test_coming_back_without_paying_waits_for_the_bank(person: NEW_PERSON) -> None:
+    """The browser's coming back proves nothing: the page waits, and offers the way to the bank again."""
+    anna = person()
+    anna.go("/top-up", "Top up")
+    anna.page.get_by_label("Amount", exact=True).fill("500")
+    button(anna.page, "To the bank’s page").click()
+    expect(anna.page.locator("[name=card_number]")).to_be_visible()
+    anna.page.goto(f"{anna.url}/top-up/return")
+    expect(anna.page.get_by_role("heading", name="Waiting for the bank")).to_be_visible()
+    anna.page.reload()
+    anna.page.get_by_role("link", name="Back to the bank’s page").click()
+    pay_at_bank(anna.page, "4111 1111 1111 1111")
+    expect(anna.page.get_by_role("heading", name="Credited")).to_be_visible()
+
+
+def test_money_that_arrives_is_announced(person: NEW_PERSON) -> None:
+    """Somebody accepts nothing, clicks nothing, and the balance grows before his eyes."""
+    anna = person(funds=10_000, signed_in=False)
+    check = anna.api.write_check(4_000, expiresIn=8)
+    anna.sign_in()
+    expect(anna.balance).to_have_text("₽60.00")
+    expect(anna.page.locator(f'[data-key="{check["fastcheck"]}"]')).to_be_visible()
+    expect(anna.page.get_by_role("status").filter(has_text="₽40 received")).to_be_visible()
+    expect(anna.balance).to_have_text("₽100.00")
+    expect(anna.page.get_by_role("heading", name="No active checks")).to_be_visible()
+
+
+def test_an_expired_check_says_so_on_its_page(person: NEW_PERSON) -> None:
+    """The card changes under the eyes of its owner."""
+    anna = person(funds=10_000)
+    check = anna.api.write_check(4_000, expiresIn=3)
+    anna.go(f"/checks/{check['fastcheck']}", "Check")
+    expect(anna.page.get_by_text(re.compile(r"0:0\d left"))).to_be_visible()
+    expect(anna.page.get_by_text(re.compile("Expired on .* The money is back"))).to_be_visible()
+    expect(anna.page.locator(".qr")).to_have_count(0)
+
+
+def test_cancel_brings_the_money_back(person: NEW_PERSON) -> None:
+    """After a question; "no" leaves all as it is."""
+    anna = person(funds=10_000)
+    check = anna.api.write_check(4_000)
+    anna.go(f"/checks/{check['fastcheck']}", "Check")
+    button(anna.page, "Cancel the check").click()
+    button(anna.page, "No, keep it").click()
+    assert len(anna.api.active_checks()) == 1
+    button(anna.page, "Cancel the check").click()
+    anna.page.get_by_role("dialog").get_by_role("button", name="Cancel the check").click()
+    expect(anna.page.get_by_text(re.compile("Cancelled on"))).to_be_visible()
+    anna.page.get_by_role("link", name="To the balance", exact=True).click()
+    expect(anna.balance).to_have_text("₽100.00")
+
+
+def test_a_new_code_replaces_the_old_one(person: NEW_PERSON) -> None:
+    """And the link with the old code is refused."""
+    anna = person(funds=10_000)
+    check = anna.api.write_check(4_000)
+    anna.go(f"/checks/{check['fastcheck']}", "Check")
+    button(anna.page, "New code").click()
+    anna.page.get_by_role("dialog").get_by_role("button", name="New code").click()
+    expect(anna.page.get_by_text("The check has a new code")).to_be_visible()
+    button(anna.page, "Show").click()
+    fresh = anna.api.active_checks()[0]["code"]
+    expect(anna.page.locator(".check-code")).to_have_text(fresh)
+    if fresh != check["code"]:  # one time in ten thousand they are equal by chance
+        boris = person()
+        boris.page.goto(accept_link(check))
+        expect(boris.page.get_by_text("Number and code do not match")).to_be_visible()
+
+
+def test_password_and_sessions(person: NEW_PERSON) -> None:
+    """A new password works and the old one does not; "everywhere" ends the other device's session too."""
+    anna = person()
+    page = anna.page
+    anna.go("/account", "Account")
+    expect(page.get_by_text(anna.api.login)).to_be_visible()
+    page.get_by_label("Password now").fill("not my password")
+    page.get_by_label("New password").fill("a better password")
+    button(page, "Change the password").click()
+    expect(page.get_by_text("That is not your password")).to_be_visible()
+    page.get_by_label("Password now").fill(anna.api.password)
+    button(page, "Change the password").click()
+    expect(page.get_by_text("The password is changed")).to_be_visible()
+    button(page, "Sign out").click()
+    anna.fill_sign_in()
+    expect(page.get_by_text("Wrong login or password")).to_be_visible()
+    anna.api.password = "a better password"
+    anna.fill_sign_in()
+    expect(anna.balance).to_have_text("₽0.00")
+
+    elsewhere = anna.api.call("POST", "/login", {"login": anna.api.login, "password": anna.api.password})
+    anna.api.session_id = elsewhere["sessionID"]
+    anna.go("/account", "Account")
+    button(page, "Sign out everywhere").click()
+    page.get_by_role("dialog").get_by_role("button", name="Sign out everywhere").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    anna.api.call("GET", "/me", status=401)

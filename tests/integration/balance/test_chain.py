@@ -1,0 +1,172 @@
+"""The hash chain covers every transfer once, in one order, whatever order they commit in."""
+
+import hashlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
+
+from common.core.settings import DatabaseSettings
+from common.db.engine import Database
+from services.balance import chain, chain_repository, service
+from services.balance.errors import InsufficientFunds
+from services.balance.models import Posting, TransferKind
+from tests.integration.balance.conftest import Ledger
+
+
+def _numbers(db: Database, query: str) -> list[int]:
+    with db.autocommit() as tx:
+        return [int(row[0]) for row in tx.execute(text(query))]
+
+
+def _linked(ledger: Ledger) -> list[int]:
+    return _numbers(ledger.db, "SELECT transfer_no FROM chain_links ORDER BY transfer_no")
+
+
+def _all(ledger: Ledger) -> list[int]:
+    return _numbers(ledger.db, "SELECT transfer_no FROM transfers ORDER BY transfer_no")
+
+
+def test_each_transfer_is_sealed_once_also_a_refused_one(ledger: Ledger) -> None:
+    user = uuid4()
+    ledger.top_up(user, 100)
+    hold = ledger.hold(user, 60)
+    with pytest.raises(InsufficientFunds):
+        ledger.hold(user, 60)
+    first = chain.seal(ledger.db)
+    ledger.end(hold, TransferKind.CHECK_EXPIRED, user)
+    second = chain.seal(ledger.db)
+    assert [block.transfers for block in first + second] == [3, 1]
+    assert _linked(ledger) == _all(ledger)
+
+
+def test_nothing_new_makes_no_block(ledger: Ledger) -> None:
+    assert chain.seal(ledger.db) == []
+    ledger.top_up(uuid4(), 1)
+    assert len(chain.seal(ledger.db)) == 1
+    assert chain.seal(ledger.db) == []
+
+
+def test_blocks_are_bounded_and_follow_each_other(ledger: Ledger) -> None:
+    for _ in range(7):
+        ledger.top_up(uuid4(), 5)
+    blocks = chain.seal(ledger.db, block_size=3)
+    assert [(block.block_no, block.transfers) for block in blocks] == [(1, 3), (2, 3), (3, 1)]
+    assert len({block.hash for block in blocks}) == 3
+    with ledger.db.autocommit() as tx:
+        rows = tx.execute(text("SELECT previous_hash, hash FROM chain_blocks ORDER BY block_no")).all()
+    assert [bytes(row.previous_hash) for row in rows] == [chain_repository.GENESIS, *(b.hash for b in blocks[:-1])]
+
+
+def test_a_block_is_the_hash_of_all_before_it_and_of_its_links(ledger: Ledger) -> None:
+    """The formula once more, in Python, from the rows alone."""
+    ledger.top_up(uuid4(), 5)
+    ledger.top_up(uuid4(), 6)
+    (block,) = chain.seal(ledger.db)
+    with ledger.db.autocommit() as tx:
+        links = tx.execute(text("SELECT hash FROM chain_links ORDER BY transfer_no")).scalars().all()
+        sealed_at = tx.execute(text("SELECT timestamptz_send(sealed_at) FROM chain_blocks")).scalar_one()
+    content = bytes(32) + (1).to_bytes(8, "big") + block.last_no.to_bytes(8, "big") + (2).to_bytes(4, "big")
+    assert block.hash == hashlib.sha256(content + bytes(sealed_at) + b"".join(map(bytes, links))).digest()
+
+
+@contextmanager
+def _unfinished_topup(ledger: Ledger) -> Iterator[Connection]:
+    """A transfer that has its number and is not committed before the block ends."""
+    with ledger.db.transaction() as tx:
+        service.credit_all(tx, [Posting(TransferKind.TOPUP, uuid4(), uuid4(), 10, "RUB", "late")])
+        yield tx
+
+
+def test_a_transfer_that_commits_late_is_waited_for_and_not_passed_over(ledger: Ledger) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with _unfinished_topup(ledger):
+            ledger.top_up(uuid4(), 20)
+            sealing = pool.submit(chain.seal, ledger.db)
+            assert not Event().wait(0.3) and not sealing.done()
+        blocks = sealing.result(timeout=10)
+    assert [block.transfers for block in blocks] == [2]
+    assert _linked(ledger) == _all(ledger) == [1, 2]
+
+
+def test_a_transfer_that_is_rolled_back_leaves_a_gap_and_nothing_else(ledger: Ledger) -> None:
+    with pytest.raises(RuntimeError), _unfinished_topup(ledger):
+        raise RuntimeError
+    ledger.top_up(uuid4(), 20)
+    (block,) = chain.seal(ledger.db)
+    assert (block.transfers, block.last_no, _linked(ledger)) == (1, 2, [2])
+
+
+def test_a_transfer_that_takes_too_long_puts_the_sealing_off(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chain, "WAIT_FOR_WRITERS_SECONDS", 0.1)
+    with _unfinished_topup(ledger):
+        ledger.top_up(uuid4(), 20)
+        assert chain.seal(ledger.db) == []
+    assert [block.transfers for block in chain.seal(ledger.db)] == [2]
+
+
+def test_sealing_holds_nobody_up(ledger: Ledger) -> None:
+    user = uuid4()
+    ledger.top_up(user, 100)
+    with ledger.db.transaction() as tx:
+        assert chain_repository.try_lock_chain(tx)
+        chain_repository.seal_next_block(tx, upto_no=1, limit=10)
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(ledger.hold, user, 10).result(timeout=5)
+
+
+def test_many_sealers_beside_many_writers_seal_each_transfer_once(make_ledger_load: Ledger) -> None:
+    ledger = make_ledger_load
+    users = [uuid4() for _ in range(4)]
+    for user in users:
+        ledger.top_up(user, 1_000)
+    stop = Event()
+
+    def keep_sealing(_: int) -> int:
+        sealed = 0
+        while not stop.is_set():
+            sealed += sum(block.transfers for block in chain.seal(ledger.db, block_size=7))
+        return sealed
+
+    def write(number: int) -> None:
+        if number % 3:
+            ledger.hold(users[number % 4], 1)
+        else:
+            with ledger.db.transaction() as tx:
+                postings = [Posting(TransferKind.TOPUP, uuid4(), users[i % 4], 1, "RUB", "t") for i in range(5)]
+                service.credit_all(tx, postings)
+
+    with ThreadPoolExecutor(11) as pool:
+        sealers = [pool.submit(keep_sealing, i) for i in range(3)]
+        list(pool.map(write, range(200)))
+        stop.set()
+        sealed = sum(sealer.result() for sealer in sealers)
+    sealed += sum(block.transfers for block in chain.seal(ledger.db))
+    assert _linked(ledger) == _all(ledger)
+    assert sealed == len(_all(ledger))
+    # Nothing was put behind what was sealed before: numbers only grow from block to block.
+    assert _numbers(ledger.db, "SELECT block_no FROM chain_links ORDER BY transfer_no") == sorted(
+        _numbers(ledger.db, "SELECT block_no FROM chain_links")
+    )
+
+
+@pytest.fixture
+def make_ledger_load(ledger: Ledger) -> Iterator[Ledger]:
+    """The same ledger over a pool that is large enough for everybody at once."""
+    db = Database(ledger.db.url, settings=DatabaseSettings(database_pool_size=24), application_name="test")
+    yield Ledger(db)
+    db.dispose()
+
+
+@pytest.mark.parametrize("table", ["chain_blocks", "chain_links"])
+@pytest.mark.parametrize("statement", ["UPDATE {} SET block_no = block_no", "DELETE FROM {}", "TRUNCATE {}"])
+def test_the_database_refuses_to_change_the_chain(ledger: Ledger, table: str, statement: str) -> None:
+    ledger.top_up(uuid4(), 5)
+    chain.seal(ledger.db)
+    with pytest.raises(IntegrityError), ledger.db.autocommit() as tx:
+        tx.execute(text(statement.format(table)))

@@ -1,0 +1,259 @@
+"""The active list and the history: what stands where, in which order, and at what cost."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import Connection, event
+
+from common.web.paging import encode_cursor
+from services.checks import lists, repository, tasks
+from services.checks.models import CheckStatus, HistoryLine
+from tests.integration.checks.world import Json, World
+
+
+def _numbers(checks: list[Json]) -> list[str]:
+    return [check["fastcheck"] for check in checks]
+
+
+def _all_pages(world: World, user_id: UUID, path: str, limit: int, **query: Any) -> list[Json]:
+    found: list[Json] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = world.call(user_id, "GET", path, query={"limit": limit, **query, **cursor}).get_json()
+        assert len(page["checks"]) <= limit
+        found += page["checks"]
+        if "nextCursor" not in page:
+            return found
+        cursor = {"cursor": page["nextCursor"]}
+
+
+def test_the_active_list_is_newest_first_and_ends_with_the_expiration(world: World) -> None:
+    anna = world.person(10_000)
+    checks = []
+    for days in (1, 3, 2):
+        checks.append(world.create(anna, expiresIn=days * 86_400))
+        world.clock.move(seconds=5)
+    assert world.active(anna) == list(reversed(checks))
+    world.clock.move(days=2)
+    assert _numbers(world.active(anna)) == [checks[1]["fastcheck"]]
+
+
+def test_pages_of_the_active_list_meet_without_gap_or_overlap(world: World) -> None:
+    anna = world.person(10_000)
+    # All within one moment: the order must be total all the same.
+    checks = [world.create(anna) for _ in range(7)]
+    whole = world.active(anna)
+    assert sorted(_numbers(whole)) == sorted(_numbers(checks))
+    for limit in (1, 2, 3, 100):
+        assert _all_pages(world, anna, "/fastcheck/active", limit) == whole, limit
+
+
+@pytest.fixture
+def lived(world: World) -> tuple[World, UUID, UUID, dict[str, Json]]:
+    """Anna has written six checks and accepted one of Boris's; each ended in another minute."""
+    anna, boris = world.person(20_000), world.person(20_000)
+    checks = {
+        "used": world.create(anna, 1),
+        "cancelled": world.create(anna, 2),
+        "own": world.create(anna, 3),
+        "expired": world.create(anna, 4, expiresIn=600),
+        "unswept": world.create(anna, 5, expiresIn=1_200),
+        "active": world.create(anna, 6),
+        "of boris": world.create(boris, 7),
+    }
+    world.clock.move(minutes=1)
+    assert world.accept(boris, checks["used"]).status_code == 200
+    world.clock.move(minutes=1)
+    assert world.cancel(anna, checks["cancelled"]).status_code == 200
+    world.clock.move(minutes=1)
+    assert world.accept(anna, checks["own"]).status_code == 200
+    world.clock.move(minutes=1)
+    assert world.accept(anna, checks["of boris"]).status_code == 200
+    world.clock.move(minutes=10)
+    assert tasks.expire_due_checks(world.context) == 1
+    world.clock.move(minutes=10)
+    return world, anna, boris, checks
+
+
+Lived = tuple[World, UUID, UUID, dict[str, Json]]
+
+
+def test_the_history_tells_how_each_check_ended(lived: Lived) -> None:
+    world, anna, _, checks = lived
+    shown = world.history(anna)
+    assert [(check["amount"], check["type"], check["status"]) for check in shown] == [
+        (5, "created", "expired"),
+        (4, "created", "expired"),
+        (7, "accepted", "used"),
+        (3, "created", "used"),
+        (3, "accepted", "used"),
+        (2, "created", "cancelled"),
+        (1, "created", "used"),
+    ]
+    by_amount = {(check["amount"], check["type"]): set(check) for check in shown}
+    common = {"fastcheck", "amount", "currency", "type", "status"}
+    assert by_amount[1, "created"] == common | {"createdAt", "usedAt"}
+    assert by_amount[2, "created"] == common | {"createdAt", "cancelledAt"}
+    assert by_amount[4, "created"] == by_amount[5, "created"] == common | {"createdAt", "expiredAt"}
+    assert by_amount[7, "accepted"] == common | {"acceptedAt"}
+    assert shown[0]["expiredAt"] == checks["unswept"]["expiration"]
+    assert shown[1]["expiredAt"] == checks["expired"]["expiration"]
+
+
+def test_the_history_of_the_other_side(lived: Lived) -> None:
+    world, _, boris, _ = lived
+    assert [(check["amount"], check["type"]) for check in world.history(boris)] == [(7, "created"), (1, "accepted")]
+
+
+FILTERED: list[tuple[dict[str, str], list[int]]] = [
+    ({"type": "created"}, [5, 4, 3, 2, 1]),
+    ({"type": "accepted"}, [7, 3]),
+    ({"status": "used"}, [7, 3, 3, 1]),
+    ({"status": "expired"}, [5, 4]),
+    ({"status": "cancelled"}, [2]),
+    ({"type": "created", "status": "used"}, [3, 1]),
+    ({"type": "accepted", "status": "used"}, [7, 3]),
+    ({"type": "accepted", "status": "expired"}, []),
+]
+
+
+def test_the_history_can_be_filtered(lived: Lived) -> None:
+    world, anna, *_ = lived
+    for query, amounts in FILTERED:
+        assert [check["amount"] for check in world.history(anna, **query)] == amounts, query
+        paged = _all_pages(world, anna, "/fastcheck/history", 1, **query)
+        assert [check["amount"] for check in paged] == amounts, query
+
+
+def test_pages_of_the_history_meet_without_gap_or_overlap(lived: Lived) -> None:
+    world, anna, *_ = lived
+    whole = world.history(anna)
+    for limit in (1, 2, 3, 4):
+        assert _all_pages(world, anna, "/fastcheck/history", limit) == whole, limit
+
+
+def test_pages_meet_where_many_checks_end_in_one_moment(world: World) -> None:
+    anna = world.person(10_000)
+    for _ in range(9):
+        world.accept(anna, world.create(anna))
+    whole = world.history(anna)
+    assert len(whole) == 18
+    assert [check["type"] for check in whole] == ["created", "accepted"] * 9
+    for limit in (1, 5, 17):
+        assert _all_pages(world, anna, "/fastcheck/history", limit) == whole
+
+
+def test_a_page_that_cannot_be_is_refused(world: World) -> None:
+    for path, query in (
+        ("/fastcheck/active", {"limit": "0"}),
+        ("/fastcheck/active", {"limit": "501"}),
+        ("/fastcheck/active", {"cursor": "nonsense"}),
+        ("/fastcheck/active", {"cursor": encode_cursor(1, "no id")}),
+        ("/fastcheck/active", {"cursor": encode_cursor(10**40, str(uuid4()))}),
+        ("/fastcheck/active", {"colour": "red"}),
+        ("/fastcheck/history", {"cursor": encode_cursor(1, str(uuid4()))}),
+        ("/fastcheck/history", {"cursor": encode_cursor(-(10**40), str(uuid4()), 1)}),
+        ("/fastcheck/history", {"type": "given"}),
+        ("/fastcheck/history", {"status": "active"}),
+    ):
+        response = world.call(world.person(), "GET", path, query=query)
+        assert response.status_code == 400, query
+        assert response.get_json()["errors"], query
+
+
+MANY = 20_000
+
+_MANY_CHECKS = """
+    INSERT INTO checks (check_id, number, creator_id, acceptor_id, amount_minor, currency, code_ciphertext, status,
+                        created_at, expires_at, closes_at)
+    SELECT gen_random_uuid(), lpad(n::text, 12, '0'), CASE WHEN n % 3 = 0 THEN gen_random_uuid() ELSE :user_id END,
+           CASE n % 4 WHEN 1 THEN :user_id END, 100, 'RUB', CAST('' AS bytea),
+           (ARRAY['active', 'used', 'expired', 'cancelled'])[1 + n % 4],
+           CAST(:now AS timestamptz) - make_interval(secs => n),
+           CAST(:now AS timestamptz) + make_interval(secs => CASE n % 4 WHEN 2 THEN 1 - n / 2.0 ELSE 1 + n / 2.0 END),
+           CAST(:now AS timestamptz) + make_interval(secs => CASE n % 4 WHEN 0 THEN 1 + n / 2.0 ELSE 1 - n / 2.0 END)
+      FROM generate_series(2, :many) AS n
+"""
+
+
+@pytest.fixture
+def crowded(world: World) -> tuple[World, UUID]:
+    """One user with thousands of checks of every kind, among those of others."""
+    user_id = uuid4()
+    world.rows(_MANY_CHECKS, user_id=user_id, now=world.clock.now(), many=MANY)
+    world.rows("ANALYZE checks")
+    return world, user_id
+
+
+def test_a_page_reads_a_page_and_no_more(crowded: tuple[World, UUID]) -> None:
+    world, user_id = crowded
+    for moment in (lists._LAST_MOMENT, world.clock.now() - timedelta(seconds=5_000)):
+        before = (moment, uuid4())
+        _assert_reads_no_more_than(
+            51,
+            world,
+            lambda tx, before=before: repository.active_checks(
+                tx, user_id, now=world.clock.now(), before=before, limit=51
+            ),
+        )
+
+
+#: What is asked for, and how many ranges of an index hold it.
+RANGES: list[tuple[list[CheckStatus], bool, int]] = [
+    ([CheckStatus.USED, CheckStatus.EXPIRED, CheckStatus.CANCELLED, CheckStatus.ACTIVE], True, 5),
+    ([], True, 1),
+    ([CheckStatus.USED], True, 2),
+    ([CheckStatus.CANCELLED], False, 1),
+    ([CheckStatus.EXPIRED, CheckStatus.ACTIVE], False, 2),
+]
+
+
+def test_a_page_of_the_history_reads_a_page_of_each_range(crowded: tuple[World, UUID]) -> None:
+    world, user_id = crowded
+    for moment in (lists._LAST_MOMENT, world.clock.now() - timedelta(seconds=3_000)):
+        for statuses, with_accepted, ranges in RANGES:
+
+            def page(tx: Connection) -> list[HistoryLine]:
+                return repository.history(
+                    tx,
+                    user_id,
+                    statuses=statuses,  # noqa: B023  called at once
+                    with_accepted=with_accepted,  # noqa: B023
+                    now=world.clock.now(),
+                    before=(moment, uuid4(), 2),  # noqa: B023
+                    limit=51,
+                )
+
+            _assert_reads_no_more_than(ranges * 51, world, page)
+
+
+def _assert_reads_no_more_than(rows: int, world: World, page: Callable[[Connection], Sequence[object]]) -> None:
+    """By PostgreSQL's own account of how it ran the statement."""
+    nodes = _nodes(_plan_of(world, page))
+    scans = [node for node in nodes if node.get("Relation Name") == "checks" and node["Actual Loops"]]
+    assert scans
+    assert {node["Node Type"] for node in scans} <= {"Index Scan", "Index Only Scan"}, nodes
+    # A range may have one row more at its edge, which the comparison with the cursor takes out.
+    assert sum(_rows_read(node) for node in scans) <= rows + 5, nodes
+    assert all(_rows_read(node["Plans"][0]) <= rows for node in nodes if "Sort" in node["Node Type"]), nodes
+
+
+def _rows_read(node: Json) -> float:
+    return float((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"])
+
+
+def _plan_of(world: World, page: Callable[[Connection], Sequence[object]]) -> Json:
+    seen: list[tuple[str, Any]] = []
+    with world.context.db.autocommit() as tx:
+        event.listen(tx, "before_cursor_execute", lambda *call: seen.append((call[2], call[3])))
+        assert len(page(tx)) == 51
+        statement, parameters = seen[0]
+        plans = tx.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters).scalar_one()
+    return dict(plans[0]["Plan"])
+
+
+def _nodes(plan: Json) -> list[Json]:
+    return [plan, *(node for child in plan.get("Plans", []) for node in _nodes(child))]

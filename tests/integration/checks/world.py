@@ -1,0 +1,245 @@
+"""Checks and balance as they really are: two databases, real HTTP between them, and a clock that the test moves."""
+
+import base64
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, Final
+from uuid import UUID, uuid4
+
+from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from flask import Flask
+from sqlalchemy import text
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.test import TestResponse
+
+from common.core.clock import SystemClock
+from common.core.settings import DatabaseSettings
+from common.db.engine import Database
+from common.web.context import provide
+from common.web.identity import TokenIssuer
+from services.balance import service as ledger
+from services.balance.app import create_app as create_balance
+from services.balance.config import BalanceSettings
+from services.balance.models import Posting, TransferKind
+from services.checks.app import create_app as create_checks
+from services.checks.config import ChecksSettings
+from services.checks.context import Context
+from services.checks.models import number_of
+
+Json = dict[str, Any]
+
+
+class MovableClock:
+    """A clock that goes on only when it is told to."""
+
+    def __init__(self) -> None:
+        self._now = datetime.now(UTC)
+
+    def now(self) -> datetime:
+        return self._now
+
+    def move(self, **duration: float) -> None:
+        self._now += timedelta(**duration)
+
+
+def _key_pair() -> tuple[str, str]:
+    private = Ed25519PrivateKey.generate()
+    return (
+        base64.b64encode(private.private_bytes_raw()).decode(),
+        base64.b64encode(private.public_key().public_bytes_raw()).decode(),
+    )
+
+
+GATEWAY_KEY, GATEWAY_PUBLIC_KEY = _key_pair()
+CHECKS_KEY, CHECKS_PUBLIC_KEY = _key_pair()
+PUBLIC_KEYS: Final = {"gateway": GATEWAY_PUBLIC_KEY, "checks": CHECKS_PUBLIC_KEY}
+GATEWAY: Final = TokenIssuer("gateway", GATEWAY_KEY)
+
+
+class _KeepAlive(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+    connections: ClassVar[set[socket.socket]] = set()
+
+    def setup(self) -> None:
+        super().setup()
+        self.connections.add(self.connection)
+
+    def finish(self) -> None:
+        self.connections.discard(self.connection)
+        super().finish()
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002  the name is werkzeug's
+        """The application logs its requests itself."""
+
+
+class BalanceServer:
+    """The real balance application behind a real socket; can go down and come back at the same address."""
+
+    def __init__(self, database_url: str, redis_url: str) -> None:
+        self.settings = BalanceSettings(
+            balance_database_url=database_url, broker_url=redis_url, token_public_keys=PUBLIC_KEYS
+        )
+        self._app = create_balance(self.settings)
+        self._server: BaseWSGIServer | None = None
+        self._thread: threading.Thread | None = None
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.db = Database(database_url, settings=DatabaseSettings(), application_name="test")
+        self.up()
+
+    def up(self) -> None:
+        self._server = make_server("127.0.0.1", self.port, self._app, threaded=True, request_handler=_KeepAlive)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread.start()
+
+    def down(self) -> None:
+        """Stop listening, and cut the connections that are open."""
+        if self._server is None or self._thread is None:
+            return
+        self._server.shutdown()
+        self._thread.join()
+        for connection in list(_KeepAlive.connections):
+            connection.shutdown(socket.SHUT_RDWR)
+        self._server.server_close()
+        self._server = None
+
+    def close(self) -> None:
+        self.down()
+        self.db.dispose()
+        self._app.extensions["context"].db.dispose()
+
+
+@dataclass
+class World:
+    """What the tests do, in the words of the users."""
+
+    app: Flask
+    context: Context
+    clock: MovableClock
+    balance: BalanceServer
+    documented: Json = field(repr=False)
+
+    def person(self, amount_minor: int = 0) -> UUID:
+        """Somebody with so much money."""
+        user_id = uuid4()
+        if amount_minor:
+            self.top_up(user_id, amount_minor)
+        return user_id
+
+    def top_up(self, user_id: UUID, amount_minor: int) -> None:
+        ledger.credit(self.balance.db, Posting(TransferKind.TOPUP, uuid4(), user_id, amount_minor, "RUB", "a top-up"))
+
+    def money_of(self, user_id: UUID) -> int:
+        return ledger.get_balance(self.balance.db, SystemClock(), user_id, "RUB", None)
+
+    def money_in_escrow(self) -> int:
+        with self.balance.db.autocommit() as tx:
+            statement = "SELECT COALESCE(sum(amount_minor), 0) FROM entries JOIN accounts USING (account_id)"
+            return int(tx.execute(text(f"{statement} WHERE kind = 'escrow'")).scalar_one())
+
+    def call(
+        self,
+        user_id: UUID | None,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        query: Mapping[str, Any] | None = None,
+    ) -> TestResponse:
+        """A request as the gateway passes it on. Every status that comes back must be a documented one."""
+        headers = {"Idempotency-Key": key} if key else {}
+        if user_id:
+            headers["Authorization"] = f"Bearer {GATEWAY.issue('checks', user_id)}"
+        response = self.app.test_client().open(path, method=method, json=body, headers=headers, query_string=query)
+        rule, _ = self.app.url_map.bind("").match(path, method=method, return_rule=True)
+        route = rule.rule.replace("<", "{").replace(">", "}")
+        assert str(response.status_code) in self.documented["paths"][route][method.lower()]["responses"], response.text
+        return response
+
+    def try_create(self, user_id: UUID, amount: int = 1_000, key: str | None = None, **more: Any) -> TestResponse:
+        return self.call(user_id, "POST", "/fastcheck", {"amount": amount, **more}, key=key)
+
+    def create(self, user_id: UUID, amount: int = 1_000, **more: Any) -> Json:
+        response = self.try_create(user_id, amount, **more)
+        assert response.status_code == 201, response.text
+        return _json(response)
+
+    def accept(self, user_id: UUID, check: Json, code: str | None = None, key: str | None = None) -> TestResponse:
+        body = {"fastcheck": check["fastcheck"], "code": code or check["code"]}
+        return self.call(user_id, "POST", "/fastcheck/accept", body, key=key)
+
+    def preview(self, user_id: UUID, check: Json, code: str | None = None) -> TestResponse:
+        body = {"fastcheck": check["fastcheck"], "code": code or check["code"]}
+        return self.call(user_id, "POST", "/fastcheck/preview", body)
+
+    def cancel(self, user_id: UUID, check: Json, key: str | None = None) -> TestResponse:
+        return self.call(user_id, "POST", f"/fastcheck/{check['fastcheck']}/cancel", key=key)
+
+    def active(self, user_id: UUID, **query: Any) -> list[Json]:
+        return list(_json(self.call(user_id, "GET", "/fastcheck/active", query=query))["checks"])
+
+    def history(self, user_id: UUID, **query: Any) -> list[Json]:
+        return list(_json(self.call(user_id, "GET", "/fastcheck/history", query=query))["checks"])
+
+    def stored(self, check: Json) -> Json:
+        """The row of a check."""
+        with self.context.db.autocommit() as tx:
+            number = {"number": number_of(check["fastcheck"])}
+            return dict(tx.execute(text("SELECT * FROM checks WHERE number = :number"), number).mappings().one())
+
+    def rows(self, statement: str, **parameters: Any) -> list[Json]:
+        with self.context.db.autocommit() as tx:
+            result = tx.execute(text(statement), parameters)
+            return [dict(row) for row in result.mappings()] if result.returns_rows else []
+
+    def open_events(self) -> int:
+        return int(self.rows("SELECT count(*) AS open FROM outbox WHERE closed_at IS NULL")[0]["open"])
+
+
+def wrong_code(check: Json, guess: int = 1) -> str:
+    """A code that is not this check's; another for each guess."""
+    return f"{(int(check['code']) + guess) % 10_000:04d}"
+
+
+def checks_settings(database_url: str, balance_port: int, redis_url: str, **more: Any) -> ChecksSettings:
+    """Settings of checks beside a balance on this port."""
+    return ChecksSettings(
+        checks_database_url=database_url,
+        checks_token_key=CHECKS_KEY,
+        balance_url=f"http://127.0.0.1:{balance_port}",
+        public_url="http://127.0.0.1:18080",
+        code_keys=Fernet.generate_key().decode(),
+        broker_url=redis_url,
+        token_public_keys=PUBLIC_KEYS,
+        **{"database_pool_size": 24, "database_pool_timeout_seconds": 20.0, **more},
+    )
+
+
+@contextmanager
+def opened(
+    *, checks_url: str, balance_url: str, redis_url: str, settings: Mapping[str, Any] | None = None
+) -> Iterator[World]:
+    """Both services, running."""
+    balance = BalanceServer(balance_url, redis_url)
+    clock = MovableClock()
+    app = create_checks(checks_settings(checks_url, balance.port, redis_url, **(settings or {})))
+    context: Context = replace(app.extensions["context"], clock=clock)
+    provide(app, context)
+    try:
+        yield World(app, context, clock, balance, app.api_doc)
+    finally:
+        balance.close()
+        context.db.dispose()
+
+
+def _json(response: TestResponse) -> Json:
+    body = response.get_json()
+    assert isinstance(body, dict), response.text
+    return body

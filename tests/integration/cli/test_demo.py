@@ -1,0 +1,38 @@
+"""``fastcheck demo`` plays the whole story, and fails loudly where there is none to play."""
+
+from pathlib import Path
+
+from cli.ports import HOST
+from tests.support.system import RunningSystem, fastcheck
+
+TIMEOUT_SECONDS = 240
+
+
+def test_the_whole_story_on_a_system_of_its_own() -> None:
+    result = fastcheck("demo", timeout=TIMEOUT_SECONDS)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "All of it happened as it should." in result.stdout
+    assert "The books of all services are checked" in result.stdout
+    assert "✗" not in result.stdout
+
+
+def test_the_story_on_a_running_system(system: RunningSystem) -> None:
+    result = fastcheck(
+        "demo",
+        "--url",
+        system.gateway_url,
+        "--data-dir",
+        str(system.data_dir),
+        "--lifetime",
+        "2",
+        timeout=TIMEOUT_SECONDS,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "All of it happened as it should." in result.stdout
+
+
+def test_a_step_that_fails_is_named(tmp_path: Path) -> None:
+    result = fastcheck("demo", "--url", f"http://{HOST}:9", "--data-dir", str(tmp_path))
+    assert result.returncode == 1
+    assert result.stderr.startswith("Step 1 failed (A stranger without a session is turned away): GET /balance got no")
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,103 @@
+"""The life of a system under ``fastcheck up``: started, hurt, stopped, killed, and there again with all its data."""
+
+import os
+import signal
+from collections.abc import Iterable
+from pathlib import Path
+
+import psycopg2
+import redis
+import requests
+
+from cli.children import start_ticks
+from cli.services import SERVICES
+from tests.support.eventually import eventually
+from tests.support.system import RunningSystem, fastcheck, running
+
+PROCESSES = {
+    "postgres",
+    "redis",
+    *(f"{service.name}-{role}" for service in SERVICES for role in ("web", *service.bus_roles)),
+}
+LOGIN = {"login": "anna", "password": "correct horse battery"}
+
+
+def all_gone(pids: Iterable[int]) -> bool:
+    return all(start_ticks(pid) is None for pid in pids)
+
+
+def pids(system: RunningSystem) -> list[int]:
+    return [process["pid"] for process in system.processes]
+
+
+def sign_in(system: RunningSystem) -> int:
+    return requests.post(f"{system.gateway_url}/login", json=LOGIN, timeout=10).status_code
+
+
+def test_a_system_from_its_first_start_to_its_last(tmp_path: Path, system: RunningSystem) -> None:
+    data_dir = tmp_path / "data"
+    said = tmp_path / "data.up.log"
+
+    with running(data_dir) as first:
+        assert {process["name"] for process in first.processes} == PROCESSES
+        assert first.status()["ready"] is True
+        runs_beside(first, system)
+        servers_answer(first)
+        assert f"A FastCheck is already running in {data_dir}." in fastcheck("up", "--data-dir", str(data_dir)).stderr
+        assert requests.post(f"{first.gateway_url}/register", json=LOGIN, timeout=10).status_code == 201
+        for name in ("accounts-web", "balance-worker", "postgres", "redis"):
+            comes_back_after_a_kill(first, name)
+        assert eventually(lambda: sign_in(first) == 200)
+        before = [process["pid"] for process in first.status()["processes"]]
+        stopped = fastcheck("down", "--data-dir", str(data_dir))
+        assert (stopped.returncode, stopped.stdout) == (0, "FastCheck is stopped.\n")
+        assert all_gone(before)
+    lines = said.read_text().splitlines()
+    assert [line for line in lines if line.startswith("FastCheck is ready")] == [
+        f"FastCheck is ready: {first.gateway_url}"
+    ]
+    assert "accounts-web died (killed by SIGKILL); it is started again in 0.5 s." in lines
+
+    said.unlink()
+    with running(data_dir) as second:
+        assert sign_in(second) == 200, "a restart has lost the user"
+        supervisor = int((data_dir / "lock").read_text())
+        os.kill(supervisor, signal.SIGKILL)
+        eventually(lambda: all_gone(pids(second)), timeout=30)
+
+    said.unlink()
+    with running(data_dir) as third:
+        assert sign_in(third) == 200, "a kill has lost the user"
+    assert all_gone(pids(third))
+    assert not third.status()["ready"]
+
+
+def runs_beside(one: RunningSystem, other: RunningSystem) -> None:
+    """Two systems in two folders have nothing in common."""
+    assert other.status()["ready"] is True
+    urls = {process["url"] for each in (one, other) for process in each.processes if "url" in process}
+    assert len(urls) == 2 * len(SERVICES)
+    assert one.postgres_url != other.postgres_url
+    assert one.redis_url != other.redis_url
+
+
+def servers_answer(system: RunningSystem) -> None:
+    """The addresses that ``status`` tells are an administrator's, and the servers are as safe as they must be."""
+    connection = psycopg2.connect(system.postgres_url)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolsuper, current_setting('fsync') FROM pg_roles WHERE rolname = current_user")
+        assert cursor.fetchone() == (True, "on")
+    connection.close()
+    client = redis.Redis.from_url(system.redis_url, decode_responses=True)
+    assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+    assert client.config_get("appendonly") == {"appendonly": "yes"}
+    client.close()
+
+
+def comes_back_after_a_kill(system: RunningSystem, name: str) -> None:
+    before = system.pid(name)
+    os.kill(before, signal.SIGKILL)
+    eventually(
+        lambda: name in {process["name"] for process in system.status()["processes"]} and system.pid(name) != before
+    )
+    eventually(lambda: system.status()["ready"], timeout=30)

@@ -1,0 +1,168 @@
+"""The payments app and the sandbox bank behind real HTTP servers, and a person who uses them.
+
+The gateway's part is played by a few lines: they add the gateway's token and the client's address to what comes
+to the public paths without a session, which is all that the gateway does there.
+"""
+
+import base64
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+import requests
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from flask import Flask
+from sqlalchemy import text
+from werkzeug.serving import make_server
+
+from common.web.identity import TokenIssuer
+from services.payments.context import Context
+from services.sandbox_bank.context import Context as BankContext
+
+TERMINAL = "1234567890123"
+PASSWORD = "sandbox-password"
+PAYING_CARD = "4111 1111 1111 1111"
+DECLINED_CARD = "4000 0000 0000 0002"
+TIMEOUT = 30
+
+
+class Keys:
+    """The key pairs of those who call."""
+
+    def __init__(self) -> None:
+        self._private = {name: Ed25519PrivateKey.generate() for name in ("gateway", "payments", "operator", "checks")}
+
+    def private(self, name: str) -> str:
+        return base64.b64encode(self._private[name].private_bytes_raw()).decode()
+
+    def public(self) -> dict[str, str]:
+        return {
+            name: base64.b64encode(key.public_key().public_bytes_raw()).decode() for name, key in self._private.items()
+        }
+
+    def bearer(self, caller: str, audience: str, user_id: UUID | None = None) -> str:
+        return f"Bearer {TokenIssuer(caller, self.private(caller)).issue(audience, user_id)}"
+
+
+class LikeTheGateway:
+    """Public paths without a session come with the gateway's own token."""
+
+    _PATHS = re.compile(r"^/(bank/webhook/[^/]+|topup/[^/]+/return)$")
+
+    def __init__(self, app: WSGIApplication, bearer: Callable[[], str]) -> None:
+        self._app = app
+        self._bearer = bearer
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if self._PATHS.match(environ["PATH_INFO"]):
+            environ["HTTP_AUTHORIZATION"] = self._bearer()
+            environ.setdefault("HTTP_X_CLIENT_ADDRESS", environ["REMOTE_ADDR"])
+        return self._app(environ, start_response)
+
+
+@contextmanager
+def serving(build: Callable[[str], WSGIApplication], port: int = 0) -> Iterator[str]:
+    """Serve what ``build`` makes of its own address, on a real socket."""
+    server = make_server("127.0.0.1", port, lambda *_: [], threaded=True)
+    url = f"http://127.0.0.1:{server.server_port}"
+    server.app = build(url)
+    thread = threading.Thread(target=server.serve_forever, name=f"server {url}")
+    thread.start()
+    try:
+        yield url
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """Payments and the bank, running."""
+
+    url: str
+    bank_url: str
+    app: Flask
+    bank_app: Flask
+    keys: Keys
+
+    @property
+    def context(self) -> Context:
+        context: Context = self.app.extensions["context"]
+        return context
+
+    @property
+    def bank(self) -> BankContext:
+        context: BankContext = self.bank_app.extensions["context"]
+        return context
+
+    def user(self) -> "User":
+        return User(self, uuid4())
+
+    def rows(self, query: str, **values: object) -> list[Mapping[str, Any]]:
+        """What is in the tables of payments."""
+        with self.context.db.autocommit() as tx:
+            return [dict(row) for row in tx.execute(text(query), values).mappings()]
+
+    def bank_rows(self, query: str, **values: object) -> list[Mapping[str, Any]]:
+        """What is in the tables of the bank."""
+        with self.bank.db.autocommit() as tx:
+            return [dict(row) for row in tx.execute(text(query), values).mappings()]
+
+    def plan(self, *plan: list[str]) -> None:
+        """What goes wrong with the next orders."""
+        answer = requests.put(
+            f"{self.bank_url}/admin/faults", json={"plan": list(plan)}, auth=(TERMINAL, PASSWORD), timeout=TIMEOUT
+        )
+        assert answer.status_code == 204, answer.text
+
+    def credits(self, topup_id: str) -> int:
+        """How often the balance is told of this top-up: the event is there once or not at all."""
+        return len(self.rows("SELECT 1 FROM outbox WHERE payload ->> 'topup_id' = :id", id=topup_id))
+
+    def verdicts(self, topup_id: str) -> set[tuple[str, str]]:
+        rows = self.rows("SELECT bank_status, verdict FROM notifications WHERE topup_id = :id", id=topup_id)
+        return {(row["bank_status"], row["verdict"]) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A signed-in user, for whom the gateway vouches."""
+
+    town: Town
+    user_id: UUID
+
+    def headers(self, key: str | None = None) -> dict[str, str]:
+        bearer = self.town.keys.bearer("gateway", "payments", self.user_id)
+        return {"Authorization": bearer, **({"Idempotency-Key": key} if key else {})}
+
+    def post_topup(self, amount: int = 50_000, key: str | None = None, **more: object) -> requests.Response:
+        body = {"amount": amount, "returnUrl": f"{self.town.url}/back", **more}
+        return requests.post(f"{self.town.url}/topup", json=body, headers=self.headers(key), timeout=TIMEOUT)
+
+    def start(self, amount: int = 50_000, key: str | None = None) -> dict[str, Any]:
+        answer = self.post_topup(amount, key)
+        assert answer.status_code == 201, answer.text
+        content: dict[str, Any] = answer.json()
+        return content
+
+    def pay(self, topup: Mapping[str, Any], card: str = PAYING_CARD, **more: str) -> requests.Response:
+        """Send the page's form; redirects are not followed."""
+        form = {"card_number": card, "expiry": "12/30", "cvc": "123", **more}
+        return requests.post(topup["paymentUrl"], data=form, allow_redirects=False, timeout=TIMEOUT)
+
+    def topup(self, topup: Mapping[str, Any]) -> dict[str, Any]:
+        answer = requests.get(
+            f"{self.town.url}/topup/{topup['transactionID']}", headers=self.headers(), timeout=TIMEOUT
+        )
+        assert answer.status_code == 200, answer.text
+        content: dict[str, Any] = answer.json()
+        return content
+
+    def status(self, topup: Mapping[str, Any]) -> str:
+        return str(self.topup(topup)["status"])

@@ -1,0 +1,105 @@
+"""A top-up from the request to the credit, over real HTTP, with the bank's own notifications."""
+
+from uuid import UUID
+
+import requests
+
+from services.payments import tasks
+from tests.integration.payments.conftest import MakeTown
+from tests.integration.payments.servers import DECLINED_CARD, TIMEOUT, Town
+from tests.support.eventually import eventually
+
+
+def test_a_paid_topup_is_credited_once_and_the_browser_comes_back(town: Town) -> None:
+    user = town.user()
+    topup = user.start(50_000)
+    assert topup | {"transactionID": "", "paymentUrl": "", "createdAt": ""} == {
+        "transactionID": "",
+        "amount": 50_000,
+        "currency": "RUB",
+        "status": "pending",
+        "paymentUrl": "",
+        "createdAt": "",
+    }
+    back = user.pay(topup)
+    assert back.status_code == 303
+    assert back.headers["Location"] == f"{town.url}/topup/{topup['transactionID']}/return"
+    home = requests.get(back.headers["Location"], allow_redirects=False, timeout=TIMEOUT)
+    assert (home.status_code, home.headers["Location"]) == (303, f"{town.url}/back")
+
+    eventually(lambda: user.status(topup) == "confirmed")
+    assert set(user.topup(topup)) == {"transactionID", "amount", "currency", "status", "createdAt", "confirmedAt"}
+    eventually(lambda: len(town.bank_rows("SELECT 1 FROM deliveries WHERE delivered_at IS NOT NULL")) == 2)
+    assert town.credits(topup["transactionID"]) == 1
+    event = town.rows("SELECT type, subscriber, payload FROM outbox")[0]
+    assert (event["type"], event["subscriber"]) == ("payment.confirmed.v1", "balance")
+    assert event["payload"]["amount_minor"] == 50_000
+    assert event["payload"]["user_id"] == str(user.user_id)
+
+
+def test_a_declined_and_a_cancelled_payment_fail(town: Town) -> None:
+    user = town.user()
+    declined, cancelled = user.start(), user.start()
+    user.pay(declined, card=DECLINED_CARD)
+    user.pay(cancelled, card="", action="cancel")
+    eventually(lambda: user.status(declined) == "failed")
+    eventually(lambda: user.status(cancelled) == "failed")
+    assert town.credits(declined["transactionID"]) == town.credits(cancelled["transactionID"]) == 0
+
+
+def test_the_same_key_is_the_same_topup(town: Town) -> None:
+    user = town.user()
+    first, again = user.post_topup(key="k-1"), user.post_topup(key="k-1")
+    assert first.status_code == again.status_code == 201
+    assert first.json() == again.json()
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert "Idempotency-Replayed" not in first.headers
+    assert user.post_topup(amount=1, key="k-1").json()["code"] == "idempotency_key_reused"
+    assert len(town.bank_rows("SELECT 1 FROM payments")) == 1
+
+
+def test_what_is_asked_for_must_be_allowed(town: Town) -> None:
+    user = town.user()
+    for url in ("https://evil.example/", "javascript:alert(1)", "//evil.example", "https://shop.example@evil.example/"):
+        refused = user.post_topup(returnUrl=url)
+        assert (refused.status_code, refused.json()["code"]) == (400, "return_url_not_allowed"), url
+    assert user.post_topup(returnUrl="https://shop.example/done?x=1").status_code == 201
+    assert user.post_topup(currency="USD").status_code == 400
+    for amount in (0, -1, 1.5, "100", True):
+        assert user.post_topup(amount=amount).status_code == 400, amount  # type: ignore[arg-type]
+    unsigned = requests.post(f"{town.url}/topup", json={"amount": 1, "returnUrl": town.url}, timeout=TIMEOUT)
+    assert (unsigned.status_code, unsigned.json()) == (401, {"message": "not authorized"})
+
+
+def test_topups_are_listed_newest_first_and_only_to_their_owner(town: Town) -> None:
+    user, other = town.user(), town.user()
+    ids = [user.start(100 + n)["transactionID"] for n in range(5)]
+    first = requests.get(f"{town.url}/topup?limit=3", headers=user.headers(), timeout=TIMEOUT).json()
+    rest = requests.get(
+        f"{town.url}/topup", params={"cursor": first["nextCursor"]}, headers=user.headers(), timeout=TIMEOUT
+    ).json()
+    assert [topup["transactionID"] for topup in first["topups"] + rest["topups"]] == ids[::-1]
+    assert "nextCursor" not in rest
+    foreign = requests.get(f"{town.url}/topup/{ids[0]}", headers=other.headers(), timeout=TIMEOUT)
+    assert (foreign.status_code, foreign.json()["code"]) == (404, "topup_not_found")
+
+
+def test_the_money_comes_by_polling_when_every_notification_is_lost(make_town: MakeTown) -> None:
+    town = make_town(topup_poll_first_seconds=0.05)
+    town.plan(["notify_lost"])
+    user = town.user()
+    topup = user.start()
+    user.pay(topup)
+
+    def polled() -> bool:
+        tasks.poll_topups(town.context)
+        return user.status(topup) == "confirmed"
+
+    eventually(polled)
+    assert town.credits(topup["transactionID"]) == 1
+    assert town.verdicts(topup["transactionID"]) == {("CONFIRMED", "applied")}
+
+
+def test_the_first_order_number_is_the_transaction_id(town: Town) -> None:
+    topup = town.user().start()
+    assert town.bank_rows("SELECT order_id FROM payments") == [{"order_id": UUID(topup["transactionID"]).hex}]

@@ -1,0 +1,184 @@
+"""Whatever people do, in whatever order: no kopeck is made and none is lost.
+
+A model of a few lines says what everybody must have; the running system must agree after every step.
+"""
+
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from cli.demo.person import Person, wait_until
+from tests.support.people import raw, somebody, top_up
+from tests.support.system import RunningSystem
+
+PEOPLE = 3
+MAX_WRONG_CODES = 3
+
+amounts = st.integers(1, 60_000)
+people = st.integers(0, PEOPLE - 1)
+
+
+@dataclass
+class KnownCheck:
+    """A check as the model knows it."""
+
+    number: str
+    code: str
+    creator: int
+    amount: int
+    state: str = "active"
+    wrong_codes: int = 0
+
+
+class Bank(RuleBasedStateMachine):
+    """Three people and everything that they can do to each other's money."""
+
+    gateway_url: str
+
+    @initialize()
+    def three_people(self) -> None:
+        self.persons: list[Person] = [somebody(self.gateway_url) for _ in range(PEOPLE)]
+        self.have = [0] * PEOPLE
+        self.paid_in = 0
+        self.checks: list[KnownCheck] = []
+        self.last: tuple[int, str, Any, str, requests.Response] | None = None
+        self.top_up(0, 100_000)
+
+    def _post(self, who: int, path: str, body: Any = None) -> requests.Response:
+        key = secrets.token_hex(8)
+        answer = raw(self.persons[who], self.gateway_url, "POST", path, body, key=key)
+        self.last = (who, path, body, key, answer)
+        return answer
+
+    @rule(who=people, amount=amounts)
+    def top_up(self, who: int, amount: int) -> None:
+        top_up(self.persons[who], self.gateway_url, amount)
+        self.have[who] += amount
+        self.paid_in += amount
+
+    @rule(who=people, amount=amounts)
+    def create(self, who: int, amount: int) -> None:
+        answer = self._post(who, "/fastcheck", {"amount": amount})
+        if amount > self.have[who]:
+            assert (answer.status_code, answer.json()["code"]) == (409, "insufficient_funds")
+            return
+        assert answer.status_code == 201, answer.text
+        made = answer.json()
+        self.have[who] -= amount
+        self.checks.append(KnownCheck(made["fastcheck"], made["code"], who, amount))
+
+    @precondition(lambda self: self.checks)
+    @rule(who=people, data=st.data())
+    def accept(self, who: int, data: st.DataObject) -> None:
+        check = data.draw(st.sampled_from(self.checks))
+        answer = self._post(who, "/fastcheck/accept", {"fastcheck": check.number, "code": check.code})
+        expected = {"active": (200, None), "used": (409, "check_used"), "cancelled": (410, "check_cancelled")}
+        assert (answer.status_code, answer.json().get("code")) == expected[check.state], answer.text
+        if check.state == "active":
+            check.state = "used"
+            self.have[who] += check.amount
+
+    @precondition(lambda self: any(check.state == "active" for check in self.checks))
+    @rule(data=st.data())
+    def all_accept_at_once(self, data: st.DataObject) -> None:
+        check = data.draw(st.sampled_from([check for check in self.checks if check.state == "active"]))
+        body = {"fastcheck": check.number, "code": check.code}
+        with ThreadPoolExecutor(PEOPLE * 3) as pool:
+            tries = list(range(PEOPLE)) * 3
+            answers = list(
+                pool.map(lambda who: raw(self.persons[who], self.gateway_url, "POST", "/fastcheck/accept", body), tries)
+            )
+        winners = [who for who, answer in zip(tries, answers, strict=True) if answer.status_code == 200]
+        assert len(winners) == 1, [answer.text for answer in answers]
+        assert {answer.json().get("code") for answer in answers if answer.status_code != 200} == {"check_used"}
+        check.state = "used"
+        self.have[winners[0]] += check.amount
+
+    @precondition(lambda self: any(check.wrong_codes < MAX_WRONG_CODES for check in self.checks))
+    @rule(who=people, data=st.data())
+    def wrong_code(self, who: int, data: st.DataObject) -> None:
+        check = data.draw(st.sampled_from([check for check in self.checks if check.wrong_codes < MAX_WRONG_CODES]))
+        wrong = f"{(int(check.code) + 1) % 10_000:04d}"
+        answer = self._post(who, "/fastcheck/accept", {"fastcheck": check.number, "code": wrong})
+        assert (answer.status_code, answer.json()["code"]) in {(404, "check_not_found"), (429, "too_many_attempts")}
+        check.wrong_codes += 1
+
+    @precondition(lambda self: self.checks)
+    @rule(who=people, data=st.data())
+    def cancel(self, who: int, data: st.DataObject) -> None:
+        check = data.draw(st.sampled_from(self.checks))
+        answer = self._post(who, f"/fastcheck/{check.number}/cancel")
+        if who != check.creator:
+            assert answer.status_code == 404
+        elif check.state == "used":
+            assert answer.status_code == 409
+        else:
+            assert answer.status_code == 200, answer.text
+            if check.state == "active":
+                check.state = "cancelled"
+                self.have[who] += check.amount
+
+    @rule(who=people, amount=amounts)
+    def a_check_expires(self, who: int, amount: int) -> None:
+        if amount > self.have[who]:
+            return
+        made = self._post(who, "/fastcheck", {"amount": amount, "expiresIn": 1}).json()
+        self.last = None
+        assert self.persons[who].balance() == self.have[who] - amount
+        wait_until("the money came back", lambda: self.persons[who].balance() == self.have[who])
+        answer = raw(
+            self.persons[who],
+            self.gateway_url,
+            "POST",
+            "/fastcheck/accept",
+            {"fastcheck": made["fastcheck"], "code": made["code"]},
+        )
+        assert (answer.status_code, answer.json()["code"]) == (410, "check_expired")
+
+    @precondition(lambda self: self.last is not None)
+    @rule()
+    def the_last_request_again(self) -> None:
+        assert self.last is not None
+        who, path, body, key, first = self.last
+        again = raw(self.persons[who], self.gateway_url, "POST", path, body, key=key)
+        if first.status_code == 429:
+            return
+        assert (again.status_code, again.json()) == (first.status_code, first.json())
+        assert again.headers["Idempotency-Replayed"] == "true"
+
+    @invariant()
+    def everybody_has_what_he_must_have(self) -> None:
+        if not hasattr(self, "persons"):
+            return
+        assert [person.balance() for person in self.persons] == self.have
+        held = sum(check.amount for check in self.checks if check.state == "active")
+        assert sum(self.have) + held == self.paid_in
+
+
+def test_money_is_conserved(system: RunningSystem) -> None:
+    class OfThisSystem(Bank):
+        gateway_url = system.gateway_url
+
+    run_state_machine_as_test(
+        OfThisSystem,
+        settings=settings(
+            max_examples=12,
+            stateful_step_count=20,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
+        ),
+    )

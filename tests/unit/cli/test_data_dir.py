@@ -1,0 +1,128 @@
+"""The data folder: its lock, its small files, and a full disk."""
+
+import errno
+import os
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from cli import credentials, ports, state
+from cli.data_dir import DataDir
+from cli.failure import LaunchError, explain_os_error
+from cli.state import NOTHING_RUNS, RunningProcess, State
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> DataDir:
+    folder = DataDir(tmp_path / "data")
+    folder.open()
+    return folder
+
+
+def test_secrets_are_made_once_and_hidden_from_others(data_dir: DataDir) -> None:
+    first = credentials.load_or_create(data_dir)
+    assert credentials.load_or_create(data_dir) == first == credentials.load(data_dir)
+    assert (data_dir.path / credentials.FILE).stat().st_mode & 0o777 == 0o600
+    assert data_dir.path.stat().st_mode & 0o777 == 0o700
+
+
+def test_two_systems_have_no_secret_in_common() -> None:
+    one, other = credentials.generate(), credentials.generate()
+    assert one.postgres_password != other.postgres_password
+    assert one.code_keys != other.code_keys
+    assert not set(one.token_keys.values()) & set(other.token_keys.values())
+    assert not set(one.role_passwords.values()) & set(other.role_passwords.values())
+
+
+def test_a_secret_that_a_newer_version_needs_is_added_and_the_others_stay(data_dir: DataDir) -> None:
+    first = credentials.load_or_create(data_dir)
+    stored = data_dir.read_json(credentials.FILE)
+    assert stored is not None
+    del stored["token_keys"]["checks"]
+    data_dir.write_json(credentials.FILE, stored)
+    second = credentials.load_or_create(data_dir)
+    assert second.token_keys["checks"] != first.token_keys["checks"]
+    assert second.token_keys["gateway"] == first.token_keys["gateway"]
+    assert second.postgres_password == first.postgres_password
+
+
+def test_owner_is_told_to_other_processes_only_while_the_lock_is_held(tmp_path: Path) -> None:
+    holder = DataDir(tmp_path / "data")
+    looker = DataDir(tmp_path / "data")
+    assert looker.owner() is None
+    holder.open()
+    assert looker.owner() == os.getpid()
+    with pytest.raises(LaunchError, match="already running"):
+        looker.open()
+    holder.close()
+    assert looker.owner() is None
+
+
+def test_an_existing_folder_keeps_its_permissions(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    DataDir(tmp_path).open()
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_full_disk_is_said_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Usage(NamedTuple):
+        free: int
+
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(free=60 * 2**20))
+    with pytest.raises(LaunchError, match="is full: 60 MB are free and FastCheck needs at least 200 MB"):
+        DataDir(tmp_path / "data").open()
+
+
+def test_a_failed_write_leaves_the_old_content_and_no_rubbish(
+    data_dir: DataDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data_dir.write_json("small.json", {"a": 1})
+
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(LaunchError, match=r"small\.json: the disk is full"):
+        data_dir.write_json("small.json", {"a": 2})
+    assert data_dir.read_json("small.json") == {"a": 1}
+    assert not list(data_dir.path.glob(".small*"))
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [(errno.ENOSPC, "the disk is full"), (errno.EACCES, "permission is denied"), (errno.EROFS, "read-only")],
+)
+def test_an_os_error_becomes_a_sentence(number: int, reason: str) -> None:
+    sentence = str(explain_os_error(OSError(number, "x"), "write to /x"))
+    assert sentence.startswith("FastCheck cannot write to /x: ")
+    assert reason in sentence
+
+
+def test_ports_are_remembered_and_differ(data_dir: DataDir) -> None:
+    first = ports.choose(data_dir, ["gateway", "postgres", "redis"], gateway=None)
+    assert len(set(first.values())) == 3
+    assert ports.choose(data_dir, ["gateway", "postgres", "redis"], gateway=None) == first
+
+
+def test_state_comes_back_as_it_was_written(data_dir: DataDir) -> None:
+    written = State(
+        ready=True,
+        gateway_url="http://127.0.0.1:8000",
+        postgres_url="postgresql://postgres:x@127.0.0.1:1/postgres",
+        redis_url="redis://:x@127.0.0.1:2/0",
+        processes=(RunningProcess("checks-web", 7, 8, "http://127.0.0.1:3"), RunningProcess("checks-relay", 9, 10)),
+    )
+    state.write(data_dir, written)
+    assert state.read(data_dir) == written
+    assert written.public()["processes"] == [
+        {"name": "checks-web", "pid": 7, "url": "http://127.0.0.1:3"},
+        {"name": "checks-relay", "pid": 9},
+    ]
+
+
+def test_without_a_supervisor_nothing_runs_whatever_the_file_says(data_dir: DataDir) -> None:
+    state.write(data_dir, State(ready=True, gateway_url="http://x", postgres_url=None, redis_url=None))
+    data_dir.close()
+    assert state.now(data_dir) == NOTHING_RUNS

@@ -1,0 +1,102 @@
+"""The demo's eyes: what it takes for a bank's form, and what it lets pass as a list of checks."""
+
+from typing import Any
+
+import pytest
+
+from cli.demo.bank_page import Form
+from cli.demo.failure import StepFailed
+from cli.demo.person import wait_until
+from cli.demo.shapes import check_active, check_history
+from cli.demo.story import roubles
+
+PAGE = """
+<form action="/language"><input name="lang" value="ru"></form>
+<form method="POST"><input type=hidden name="token" value="a&amp;b">
+  <input name="card_number"><input name=expiry /><input name=cvc></form>
+<form action="/search"><input name="q"></form>
+"""
+
+ACTIVE: dict[str, Any] = {
+    "fastcheck": "1234-5678-0001",
+    "amount": 15000,
+    "currency": "RUB",
+    "code": "5864",
+    "createdAt": "2026-01-19T09:08:18Z",
+    "expiration": "2026-01-26T09:08:18Z",
+    "status": "active",
+}
+CREATED: dict[str, Any] = {
+    "fastcheck": "1234-5678-0003",
+    "amount": 5000,
+    "currency": "RUB",
+    "type": "created",
+    "createdAt": "2026-01-15T09:08:18Z",
+    "usedAt": "2026-01-15T10:20:00Z",
+    "status": "used",
+}
+ACCEPTED: dict[str, Any] = {
+    "fastcheck": "9876-5432-0100",
+    "amount": 10000,
+    "currency": "RUB",
+    "type": "accepted",
+    "acceptedAt": "2026-01-14T14:30:00Z",
+    "status": "used",
+}
+
+
+def test_the_form_for_the_card_is_found_among_others() -> None:
+    form = Form(PAGE)
+    assert (form.method, form.action) == ("post", "")
+    assert form.fields == {"token": "a&b", "card_number": "", "expiry": "", "cvc": ""}
+
+
+def test_the_examples_of_the_source_document_pass() -> None:
+    check_active(ACTIVE)
+    check_history(CREATED)
+    check_history(ACCEPTED)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"amount": 15000.0},
+        {"amount": "15000"},
+        {"code": 5864},
+        {"code": "586"},
+        {"fastcheck": "123456780001"},
+        {"createdAt": "2026-01-19T09:08:18.123Z"},
+        {"createdAt": "2026-01-19T09:08:18+00:00"},
+        {"status": "used"},
+        {"checkID": "x"},
+    ],
+)
+def test_an_active_check_that_looks_otherwise_does_not(change: dict[str, Any]) -> None:
+    with pytest.raises((StepFailed, TypeError)):
+        check_active(ACTIVE | change)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        CREATED | {"status": "expired"},
+        CREATED | {"code": "5864"},
+        CREATED | {"status": "lost"},
+        ACCEPTED | {"createdAt": "2026-01-15T09:08:18Z"},
+        ACCEPTED | {"status": "expired"},
+        {name: value for name, value in CREATED.items() if name != "usedAt"},
+    ],
+)
+def test_a_history_that_looks_otherwise_does_not(item: dict[str, Any]) -> None:
+    with pytest.raises(StepFailed):
+        check_history(item)
+
+
+def test_waiting_ends_with_what_was_waited_for() -> None:
+    with pytest.raises(StepFailed, match="still not so: the moon is blue"):
+        wait_until("the moon is blue", lambda: False, patience_seconds=0)
+
+
+def test_amounts_are_shown_as_people_write_them() -> None:
+    assert roubles(100_000) == "1\N{NO-BREAK SPACE}000.00 ₽"
+    assert roubles(5) == "0.05 ₽"

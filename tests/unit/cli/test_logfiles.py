@@ -1,0 +1,44 @@
+"""Logs are bounded, and their writers do not notice."""
+
+from pathlib import Path
+
+import pytest
+
+from cli import logfiles
+
+
+def test_a_large_log_is_turned_over_while_its_writer_goes_on(tmp_path: Path) -> None:
+    log = tmp_path / "checks-web.log"
+    with log.open("a") as writer:
+        writer.write("old\n" * 100)
+        writer.flush()
+        logfiles.bound(tmp_path, max_bytes=100)
+        writer.write("new\n")
+    assert log.read_text() == "new\n"
+    assert (tmp_path / "checks-web.log.1").read_text() == "old\n" * 100
+
+
+def test_a_small_log_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text("x")
+    logfiles.bound(tmp_path, max_bytes=100)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.log"]
+
+
+@pytest.mark.parametrize(
+    ("text", "offset", "line"),
+    [
+        ("one\ntwo\n\n", 0, "two"),
+        ("old\n", 4, ""),
+        ("old\nnew\n", 4, "new"),
+        ("turned over\n", 999, "turned over"),
+        ("the reason\n[ERROR] Unexpected exit from worker-1\n", 0, "the reason"),
+    ],
+)
+def test_the_last_line_of_what_is_new(tmp_path: Path, text: str, offset: int, line: str) -> None:
+    log = tmp_path / "a.log"
+    log.write_text(text)
+    assert logfiles.last_line(log, offset) == line
+
+
+def test_a_log_that_is_not_there_says_nothing(tmp_path: Path) -> None:
+    assert logfiles.last_line(tmp_path / "none.log") == ""
