@@ -28,7 +28,7 @@ SETTINGS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class RunningSystem:
-    """How to reach a running system."""
+    """How to reach a running system. The servers' URLs are empty where they are not its own."""
 
     data_dir: Path
     gateway_url: str
@@ -141,7 +141,7 @@ def _when_ready(data_dir: Path, log: Path, ended: Any) -> RunningSystem:
     return RunningSystem(
         data_dir=data_dir,
         gateway_url=now["gateway_url"],
-        postgres_url=now["postgres_url"],
-        redis_url=now["redis_url"],
+        postgres_url=now["postgres_url"] or "",
+        redis_url=now["redis_url"] or "",
         processes=tuple(now["processes"]),
     )
