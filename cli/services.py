@@ -53,6 +53,8 @@ SERVICES: Final = (
     Service(
         name="accounts",
         variables=("FASTCHECK_ACCOUNTS_DATABASE_URL", _TOKENS),
+        # More than may wait for the hash of a password, so that sessions are verified meanwhile.
+        web_threads=56,
     ),
     Service(
         name="checks",
@@ -103,7 +105,8 @@ SERVICES: Final = (
             "FASTCHECK_PAYMENTS_URL",
         ),
         has_database=False,
-        web_threads=32,
+        # More than may wait for passwords and for bodies together with the reads that must go on meanwhile.
+        web_threads=64,
     ),
 )
 

@@ -61,8 +61,9 @@ class System:
             self._start()
             when_ready()
             self._supervisor.keep_running(self._every_second)
+            self._say("Stopping.")
         except StopRequested:
-            self._say("Stopped before it was ready.")
+            self._say("Stopping before it was ready.")
         finally:
             self._supervisor.stop()
             self._write_nothing_runs()
@@ -138,5 +139,6 @@ def run(
             say(f"Ended what an earlier run had left: {', '.join(left)}.")
         system = System(data_dir, gateway_port=gateway_port, watch=watch, say=say)
         system.run(when_ready=partial(ready, system.gateway_url))
+        say(f"Stopped. The data stays in {data_dir.path}.")
     finally:
         data_dir.close()

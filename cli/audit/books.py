@@ -1,60 +1,78 @@
-"""One audit from beginning to end.
-
-The databases cannot be read at one and the same instant, so while the system works some rows are seen
-before and others after a change. What does not fit is looked at again, a few times, each time in a
-fresh picture: a race passes, a wrong kopeck stays.
-"""
+"""One audit from beginning to end."""
 
 import time
-from collections.abc import Callable
-from types import ModuleType
-from typing import Final
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from cli.audit import cross_checks, cross_payments, ledger
-from cli.audit.findings import MAX_FINDINGS_PER_RULE, Finding, InFlight, Report
-from cli.audit.sources import Sources
+import psycopg2
 
-LOOK_AGAIN_TIMES: Final = 8
-LOOK_AGAIN_AFTER_SECONDS: Final = 0.25
-IDS_AT_ONCE: Final = 5_000
+from cli.audit import accounts, chain, cross_bank, cross_checks, cross_payments, cross_refunds, guards, ledger, trail
+from cli.audit.crossing import Comparison
+from cli.audit.dead import DeadEvents
+from cli.audit.findings import Finding, InFlight, Report
+from cli.audit.sources import Sources, could_not_read
 
 
-def audit(sources: Sources, *, pause: Callable[[float], None] = time.sleep) -> Report:
-    """Prove the books, or say where they are wrong."""
-    report = Report()
-    sources.refresh()
-    checks, topups = cross_checks.compare_all(sources), cross_payments.compare_all(sources)
-    ledger.examine(sources.balance, report)
-    report.counts |= {"checks": checks[1], "topups": topups[1]}
-    for module, (verdicts, _, doubtful) in ((cross_checks, checks), (cross_payments, topups)):
-        report.rules.append(module.RULE)
-        final = [*verdicts, *_look_again(module, sources, doubtful, pause)]
-        findings = [verdict for verdict in final if isinstance(verdict, Finding)]
-        report.findings += findings[:MAX_FINDINGS_PER_RULE]
-        if len(findings) > MAX_FINDINGS_PER_RULE:
-            report.findings.append(
-                Finding(module.RULE, "more", f"{len(findings) - MAX_FINDINGS_PER_RULE} further violations")
-            )
-        report.in_flight += [verdict for verdict in final if isinstance(verdict, InFlight)]
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What an audit looks at: all of the books or what has changed ``since``; and the head of the chain that an
+    operator kept elsewhere, which must still be in the chain.
+    """
+
+    since: datetime | None = None
+    expected_head: str | None = None
+
+
+def audit(sources: Sources, scope: Scope = Scope()) -> Report:
+    """Prove the books, or say where they are wrong. Raises LaunchError when they cannot be read."""
+    started = time.monotonic()
+    report = Report(since=scope.since, started_at=datetime.now(UTC))
+    try:
+        _examine(sources, scope, report)
+    except psycopg2.Error as error:
+        raise could_not_read("the books to their end", error) from error
+    report.seconds = time.monotonic() - started
     return report
 
 
-def _look_again(
-    module: ModuleType, sources: Sources, doubtful: list[str], pause: Callable[[float], None]
-) -> list[Finding | InFlight | None]:
-    settled: list[Finding | InFlight | None] = []
-    wrong: list[Finding] = []
-    for _ in range(LOOK_AGAIN_TIMES):
-        if not doubtful:
-            return settled
-        pause(LOOK_AGAIN_AFTER_SECONDS)
-        sources.refresh()
-        verdicts = [
-            verdict
-            for start in range(0, len(doubtful), IDS_AT_ONCE)
-            for verdict in module.compare_some(sources, doubtful[start : start + IDS_AT_ONCE])
-        ]
-        wrong = [verdict for verdict in verdicts if isinstance(verdict, Finding)]
-        settled += [verdict for verdict in verdicts if isinstance(verdict, InFlight)]
-        doubtful = [finding.subject.split(" ", 1)[1] for finding in wrong]
-    return [*settled, *wrong]
+def _examine(sources: Sources, scope: Scope, report: Report) -> None:
+    sources.look_now()
+    start = chain.start_after(sources.balance, scope.since)
+    report.head = chain.head(sources.balance)
+    guards.examine(sources, report)
+    trail.examine(sources, report)
+    chain.examine(sources.balance, report, start, scope.expected_head)
+    ledger.examine(sources.balance, report, low=start.low, sealed_upto=report.head.last_no if report.head else 0)
+    if not start.low:
+        accounts.examine(sources.balance, report)
+    _cross(sources, scope, report, start.low)
+
+
+def _cross(sources: Sources, scope: Scope, report: Report, low: int) -> None:
+    dead = DeadEvents.of(sources.balance)
+    # Without a sealed block before it there is no place in the ledger to begin from: then all is compared.
+    since = scope.since if low else None
+    checks = cross_checks.examine(sources, report, since=since, low=low, dead=dead)
+    topups = cross_payments.examine(sources, report, since=since, low=low, dead=dead)
+    refunds = cross_refunds.examine(sources, report)
+    orders = cross_bank.examine(sources, sources.bank, report) if sources.bank else Comparison()
+    # The deciders once more, newer than the ledger's picture, which stays.
+    if checks.doubtful:
+        sources.checks.look_now()
+        cross_checks.settle(sources, checks, dead)
+    if topups.doubtful or refunds.doubtful or orders.doubtful:
+        sources.payments.look_now()
+        cross_payments.settle(sources, topups, dead)
+        cross_refunds.settle(sources, refunds)
+        cross_bank.settle(sources, orders)
+    _take(report, cross_checks.RULE, checks)
+    _take(report, cross_payments.RULE, topups)
+    _take(report, cross_refunds.RULE, refunds)
+    if sources.bank:
+        _take(report, cross_bank.RULE, orders)
+    report.counts |= {"checks": checks.compared, "top-ups": topups.compared, "refunds": refunds.compared}
+
+
+def _take(report: Report, rule: str, comparison: Comparison) -> None:
+    report.apply(rule, (verdict for verdict in comparison.verdicts if isinstance(verdict, Finding)))
+    report.in_flight += [verdict for verdict in comparison.verdicts if isinstance(verdict, InFlight)]

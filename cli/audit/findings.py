@@ -1,6 +1,8 @@
 """What an audit says: what is wrong, what is on its way, and how much money is where."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 #: Of one rule, so many findings are told one by one; the rest is counted.
@@ -26,10 +28,24 @@ class InFlight:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of the hash chain: kept elsewhere, it holds everything before it in place."""
+
+    block_no: int
+    last_no: int
+    sealed_at: datetime
+    hash: str
+
+
 @dataclass(slots=True)
 class Report:
-    """The outcome of one audit."""
+    """The outcome of one audit. ``totals`` are minor units by place and currency; ``since`` None: all of the books."""
 
+    since: datetime | None = None
+    started_at: datetime | None = None
+    seconds: float = 0.0
+    head: Head | None = None
     findings: list[Finding] = field(default_factory=list)
     in_flight: list[InFlight] = field(default_factory=list)
     totals: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -40,11 +56,24 @@ class Report:
     def is_clean(self) -> bool:
         return not self.findings
 
+    def apply(self, rule: str, findings: Iterable[Finding]) -> None:
+        """Note that a rule was applied, and what it found; of very many findings the rest is counted."""
+        if rule not in self.rules:
+            self.rules.append(rule)
+        found = list({(finding.subject, finding.message): finding for finding in findings}.values())
+        self.findings += found[:MAX_FINDINGS_PER_RULE]
+        if len(found) > MAX_FINDINGS_PER_RULE:
+            self.findings.append(Finding(rule, "more", f"{len(found) - MAX_FINDINGS_PER_RULE} further violations"))
+
     def as_json(self) -> dict[str, Any]:
-        """For programs; ``totals`` are minor units by place and currency."""
+        """For programs; amounts are whole minor units, moments ISO 8601."""
         return {
             "clean": self.is_clean,
-            "findings": [{"rule": f.rule, "subject": f.subject, "message": f.message} for f in self.findings],
+            "since": self.since.isoformat() if self.since else None,
+            "started_at": self.started_at.isoformat() if self.started_at else None,
+            "seconds": round(self.seconds, 3),
+            "head": {**asdict(self.head), "sealed_at": self.head.sealed_at.isoformat()} if self.head else None,
+            "findings": [asdict(finding) for finding in self.findings],
             "in_flight": [
                 {"subject": i.subject, "amount": i.amount_minor, "currency": i.currency, "reason": i.reason}
                 for i in self.in_flight

@@ -1,7 +1,7 @@
 """Read-only views of the services' databases, each at one moment."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,35 +16,48 @@ from cli.failure import LaunchError
 from cli.provisioning import AUDITOR_ROLE
 from cli.services import AUDITOR
 
+#: The databases that hold money or decide about it.
 AUDITED: Final = ("checks", "payments", "balance")
+#: The sandbox bank's books, where there is one: the bank's own word on what was paid.
+BANK: Final = "sandbox_bank"
 ROWS_AT_ONCE: Final = 5_000
+COULD_NOT_AUDIT: Final = 2
+
+#: A long look must not be cut off, and big joins are better made in memory than on the disk.
+_SESSION: Final = "-c timezone=UTC -c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c work_mem=64MB"
+
+Row = tuple[Any, ...]
+Parameters = Mapping[str, object]
 
 
 class Source:
     """One database in one REPEATABLE READ, READ ONLY transaction: everything read from it is of one moment."""
 
     def __init__(self, url: str) -> None:
-        self._connection = psycopg2.connect(url, application_name="fastcheck-audit", connect_timeout=5)
+        self._connection = psycopg2.connect(
+            url, application_name="fastcheck-audit", connect_timeout=5, options=_SESSION
+        )
         self._connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
         self._cursors = 0
 
-    def rows(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    def rows(self, query: str, parameters: Parameters | None = None) -> list[Row]:
         """All rows of a query whose answer is small."""
         with self._connection.cursor() as cursor:
-            cursor.execute(query, parameters or None)
+            cursor.execute(query, parameters or {})
             return cursor.fetchall()
 
-    def stream(self, query: str) -> Iterator[tuple[Any, ...]]:
+    def stream(self, query: str, parameters: Parameters | None = None) -> Iterator[Row]:
         """The rows of a query whose answer may be larger than memory."""
         self._cursors += 1
         with self._connection.cursor(name=f"audit_{self._cursors}") as cursor:
             cursor.itersize = ROWS_AT_ONCE
-            cursor.execute(query)
+            cursor.execute(query, parameters or {})
             yield from cursor
 
-    def refresh(self) -> None:
-        """End the transaction: the next read sees the present."""
+    def look_now(self) -> None:
+        """End the picture and take the next one at this moment."""
         self._connection.rollback()
+        self.rows("SELECT 1")
 
     def close(self) -> None:
         self._connection.close()
@@ -52,34 +65,43 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The three databases that hold money or decide about it."""
+    """The databases that an audit reads. ``bank`` is None where no books of a bank can be read."""
 
     checks: Source
     payments: Source
     balance: Source
+    bank: Source | None = None
 
-    def refresh(self) -> None:
-        """Move all to the present. Those who decide are read before the ledger, which follows them: what is
-        decided in the older picture and missing in the newer one is late, and never just unseen."""
-        for source in (self.checks, self.payments, self.balance):
-            source.refresh()
-            source.rows("SELECT 1")
+    def look_now(self) -> None:
+        """Take a picture of each: first of those who decide, then of the ledger, which follows them.
+
+        What is decided in the older picture and missing in the newer one is late, and never just unseen.
+        """
+        for source in (self.checks, self.payments, self.balance, self.bank):
+            if source is not None:
+                source.look_now()
 
 
 def urls(data_dir: DataDir) -> dict[str, str]:
     """Where to read: ``FASTCHECK_AUDIT_<SERVICE>_DATABASE_URL``, else the system in the data folder."""
-    given = {name: os.environ.get(f"FASTCHECK_AUDIT_{name.upper()}_DATABASE_URL", "") for name in AUDITED}
-    if all(given.values()):
-        return given
+    given = {name: os.environ.get(variable(name), "") for name in (*AUDITED, BANK)}
+    if all(given[name] for name in AUDITED):
+        return {name: url for name, url in given.items() if url}
     secrets = credentials.load(data_dir)
     port = (data_dir.read_json(ports.FILE) or {}).get("postgres")
     if secrets is None or port is None or not state.now(data_dir).processes:
         raise LaunchError(
             f"No FastCheck runs in {data_dir.path}. Start one with `fastcheck up`, or say where the databases are with"
-            " FASTCHECK_AUDIT_CHECKS_DATABASE_URL, ..._PAYMENTS_... and ..._BALANCE_..."
+            f" {', '.join(variable(name) for name in AUDITED)}.",
+            exit_code=COULD_NOT_AUDIT,
         )
     password = secrets.role_passwords[AUDITOR]
-    return {name: given[name] or _auditor_url(name, password, port) for name in AUDITED}
+    return {name: given[name] or _auditor_url(name, password, port) for name in (*AUDITED, BANK)}
+
+
+def variable(service: str) -> str:
+    """The environment variable that says where the auditor reads a service's database."""
+    return f"FASTCHECK_AUDIT_{service.upper()}_DATABASE_URL"
 
 
 def _auditor_url(service: str, password: str, port: int) -> str:
@@ -88,21 +110,27 @@ def _auditor_url(service: str, password: str, port: int) -> str:
 
 
 @contextmanager
-def opened(where: dict[str, str]) -> Iterator[Sources]:
-    """Connect to all three; raises LaunchError with a sentence when one cannot be read."""
+def opened(where: Mapping[str, str]) -> Iterator[Sources]:
+    """Connect to all; raises LaunchError with a sentence when one cannot be read, then or later."""
     with ExitStack() as stack:
         sources = {name: stack.enter_context(_opened(name, where[name])) for name in AUDITED}
-        yield Sources(**sources)
+        bank = stack.enter_context(_opened(BANK, where[BANK])) if where.get(BANK) else None
+        yield Sources(**sources, bank=bank)
 
 
 @contextmanager
 def _opened(name: str, url: str) -> Iterator[Source]:
     try:
         source = Source(url.replace("postgresql+psycopg2://", "postgresql://", 1))
-    except psycopg2.OperationalError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise LaunchError(f"The audit cannot read the database of {name}: {reason}") from error
+    except psycopg2.Error as error:
+        raise could_not_read(f"the database of {name}", error) from error
     try:
         yield source
     finally:
         source.close()
+
+
+def could_not_read(what: str, error: psycopg2.Error) -> LaunchError:
+    """The sentence for a database that does not answer, or not to us."""
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return LaunchError(f"The audit cannot read {what}: {reason}", exit_code=COULD_NOT_AUDIT)

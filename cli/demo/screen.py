@@ -9,7 +9,7 @@ from typing import Self
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from cli.demo.failure import StepFailed
 from cli.demo.story import Story, roubles
@@ -21,12 +21,14 @@ class Screen:
     def __init__(self, steps: int) -> None:
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
+            BarColumn(bar_width=16),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
+            # Last, and cut off where the terminal ends: a long title must not push the bar away.
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
             console=Console(highlight=False),
             transient=True,
+            expand=True,
         )
         self._task = self._progress.add_task("", total=steps)
         self._number = 0
@@ -43,7 +45,7 @@ class Screen:
     def step(self, title: str, action: Callable[[], str]) -> None:
         """Run one step; a failure is shown under its title and passed on with it."""
         self._number += 1
-        self._progress.update(self._task, description=title)
+        self._progress.update(self._task, description=escape(title))
         started = time.monotonic()
         try:
             remark = action()

@@ -21,4 +21,4 @@ DO $$ BEGIN
 {grants}
     END IF;
 END $$;
-"""
+"""  # noqa: S608  the names are those of the migrations

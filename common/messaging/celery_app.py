@@ -57,6 +57,8 @@ def create_celery(service: str, settings: BusSettings, schedule: Sequence[Nudge]
         accept_content=["json"],
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
+        # Our log lines go to stdout as they are; Celery would wrap each in one of its own.
+        worker_redirect_stdouts=False,
         worker_send_task_events=False,
         worker_enable_remote_control=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,

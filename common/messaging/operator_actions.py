@@ -1,4 +1,4 @@
-"""The trail of what operators do: written in the transaction of the deed, so that neither is there without the other."""
+"""The trail of what operators do: written in the transaction of the deed, so that neither is without the other."""
 
 import json
 from collections.abc import Mapping

@@ -22,7 +22,7 @@ class AccountsSettings(Settings, DatabaseSettings, CallerSettings):
     #: A hash takes 22 ms of one core and 19 MiB. Together these must be fewer than the threads of the process,
     #: so that sessions can be verified while passwords wait.
     password_hashes_at_once: int = Field(default_factory=lambda: os.cpu_count() or 1, gt=0)
-    password_hashes_waiting: int = Field(default=10, ge=0)
+    password_hashes_waiting: int = Field(default=38, ge=0)
     password_hash_wait_seconds: float = 1.5
 
     rate_limit_enabled: bool = True

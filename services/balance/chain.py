@@ -11,7 +11,7 @@ from typing import Final
 from common.core.logging import get_logger
 from common.db.engine import Database
 from services.balance import chain_repository
-from services.balance.chain_repository import Block
+from services.balance.chain_repository import Block, Drawn
 
 log = get_logger(__name__)
 
@@ -28,8 +28,8 @@ def seal(db: Database, *, block_size: int = BLOCK_SIZE) -> list[Block]:
 
     Nothing waits for it: it takes no lock that a transfer needs. Two at once do no harm.
     """
-    upto_no = _last_decided_number(db)
-    if upto_no is None:
+    upto = _last_decided_number(db)
+    if upto is None:
         log.warning("chain not sealed, a transfer takes too long")
         return []
     blocks: list[Block] = []
@@ -37,7 +37,7 @@ def seal(db: Database, *, block_size: int = BLOCK_SIZE) -> list[Block]:
         with db.transaction() as tx:
             if not chain_repository.try_lock_chain(tx):
                 break
-            block = chain_repository.seal_next_block(tx, upto_no=upto_no, limit=block_size)
+            block = chain_repository.seal_next_block(tx, upto=upto, limit=block_size)
         if block is None:
             break
         blocks.append(block)
@@ -54,14 +54,14 @@ def seal(db: Database, *, block_size: int = BLOCK_SIZE) -> list[Block]:
     return blocks
 
 
-def _last_decided_number(db: Database) -> int | None:
+def _last_decided_number(db: Database) -> Drawn | None:
     """A number such that every transfer with it or a lower one is committed and visible, or never will be.
 
     First the number, then who is writing: any transaction that has drawn one up to it is among those, or has ended.
     When they have ended all is decided. None when one of them has not ended in time.
     """
     with db.autocommit() as tx:
-        upto_no = chain_repository.last_number_drawn(tx)
+        upto = chain_repository.last_number_drawn(tx)
         waited_for = chain_repository.writers(tx)
         deadline = time.monotonic() + WAIT_FOR_WRITERS_SECONDS
         while waited_for:
@@ -69,4 +69,4 @@ def _last_decided_number(db: Database) -> int | None:
                 return None
             time.sleep(_LOOK_EVERY_SECONDS)
             waited_for &= chain_repository.writers(tx)
-    return upto_no
+    return upto

@@ -11,7 +11,10 @@ CHAIN_LOCK_ID = 7_205_119
 #: What the first block follows.
 GENESIS = bytes(32)
 
-_DRAWN = text("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM transfers_transfer_no_seq")
+_DRAWN = text("""
+    SELECT clock_timestamp() AS at, CASE WHEN is_called THEN last_value ELSE 0 END AS number
+      FROM transfers_transfer_no_seq
+""")
 
 # Whoever inserts into transfers holds this lock from before its number is drawn until after its commit is visible.
 _WRITERS = text("""
@@ -56,17 +59,27 @@ _SEAL = text("""
         SELECT transfer_no, transfer_id, :block_no, hash FROM digested
     ), block AS (
         SELECT CASE WHEN count(*) < :limit THEN :upto_no ELSE max(transfer_no) END AS last_no,
+               CASE WHEN count(*) < :limit THEN CAST(:drawn_at AS timestamptz) END AS complete_at,
                CAST(count(*) AS integer) AS transfers, clock_timestamp() AS sealed_at,
                string_agg(hash, '' ORDER BY transfer_no) AS hashes
           FROM digested HAVING count(*) > 0
     )
-    INSERT INTO chain_blocks (block_no, last_no, transfers, sealed_at, previous_hash, hash)
-    SELECT :block_no, last_no, transfers, sealed_at, :previous_hash,
+    INSERT INTO chain_blocks (block_no, last_no, transfers, sealed_at, complete_at, previous_hash, hash)
+    SELECT :block_no, last_no, transfers, sealed_at, complete_at, :previous_hash,
            sha256(CAST(:previous_hash AS bytea) || int8send(:block_no) || int8send(last_no) || int4send(transfers)
-                  || timestamptz_send(sealed_at) || hashes)
+                  || timestamptz_send(sealed_at)
+                  || COALESCE('\\x01' || timestamptz_send(complete_at), '\\x00') || hashes)
       FROM block
     RETURNING block_no, last_no, transfers, sealed_at, hash
 """)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The highest number that any transfer, committed or not, had drawn at a moment."""
+
+    number: int
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +93,10 @@ class Block:
     hash: bytes
 
 
-def last_number_drawn(tx: Connection) -> int:
-    """The highest number that any transfer, committed or not, has drawn so far."""
-    drawn: int = tx.execute(_DRAWN).scalar_one()
-    return drawn
+def last_number_drawn(tx: Connection) -> Drawn:
+    """How far the numbers have come."""
+    row = tx.execute(_DRAWN).one()
+    return Drawn(row.number, row.at)
 
 
 def writers(tx: Connection) -> set[str]:
@@ -97,10 +110,10 @@ def try_lock_chain(tx: Connection) -> bool:
     return locked
 
 
-def seal_next_block(tx: Connection, *, upto_no: int, limit: int) -> Block | None:
-    """Seal the next transfers, at most ``limit``, with numbers up to ``upto_no``; None when there are none.
+def seal_next_block(tx: Connection, *, upto: Drawn, limit: int) -> Block | None:
+    """Seal the next transfers, at most ``limit``, with numbers up to ``upto``; None when there are none.
 
-    The caller has the chain's lock, and knows that every number up to ``upto_no`` is decided.
+    The caller has the chain's lock, and knows that every number up to ``upto`` is decided.
     """
     last = tx.execute(_LAST_BLOCK).one_or_none()
     row = (
@@ -110,7 +123,8 @@ def seal_next_block(tx: Connection, *, upto_no: int, limit: int) -> Block | None
                 "block_no": last.block_no + 1 if last else 1,
                 "after_no": last.last_no if last else 0,
                 "previous_hash": bytes(last.hash) if last else GENESIS,
-                "upto_no": upto_no,
+                "upto_no": upto.number,
+                "drawn_at": upto.at,
                 "limit": limit,
             },
         )

@@ -15,6 +15,7 @@ from services.balance.schemas import (
     BalanceQuery,
     BalanceView,
     HoldRequest,
+    RefundRequest,
     ReleaseRequest,
     SettlementRequest,
     StatementEntry,
@@ -74,6 +75,28 @@ def release(body: ReleaseRequest) -> Response:
     kind = TransferKind.CHECK_CANCELLED if body.reason == "cancelled" else TransferKind.CHECK_EXPIRED
     service.credit(context_of(Context).db, _posting(kind, body))
     return Response(status=204)
+
+
+@internal.post("/topup-refunds")
+@services_only("payments")
+@parsed
+def take_refund(body: RefundRequest) -> Response:
+    """Take the money of a refund from the user, before the bank gives it to his card."""
+    service.debit(context_of(Context).db, _refund_posting(TransferKind.TOPUP_REFUNDED, body))
+    return Response(status=204)
+
+
+@internal.post("/topup-refund-returns")
+@services_only("payments")
+@parsed
+def return_refund(body: RefundRequest) -> Response:
+    """The bank refused the refund: the user gets his money again, as a top-up whose cause is the refund."""
+    service.credit(context_of(Context).db, _refund_posting(TransferKind.TOPUP, body))
+    return Response(status=204)
+
+
+def _refund_posting(kind: TransferKind, body: RefundRequest) -> Posting:
+    return Posting(kind, body.refund_id, body.user_id, body.amount, body.currency, str(body.transaction_id))
 
 
 def _posting(kind: TransferKind, body: HoldRequest) -> Posting:

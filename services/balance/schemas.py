@@ -53,6 +53,16 @@ class HoldRequest(RequestModel):
     fastcheck: str = Field(max_length=20)
 
 
+class RefundRequest(RequestModel):
+    """Internal: a refund of a top-up, whole or in part. ``refundID`` is the cause, ``transactionID`` the top-up."""
+
+    refund_id: UUID = Field(alias="refundID")
+    transaction_id: UUID = Field(alias="transactionID")
+    user_id: UUID = Field(alias="userID")
+    amount: AmountMinor
+    currency: CurrencyCode
+
+
 class SettlementRequest(HoldRequest):
     """Internal: pay a check's money to its acceptor."""
 

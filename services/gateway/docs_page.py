@@ -14,9 +14,16 @@ from common.web.context import context_of
 from common.web.identity import anybody
 from services.gateway.context import Context
 from services.gateway.static_files import ASK_EACH_TIME, FOR_EVER, Folder, StaticFile
-from services.gateway.web_app import HEADERS
+from services.gateway.web_app import HEADERS as PAGE_HEADERS
 
 SWAGGER_FOLDER: Final = Path(str(files("flask_openapi3_swagger"))) / "templates" / "swagger"
+
+#: What Swagger UI can live with: it draws its icons from data addresses, and makes HTML from the document's texts.
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS: Final = {**PAGE_HEADERS, "Content-Security-Policy": POLICY}
 
 _PAGE: Final = """<!doctype html>
 <html lang="en">

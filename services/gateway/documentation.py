@@ -116,7 +116,8 @@ def merge(documents: Mapping[str, Document], public_url: str) -> Document:
     merged: Document = {
         "openapi": "3.1.0",
         "info": {"title": "FastCheck", "version": API_VERSION, "description": DESCRIPTION},
-        "servers": [{"url": public_url}],
+        # First the address by which the document was reached: the page that shows it may call no other.
+        "servers": [{"url": "/", "description": "here"}, {"url": public_url, "description": "to the public"}],
         "tags": [],
         "paths": {},
         "components": {
@@ -142,7 +143,7 @@ def merge(documents: Mapping[str, Document], public_url: str) -> Document:
 def _add(merged: Document, service: str, document: Document) -> None:
     schemas = merged["components"]["schemas"]
     own = document.get("components", {}).get("schemas", {})
-    names = {name: _name_for(name, schema, schemas, service) for name, schema in own.items()}
+    names = _names(own, schemas, service.title().replace("_", ""))
     for name, schema in own.items():
         schemas[names[name]] = _renamed(schema, names)
     for path, item in document.get("paths", {}).items():
@@ -152,8 +153,21 @@ def _add(merged: Document, service: str, document: Document) -> None:
     merged["tags"] += [tag for tag in document.get("tags", []) if tag["name"] not in known]
 
 
-def _name_for(name: str, schema: Document, taken: Mapping[str, Document], service: str) -> str:
-    return name if taken.get(name, schema) == schema else service.title().replace("_", "") + name
+def _names(own: Mapping[str, Document], taken: Mapping[str, Document], prefix: str) -> dict[str, str]:
+    """The names under which a service's schemas go in.
+
+    One that refers to a schema with a new name is a new one too, so this goes on until nothing changes.
+    """
+    names = {name: name for name in own}
+    while True:
+        clashing = {
+            name
+            for name, schema in own.items()
+            if names[name] == name and name in taken and taken[name] != _renamed(schema, names)
+        }
+        if not clashing:
+            return names
+        names.update({name: prefix + name for name in clashing})
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:

@@ -27,16 +27,17 @@ BANK_HEADERS: Final = ("Content-Encoding", "Date", "Digest", "Signature", "User-
 
 #: What of a service's answer reaches the client.
 ANSWER_HEADERS: Final = (
-    "allow",
-    "cache-control",
-    "content-disposition",
-    "content-security-policy",
-    "content-type",
-    "etag",
-    "idempotency-replayed",
-    "location",
-    "retry-after",
+    "Allow",
+    "Cache-Control",
+    "Content-Disposition",
+    "Content-Security-Policy",
+    "Content-Type",
+    "ETag",
+    "Idempotency-Replayed",
+    "Location",
+    "Retry-After",
 )
+_ANSWER_HEADERS: Final = tuple((name, name.lower()) for name in ANSWER_HEADERS)
 
 _PATH_SAFE: Final = "/!$&'()*+,;=:@~"
 _QUERY_SAFE: Final = "/!$&'()*+,;=:@~?%[]"
@@ -136,9 +137,9 @@ def _present(names: tuple[str, ...]) -> dict[str, str]:
 def _response(answer: HttpAnswer) -> Response:
     response = Response(answer.body, status=answer.status)
     del response.headers["Content-Type"]
-    for name in ANSWER_HEADERS:
-        if name in answer.headers:
-            response.headers[name] = answer.headers[name]
+    for name, key in _ANSWER_HEADERS:
+        if key in answer.headers:
+            response.headers[name] = answer.headers[key]
     # Whatever is said to one person is nobody else's, and old a moment later.
     response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -7,7 +7,7 @@ from flask_openapi3.openapi import OpenAPI
 from common.web.app import create_web_app
 from common.web.context import provide
 from common.web.identity import TokenVerifier
-from services.payments import routes
+from services.payments import operator_routes, routes
 from services.payments.banks.base import Bank
 from services.payments.config import PaymentsSettings
 from services.payments.context import Context
@@ -27,4 +27,5 @@ def create_app(settings: PaymentsSettings | None = None, banks: Mapping[str, Ban
     provide(app, context)
     app.register_api(routes.public)
     app.register_api(routes.banks)
+    app.register_api(operator_routes.internal)
     return app

@@ -5,15 +5,18 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
-from common.core.settings import BusSettings, CallerSettings, CommaSeparated, DatabaseSettings, Settings
+from common.core.settings import BusSettings, CallerSettings, CommaSeparated, DatabaseSettings, HttpSettings
 from services.payments.banks.base import BankEnvironment
 from services.payments.banks.registry import BANKS
 
 
-class PaymentsSettings(Settings, DatabaseSettings, BusSettings, CallerSettings, BankEnvironment):
+class PaymentsSettings(BankEnvironment, DatabaseSettings, BusSettings, CallerSettings, HttpSettings):
     """Everything that the processes of payments read, save the banks' own."""
 
     payments_database_url: SecretStr
+    #: For refunds, which take the money off the balance first. Without them a refund waits.
+    payments_token_key: SecretStr = SecretStr("")
+    balance_url: str = ""
     #: Where banks and browsers find the gateway.
     public_url: str = Field(pattern=r"^https?://")
     return_origins: CommaSeparated = ()
@@ -27,6 +30,7 @@ class PaymentsSettings(Settings, DatabaseSettings, BusSettings, CallerSettings, 
     topup_poll_max_seconds: float = Field(default=300.0, gt=0)
     topup_poll_late_max_seconds: float = Field(default=21_600.0, gt=0)
     topup_sweep_seconds: float = Field(default=2.0, gt=0)
+    refund_sweep_seconds: float = Field(default=5.0, gt=0)
     #: So long after its expiry the bank is still asked about a top-up whose end it has not told.
     topup_give_up_days: int = Field(default=14, gt=0)
     forged_notifications_per_hour: int = 1_000

@@ -9,16 +9,18 @@ from common.core.clock import Clock, SystemClock
 from common.db.engine import Database
 from services.payments.banks.base import Bank
 from services.payments.banks.registry import open_banks
+from services.payments.clients import BalanceClient
 from services.payments.config import PaymentsSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The database of top-ups, the clock, and the banks that are switched on."""
+    """The database of top-ups, the clock, the banks that are switched on, the way to balance."""
 
     db: Database
     clock: Clock
     banks: Mapping[str, Bank]
+    balance: BalanceClient
     settings: PaymentsSettings
 
     @classmethod
@@ -32,6 +34,7 @@ class Context:
             ),
             clock=SystemClock(timedelta(seconds=settings.clock_offset_seconds)),
             banks=banks if banks is not None else open_banks(settings.enabled_banks, settings),
+            balance=BalanceClient.of(settings),
             settings=settings,
         )
 

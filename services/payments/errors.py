@@ -46,6 +46,14 @@ class TopUpNeverStarted(BusinessError):
     message = "this top-up could not be started in time and is over: make a new one with a new Idempotency-Key"
 
 
+class RefundNotPossible(BusinessError):
+    """Not confirmed, under way, or more than is left."""
+
+    status = 409
+    code = "refund_not_possible"
+    message = "this top-up cannot be refunded"
+
+
 class NotificationForged(BusinessError):
     status = 403
     code = "bad_signature"

@@ -28,24 +28,15 @@ class TopUpStatus(StrEnum):
 
 
 #: A bank's late word can still turn a failed or expired top-up into a confirmed one: its money is real.
-#: A pending one that is already refunded was paid and given back behind our back; it is never credited.
 TRANSITIONS: Final[Mapping[TopUpStatus, frozenset[TopUpStatus]]] = {
-    TopUpStatus.PENDING: frozenset(
-        {TopUpStatus.CONFIRMED, TopUpStatus.FAILED, TopUpStatus.EXPIRED, TopUpStatus.REFUNDED}
-    ),
-    TopUpStatus.FAILED: frozenset({TopUpStatus.CONFIRMED, TopUpStatus.REFUNDED}),
-    TopUpStatus.EXPIRED: frozenset({TopUpStatus.CONFIRMED, TopUpStatus.FAILED, TopUpStatus.REFUNDED}),
+    TopUpStatus.PENDING: frozenset({TopUpStatus.CONFIRMED, TopUpStatus.FAILED, TopUpStatus.EXPIRED}),
+    TopUpStatus.FAILED: frozenset({TopUpStatus.CONFIRMED}),
+    TopUpStatus.EXPIRED: frozenset({TopUpStatus.CONFIRMED}),
     TopUpStatus.CONFIRMED: frozenset({TopUpStatus.REFUND_PENDING}),
     TopUpStatus.REFUND_PENDING: frozenset({TopUpStatus.CONFIRMED, TopUpStatus.PARTLY_REFUNDED, TopUpStatus.REFUNDED}),
     TopUpStatus.PARTLY_REFUNDED: frozenset({TopUpStatus.REFUND_PENDING}),
     TopUpStatus.REFUNDED: frozenset(),
 }
-
-#: Credited once, whatever became of it later.
-CREDITED: Final = frozenset(
-    {TopUpStatus.CONFIRMED, TopUpStatus.REFUND_PENDING, TopUpStatus.PARTLY_REFUNDED, TopUpStatus.REFUNDED}
-)
-
 
 PublicStatus = Literal["pending", "confirmed", "failed", "expired", "refunded"]
 
@@ -70,7 +61,7 @@ class AttemptState(StrEnum):
 
     CREATING = "creating"  # the bank has been asked, or is about to be; its answer is not stored
     PAYABLE = "payable"  # the page's address is known
-    PAID = "paid"  # its money came, and is what the top-up was credited for
+    PAID = "paid"  # its money came and is accounted for: credited, or given back before it was
     VOID = "void"  # given up: nobody was ever told its page
 
 
@@ -177,15 +168,17 @@ def order_of(topup: TopUp, attempt: Attempt, description: str) -> PaymentOrder:
         created_at=topup.created_at,
         expires_at=topup.expires_at,
         bank_payment_id=attempt.bank_payment_id,
+        refunded_minor=topup.refunded_minor,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What is to be done about a bank's word: the verdict, and the new status if there is one."""
+    """What is to be done about a bank's word: the verdict, the new status if there is one, the attempt's end."""
 
     verdict: Verdict
     becomes: TopUpStatus | None = None
+    accounts_for_the_money: bool = False
 
 
 def judge(topup: TopUp, attempt: Attempt, said: Notification, terminal: str, *, credit_late: bool) -> Judgement:
@@ -195,12 +188,11 @@ def judge(topup: TopUp, attempt: Attempt, said: Notification, terminal: str, *, 
         return Judgement(mismatch)
     if said.status is PaymentStatus.CONFIRMED:
         return _judge_confirmation(topup, attempt, credit_late=credit_late)
-    if attempt.state is AttemptState.VOID:
-        return Judgement(Verdict.NOTED)
-    if said.status is PaymentStatus.FAILED and topup.may_become(TopUpStatus.FAILED):
-        return Judgement(Verdict.APPLIED, TopUpStatus.FAILED)
     if said.status in (PaymentStatus.REFUNDED, PaymentStatus.PARTLY_REFUNDED):
-        return _judge_refund(topup, said.status)
+        return _judge_refund(topup, attempt, said.status)
+    counts = attempt.state in (AttemptState.CREATING, AttemptState.PAYABLE)
+    if said.status is PaymentStatus.FAILED and counts and topup.may_become(TopUpStatus.FAILED):
+        return Judgement(Verdict.APPLIED, TopUpStatus.FAILED)
     return Judgement(Verdict.NOTED)
 
 
@@ -214,8 +206,11 @@ def _mismatch(topup: TopUp, attempt: Attempt, said: Notification, terminal: str)
         return Verdict.WRONG_PAYMENT
     if said.currency is not None and said.currency != topup.currency:
         return Verdict.WRONG_CURRENCY
-    # A partial refund names what was given back or what is left; a confirmation must name the amount, and ours.
-    if said.status is PaymentStatus.CONFIRMED and said.amount_minor != topup.amount_minor:
+    # Money that comes must be named, and be ours; of money that goes back banks name a part.
+    named_wrong = said.amount_minor is not None and said.amount_minor != topup.amount_minor
+    if said.status is PaymentStatus.HELD and named_wrong:
+        return Verdict.WRONG_AMOUNT
+    if said.status is PaymentStatus.CONFIRMED and (named_wrong or said.amount_minor is None):
         return Verdict.WRONG_AMOUNT
     return None
 
@@ -225,15 +220,18 @@ def _judge_confirmation(topup: TopUp, attempt: Attempt, *, credit_late: bool) ->
         return Judgement(Verdict.NOTED)
     if topup.status is TopUpStatus.EXPIRED and not credit_late:
         return Judgement(Verdict.LATE_NOT_CREDITED)
-    if topup.status in (TopUpStatus.PENDING, TopUpStatus.FAILED, TopUpStatus.EXPIRED):
-        return Judgement(Verdict.APPLIED, TopUpStatus.CONFIRMED)
+    if topup.may_become(TopUpStatus.CONFIRMED) and topup.confirmed_at is None:
+        return Judgement(Verdict.APPLIED, TopUpStatus.CONFIRMED, accounts_for_the_money=True)
     return Judgement(Verdict.SECOND_PAYMENT)
 
 
-def _judge_refund(topup: TopUp, status: PaymentStatus) -> Judgement:
-    if topup.status in (TopUpStatus.PENDING, TopUpStatus.FAILED, TopUpStatus.EXPIRED):
-        if status is PaymentStatus.REFUNDED:
-            return Judgement(Verdict.UNEXPECTED_REFUND, TopUpStatus.REFUNDED)
+def _judge_refund(topup: TopUp, attempt: Attempt, status: PaymentStatus) -> Judgement:
+    if attempt.state is AttemptState.PAID:
+        expected = topup.status is TopUpStatus.REFUND_PENDING or topup.refunded_minor > 0
+        return Judgement(Verdict.NOTED if expected else Verdict.UNEXPECTED_REFUND)
+    if status is PaymentStatus.PARTLY_REFUNDED:
         return Judgement(Verdict.UNEXPECTED_REFUND)
-    expected = topup.status is TopUpStatus.REFUND_PENDING or topup.refunded_minor > 0
-    return Judgement(Verdict.NOTED if expected else Verdict.UNEXPECTED_REFUND)
+    # It came and went behind our back, before we were told that it came: a confirmation that is still on its way
+    # speaks of money that is gone.
+    fails = topup.may_become(TopUpStatus.FAILED)
+    return Judgement(Verdict.UNEXPECTED_REFUND, TopUpStatus.FAILED if fails else None, accounts_for_the_money=True)

@@ -12,6 +12,7 @@ from itertools import groupby
 from common.core.logging import get_logger
 from services.payments import opening, repository
 from services.payments.banks.base import (
+    UNDECIDED,
     Bank,
     BankRefused,
     BankUnavailable,
@@ -26,9 +27,6 @@ from services.payments.notifications.service import apply_notification
 from services.payments.repository import Located
 
 log = get_logger(__name__)
-
-#: The bank says nothing about its end yet.
-_UNDECIDED = frozenset({PaymentStatus.OPEN, PaymentStatus.HELD, PaymentStatus.OTHER})
 
 
 def poll_due(context: Context, *, limit: int) -> int:
@@ -95,8 +93,12 @@ def _poll(context: Context, bank: Bank, found: Located, now: datetime) -> None:
         _close(context, found, now, still_open_at_bank=False, note=note)
         return
     said = _ask(context, bank, found)
-    if said is not None and said.status not in _UNDECIDED:
+    if said is not None and said.status not in UNDECIDED:
         apply_notification(context, bank, said, Evidence("poll"))
+        if found.topup.status is not TopUpStatus.PENDING:
+            # It was over for us before, and now it is over for the bank too.
+            with context.db.autocommit() as tx:
+                repository.stop_polling(tx, found.topup.topup_id)
     elif found.topup.expires_at <= now:
         _expire(context, bank, found, said, now)
 

@@ -35,6 +35,27 @@ _FIND = text(f"""
      LIMIT 1
 """)  # noqa: S608  the columns are ours
 
+# The attempt whose money was credited, which is the one that can be given back.
+_FIND_PAID = text(f"""
+    SELECT {_TOPUP}, {_ATTEMPT}
+      FROM topups t JOIN attempts a USING (topup_id)
+     WHERE t.topup_id = :topup_id AND a.state = 'paid'
+     ORDER BY a.attempt_no DESC
+     LIMIT 1
+""")  # noqa: S608
+
+_FIND_BY_ORDER = text(f"""
+    SELECT {_TOPUP}, {_ATTEMPT}
+      FROM attempts a JOIN topups t USING (topup_id)
+     WHERE a.bank = :bank AND a.bank_order_id = :bank_order_id
+""")  # noqa: S608
+
+_ATTEMPTS = text(f"""
+    SELECT a.topup_id, {_ATTEMPT} FROM attempts a WHERE a.topup_id = :topup_id ORDER BY a.attempt_no
+""")  # noqa: S608
+
+_LOCK = text(f"SELECT {_TOPUP} FROM topups t WHERE t.topup_id = :topup_id FOR UPDATE")  # noqa: S608
+
 # Of two requests, or a request and the schedule, one talks to the bank about the page.
 _TAKE_LEASE = text("""
     UPDATE topups SET busy_until = :busy_until
@@ -94,11 +115,12 @@ _SAVE_STATUS = text("""
        SET status = CAST(:status AS text),
            confirmed_at = CASE WHEN CAST(:status AS text) = 'confirmed' THEN COALESCE(confirmed_at, :now)
                                ELSE confirmed_at END,
-           refunded_minor = CASE WHEN CAST(:status AS text) = 'refunded' THEN amount_minor ELSE refunded_minor END,
            next_poll_at = :next_poll_at
      WHERE topup_id = :topup_id AND status = :was
     RETURNING 1
 """)
+
+_ADD_REFUNDED = text("UPDATE topups SET refunded_minor = refunded_minor + :amount_minor WHERE topup_id = :topup_id")
 
 _MARK_PAID = text("UPDATE attempts SET state = 'paid' WHERE bank = :bank AND bank_order_id = :bank_order_id")
 
@@ -177,6 +199,28 @@ def find(tx: Connection, topup_id: UUID) -> Located | None:
     """A top-up with the attempt that counts."""
     row = tx.execute(_FIND, {"topup_id": topup_id}).mappings().one_or_none()
     return _located(row) if row else None
+
+
+def find_paid(tx: Connection, topup_id: UUID) -> Located | None:
+    """A top-up with the attempt whose money it was credited for."""
+    row = tx.execute(_FIND_PAID, {"topup_id": topup_id}).mappings().one_or_none()
+    return _located(row) if row else None
+
+
+def find_by_order(tx: Connection, bank: str, bank_order_id: str) -> Located | None:
+    """The attempt that has this number, whether it still counts or not."""
+    row = tx.execute(_FIND_BY_ORDER, {"bank": bank, "bank_order_id": bank_order_id}).mappings().one_or_none()
+    return _located(row) if row else None
+
+
+def attempts_of(tx: Connection, topup_id: UUID) -> list[Attempt]:
+    """In the order in which they were made."""
+    return [_attempt(row) for row in tx.execute(_ATTEMPTS, {"topup_id": topup_id}).mappings()]
+
+
+def lock(tx: Connection, topup_id: UUID) -> TopUp | None:
+    row = tx.execute(_LOCK, {"topup_id": topup_id}).mappings().one_or_none()
+    return _topup(row) if row else None
 
 
 def find_of_user(tx: Connection, topup_id: UUID, user_id: UUID) -> TopUp | None:
@@ -276,8 +320,13 @@ def save_status(
     return found.one_or_none() is not None
 
 
+def add_refunded(tx: Connection, topup: TopUp, amount_minor: int) -> None:
+    """So much more of it has gone back to the card."""
+    tx.execute(_ADD_REFUNDED, {"topup_id": topup.topup_id, "amount_minor": amount_minor})
+
+
 def mark_paid(tx: Connection, bank: str, bank_order_id: str) -> None:
-    """This attempt's money is the one that the top-up was credited for."""
+    """This attempt's money came and is accounted for: nothing more follows from its coming."""
     tx.execute(_MARK_PAID, {"bank": bank, "bank_order_id": bank_order_id})
 
 
@@ -332,7 +381,11 @@ def _topup(row: RowMapping) -> TopUp:
 
 
 def _located(row: RowMapping, *, payment_is_of_another_order: bool = False) -> Located:
-    attempt = Attempt(
+    return Located(_topup(row), _attempt(row), payment_is_of_another_order)
+
+
+def _attempt(row: RowMapping) -> Attempt:
+    return Attempt(
         topup_id=row["topup_id"],
         attempt_no=row["attempt_no"],
         bank_order_id=row["bank_order_id"],
@@ -340,4 +393,3 @@ def _located(row: RowMapping, *, payment_is_of_another_order: bool = False) -> L
         bank_payment_id=row["bank_payment_id"],
         payment_url=row["payment_url"],
     )
-    return Located(_topup(row), attempt, payment_is_of_another_order)

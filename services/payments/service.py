@@ -8,7 +8,7 @@ from common.core.logging import get_logger
 from common.web.idempotency import IdempotencyKey
 from common.web.paging import Page, decode_cursor, page_of
 from services.payments import opening, repository
-from services.payments.banks.base import BankError, PaymentStatus
+from services.payments.banks.base import UNDECIDED, BankError, BankUnavailable
 from services.payments.config import origin_of
 from services.payments.context import Context
 from services.payments.errors import CurrencyNotAccepted, ReturnUrlNotAllowed, TopUpNotFound
@@ -16,6 +16,7 @@ from services.payments.models import TopUp, order_of
 from services.payments.notifications.repository import Evidence
 from services.payments.notifications.service import apply_notification
 from services.payments.opening import Opened, WantedTopUp
+from services.payments.repository import Located
 
 log = get_logger(__name__)
 
@@ -73,24 +74,22 @@ def return_browser(context: Context, topup_id: UUID) -> str:
         )
     if may_ask:
         try:
-            ask_bank(context, found.topup, source="return")
+            ask_bank(context, found, source="return")
         except BankError as error:
             # The browser must not wait for a bank that is away: the schedule asks again.
             log.warning("bank not asked on return", bank=found.topup.bank, error=str(error))
     return found.topup.return_url
 
 
-def ask_bank(context: Context, topup: TopUp, *, source: str) -> PaymentStatus | None:
-    """Ask the bank about a top-up and take its word; None when there is nothing to ask about.
+def ask_bank(context: Context, found: Located, *, source: str) -> str:
+    """Ask the bank about one attempt and take its word; returns the verdict, or what the bank says instead of an end.
 
     Raises BankUnavailable or PaymentNotFound.
     """
-    with context.db.autocommit() as tx:
-        found = repository.find(tx, topup.topup_id)
-    bank = context.banks.get(topup.bank)
-    if found is None or bank is None:
-        return None
+    bank = context.banks.get(found.topup.bank)
+    if bank is None:
+        raise BankUnavailable(f"{found.topup.bank} is switched off")
     said = bank.fetch_status(order_of(found.topup, found.attempt, context.settings.topup_description))
-    if said.status not in (PaymentStatus.OPEN, PaymentStatus.HELD, PaymentStatus.OTHER):
-        apply_notification(context, bank, said, Evidence(source))
-    return said.status
+    if said.status in UNDECIDED:
+        return f"the bank says {said.bank_status}"
+    return apply_notification(context, bank, said, Evidence(source)).value

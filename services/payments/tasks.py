@@ -10,10 +10,12 @@ from common.web import idempotency
 from services.payments import polling
 from services.payments.context import Context
 from services.payments.notifications import repository as notifications
+from services.payments.refunds import service as refunds
 
 log = get_logger(__name__)
 
 POLL_BATCH: int = 50
+REFUND_BATCH: int = 20
 PURGE_BATCH: int = 5_000
 
 
@@ -22,6 +24,13 @@ def poll_topups(context: Context) -> None:
     polled = polling.poll_due(context, limit=POLL_BATCH)
     if polled:
         log.info("topups polled", topups=polled)
+
+
+def pursue_refunds(context: Context) -> None:
+    """Move on refunds that wait for the balance or for a bank."""
+    moved = refunds.pursue_due(context, limit=REFUND_BATCH)
+    if moved:
+        log.info("refunds pursued", refunds=moved)
 
 
 def purge_old_records(context: Context) -> None:

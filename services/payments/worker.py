@@ -12,6 +12,7 @@ from services.payments.config import PaymentsSettings
 from services.payments.context import Context
 
 POLL_TASK = "payments.poll_topups"
+REFUND_TASK = "payments.pursue_refunds"
 PURGE_TASK = "payments.purge_old_records"
 
 
@@ -23,10 +24,15 @@ def build(settings: PaymentsSettings | None = None) -> BusProcess:
     app = create_celery(
         "payments",
         settings,
-        [Nudge(POLL_TASK, settings.topup_sweep_seconds), Nudge(PURGE_TASK, settings.retention_sweep_seconds)],
+        [
+            Nudge(POLL_TASK, settings.topup_sweep_seconds),
+            Nudge(REFUND_TASK, settings.refund_sweep_seconds),
+            Nudge(PURGE_TASK, settings.retention_sweep_seconds),
+        ],
     )
     register_publisher(app, "payments", context.db)
     register_task(app, POLL_TASK, tasks.poll_topups, context)
+    register_task(app, REFUND_TASK, tasks.pursue_refunds, context)
     register_task(app, PURGE_TASK, tasks.purge_old_records, context)
     return BusProcess(app, relay=Relay("payments", context.db, app, settings), threads=settings.payments_worker_threads)
 

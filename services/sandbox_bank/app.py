@@ -8,7 +8,7 @@ from services.sandbox_bank import routes
 from services.sandbox_bank.config import SandboxBankSettings
 from services.sandbox_bank.context import Context
 from services.sandbox_bank.delivery import Deliverer
-from services.sandbox_bank.protocols import tbank_api
+from services.sandbox_bank.protocols import sber_api, tbank_api, yookassa_api
 
 
 def create_app(settings: SandboxBankSettings | None = None) -> OpenAPI:
@@ -23,7 +23,7 @@ def create_app(settings: SandboxBankSettings | None = None) -> OpenAPI:
         ready={"database": context.db.ping},
     )
     provide(app, context)
-    for blueprint in (routes.pages, routes.admin, tbank_api.api):
+    for blueprint in (routes.pages, routes.admin, tbank_api.api, yookassa_api.api, sber_api.api):
         app.register_blueprint(blueprint)
     deliverer = Deliverer(context)
     # Whoever starts the process asks whether it is ready: that is request enough after a restart.

@@ -25,6 +25,16 @@ class SandboxBankSettings(Settings, DatabaseSettings):
     sandbox_bank_deliveries_at_once: int = Field(default=8, ge=1, le=64)
     tbank_terminal_key: str = Field(min_length=1)
     tbank_password: SecretStr = Field(min_length=1)
+    #: The other two protocols are spoken when their keys are set.
+    yookassa_shop_id: str = ""
+    yookassa_secret_key: SecretStr = SecretStr("")
+    sber_user_name: str = ""
+    sber_password: SecretStr = SecretStr("")
+    #: Callbacks are signed with the private key (PEM) if there is one, else with the secret, else not at all.
+    sber_callback_secret: SecretStr = SecretStr("")
+    sandbox_bank_sber_private_key: SecretStr = SecretStr("")
+    #: The gateway: where notifications go that a real bank is told of in its cabinet.
+    public_url: str = ""
 
     @model_validator(mode="after")
     def _never_in_production(self) -> Self:

@@ -15,6 +15,12 @@ class OrderTaken(BusinessError):
     message = "there is a payment for this order already"
 
 
+class KeyReused(BusinessError):
+    status = 400
+    code = "key_reused"
+    message = "the idempotence key belongs to another request"
+
+
 class WrongState(BusinessError):
     status = 409
     code = "wrong_state"

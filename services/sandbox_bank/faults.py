@@ -22,6 +22,9 @@ class Fault(StrEnum):
 #: Faults of the interface; each strikes once per order, so that what comes after can be seen.
 OF_THE_API = frozenset({Fault.API_SLOW, Fault.API_500, Fault.API_DEAD})
 
+#: Faults of what a notification says.
+SPOILING = frozenset({Fault.WRONG_AMOUNT, Fault.WRONG_TERMINAL, Fault.WRONG_SIGNATURE})
+
 
 def parse_faults(names: Iterable[str]) -> frozenset[Fault]:
     """The faults of these names; ValueError names what is not one."""

@@ -76,6 +76,17 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True)
+class Refund:
+    """Money that went back, wholly or in part."""
+
+    public_id: str
+    payment_id: str
+    amount_minor: int
+    currency: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A notification as it will be sent. ``wants`` is the body that ends the repeats; None: any 200 does."""
 

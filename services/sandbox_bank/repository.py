@@ -10,7 +10,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, RowMapping, text
 
 from services.sandbox_bank.faults import Fault
-from services.sandbox_bank.models import Delivery, Message, Payment, State
+from services.sandbox_bank.models import Delivery, Message, Payment, Refund, State
 
 _COLUMNS: Final = """payment_no, protocol, public_id, order_id, amount_minor, refunded_minor, currency, description,
     state, notify_url, success_url, fail_url, page_key, expires_at, created_at, faults, details"""
@@ -43,15 +43,29 @@ _SET_FAULTS = text("""
 _LIST = text(f"""
     SELECT {_COLUMNS} FROM payments WHERE protocol = :protocol ORDER BY payment_no DESC LIMIT :limit
 """)  # noqa: S608
+_BY_KEY = text(f"""
+    SELECT {_COLUMNS}, request_hash FROM payments
+     WHERE protocol = :protocol AND idempotence_key = :key FOR UPDATE
+""")  # noqa: S608
+_BETWEEN = text(f"""
+    SELECT {_COLUMNS} FROM payments
+     WHERE protocol = :protocol AND created_at >= :since AND created_at < :until AND payment_no > :after_no
+     ORDER BY payment_no LIMIT :limit
+""")  # noqa: S608
 _LOCK_OVERDUE = text(f"""
     SELECT {_COLUMNS} FROM payments WHERE state = 'NEW' AND expires_at <= :now
      ORDER BY expires_at LIMIT :limit FOR UPDATE SKIP LOCKED
 """)  # noqa: S608
 
-_REFUND_EXISTS = text("SELECT 1 FROM refunds WHERE payment_no = :payment_no AND request_key = :request_key")
+_REFUND_COLUMNS: Final = """r.public_id, p.public_id AS payment_id, r.amount_minor, p.currency, r.created_at
+    FROM refunds r JOIN payments p USING (payment_no)"""
+_REFUND_OF_KEY = text(f"""
+    SELECT {_REFUND_COLUMNS} WHERE r.payment_no = :payment_no AND r.request_key = :request_key
+""")
+_REFUND_BY_ID = text(f"SELECT {_REFUND_COLUMNS} WHERE p.protocol = :protocol AND r.public_id = :public_id")
 _ADD_REFUND = text("""
-    INSERT INTO refunds (payment_no, public_id, request_key, amount_minor)
-    VALUES (:payment_no, :public_id, :request_key, :amount_minor)
+    INSERT INTO refunds (payment_no, public_id, request_key, amount_minor, created_at)
+    VALUES (:payment_no, :public_id, :request_key, :amount_minor, :now)
 """)
 
 _ADD_DELIVERY = text("""
@@ -88,7 +102,7 @@ _ASSIGN = text("""
 _ASSIGNED = text("SELECT faults FROM assigned_faults WHERE protocol = :protocol AND order_id = :order_id")
 _NEXT_OF_PLAN = text("""
     UPDATE fault_plan SET used = used + 1
-    RETURNING plan -> CAST(used % jsonb_array_length(plan) AS integer) AS faults
+    RETURNING plan -> CAST((used - 1) % jsonb_array_length(plan) AS integer) AS faults
 """)
 _SET_PLAN = text("""
     INSERT INTO fault_plan (plan) VALUES (CAST(:plan AS jsonb))
@@ -99,7 +113,10 @@ _DROP_PLAN = text("DELETE FROM fault_plan")
 
 @dataclass(frozen=True, slots=True)
 class NewPayment:
-    """What a merchant asks for. Without ``public_id`` the payment's number is its id."""
+    """What a merchant asks for. Without ``public_id`` the payment's number is its id.
+
+    ``faults_by``: what the plan of faults knows the payment by, where the protocol has no number of an order.
+    """
 
     protocol: str
     order_id: str | None
@@ -114,6 +131,7 @@ class NewPayment:
     idempotence_key: str | None = None
     request_hash: bytes | None = None
     details: dict[str, Any] | None = None
+    faults_by: str | None = None
 
 
 def insert(tx: Connection, new: NewPayment, *, page_key: str, now: datetime, faults: Iterable[Fault]) -> Payment | None:
@@ -158,6 +176,22 @@ def lock_by_order(tx: Connection, protocol: str, order_id: str) -> Payment | Non
     return _one(tx.execute(_BY_ORDER, {"protocol": protocol, "order_id": order_id}).mappings().one_or_none())
 
 
+def lock_by_key(tx: Connection, protocol: str, idempotence_key: str) -> tuple[Payment, bytes] | None:
+    """The payment that was made under a merchant's key, with the hash of what was asked for."""
+    row = tx.execute(_BY_KEY, {"protocol": protocol, "key": idempotence_key}).mappings().one_or_none()
+    return (_payment(row), bytes(row["request_hash"])) if row else None
+
+
+def list_between(
+    tx: Connection, protocol: str, *, since: datetime, until: datetime, after_no: int, limit: int
+) -> list[Payment]:
+    """Payments made in a span of time, oldest first, from a place on."""
+    rows = tx.execute(
+        _BETWEEN, {"protocol": protocol, "since": since, "until": until, "after_no": after_no, "limit": limit}
+    ).mappings()
+    return [_payment(row) for row in rows]
+
+
 def lock_overdue(tx: Connection, *, now: datetime, limit: int) -> list[Payment]:
     """Payments that nobody has paid in time."""
     return [_payment(row) for row in tx.execute(_LOCK_OVERDUE, {"now": now, "limit": limit}).mappings()]
@@ -171,14 +205,20 @@ def save(tx: Connection, payment: Payment, state: State, refunded_minor: int) ->
     tx.execute(_SAVE, {"payment_no": payment.payment_no, "state": state.value, "refunded_minor": refunded_minor})
 
 
-def refund_exists(tx: Connection, payment: Payment, request_key: str) -> bool:
-    """Whether this request was made before."""
-    found = tx.execute(_REFUND_EXISTS, {"payment_no": payment.payment_no, "request_key": request_key})
-    return found.one_or_none() is not None
+def refund_of_key(tx: Connection, payment: Payment, request_key: str) -> Refund | None:
+    """What this request brought about when it was made before."""
+    found = tx.execute(_REFUND_OF_KEY, {"payment_no": payment.payment_no, "request_key": request_key})
+    row = found.mappings().one_or_none()
+    return Refund(**row) if row else None
 
 
-def add_refund(tx: Connection, payment: Payment, request_key: str, amount_minor: int) -> str:
-    """Write down that money goes back; returns the refund's id."""
+def refund_by_id(tx: Connection, protocol: str, public_id: str) -> Refund | None:
+    row = tx.execute(_REFUND_BY_ID, {"protocol": protocol, "public_id": public_id}).mappings().one_or_none()
+    return Refund(**row) if row else None
+
+
+def add_refund(tx: Connection, payment: Payment, request_key: str, amount_minor: int, *, now: datetime) -> Refund:
+    """Write down that money goes back."""
     public_id = str(uuid4())
     tx.execute(
         _ADD_REFUND,
@@ -187,9 +227,10 @@ def add_refund(tx: Connection, payment: Payment, request_key: str, amount_minor:
             "public_id": public_id,
             "request_key": request_key,
             "amount_minor": amount_minor,
+            "now": now,
         },
     )
-    return public_id
+    return Refund(public_id, payment.public_id, amount_minor, payment.currency, now)
 
 
 def set_faults(tx: Connection, protocol: str, order_id: str, faults: Iterable[Fault]) -> bool:
@@ -266,7 +307,7 @@ def _one(row: RowMapping | None) -> Payment | None:
 
 
 def _payment(row: RowMapping) -> Payment:
-    values = dict(row)
+    values = {name: row[name] for name in Payment.__slots__}
     values["state"] = State(values["state"])
     values["faults"] = frozenset(Fault(name) for name in values["faults"])
     return Payment(**values)

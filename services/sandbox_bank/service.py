@@ -12,15 +12,20 @@ from sqlalchemy import Connection
 
 from services.sandbox_bank import repository
 from services.sandbox_bank.context import Context
-from services.sandbox_bank.errors import AmountTooLarge, OrderTaken, OutOfOrder, PaymentUnknown, WrongState
-from services.sandbox_bank.faults import OF_THE_API, Fault, parse_faults
-from services.sandbox_bank.models import DECLINED_CARD, PAYING_CARD, Payment, State
+from services.sandbox_bank.errors import (
+    AmountTooLarge,
+    KeyReused,
+    OrderTaken,
+    OutOfOrder,
+    PaymentUnknown,
+    WrongState,
+)
+from services.sandbox_bank.faults import OF_THE_API, SPOILING, Fault, parse_faults
+from services.sandbox_bank.models import DECLINED_CARD, PAYING_CARD, Payment, Refund, State
 from services.sandbox_bank.repository import NewPayment
 
 T = TypeVar("T")
 
-#: How often a notification is tried: for about a month where the protocol says so.
-MAX_ATTEMPTS: Final = 60
 OUT_OF_ORDER_SECONDS: Final = 0.5
 LISTED: Final = 1_000
 
@@ -44,12 +49,21 @@ class PageResult:
 
 
 def create_payment(context: Context, new: NewPayment) -> Payment:
-    """Make a payment that can be paid at its page; raises OrderTaken."""
+    """Make a payment that can be paid at its page; the same idempotence key gives the same one.
+
+    Raises OrderTaken, KeyReused.
+    """
+    faults_by = new.faults_by or new.order_id
     with context.db.transaction() as tx:
-        faults = frozenset(parse_faults(context.settings.sandbox_bank_faults))
-        if new.order_id is not None:
-            faults = repository.faults_of_order(tx, new.protocol, new.order_id, faults)
+        faults = parse_faults(context.settings.sandbox_bank_faults)
+        if faults_by is not None:
+            faults = repository.faults_of_order(tx, new.protocol, faults_by, faults)
         payment = repository.insert(tx, new, page_key=secrets.token_urlsafe(24), now=context.clock.now(), faults=faults)
+        if payment is None and new.idempotence_key is not None:
+            known = repository.lock_by_key(tx, new.protocol, new.idempotence_key)
+            if known is not None and known[1] != new.request_hash:
+                raise KeyReused
+            payment = known[0] if known else None
     if payment is None:
         raise OrderTaken
     return payment
@@ -116,29 +130,60 @@ def cancel_or_refund(
     """
     with context.db.transaction() as tx:
         before = _known(repository.lock_by_public_id(tx, protocol, public_id))
-        after = _take_back(context, tx, before, amount_minor, request_key)
+        if before.state is State.NEW:
+            after = _step(context, tx, before, State.CANCELED)
+        elif before.state is State.AUTHORIZED:
+            after = _step(context, tx, before, State.REVERSED)
+        else:
+            _give_back(context, tx, before, amount_minor, request_key)
+            after = _known(repository.lock_by_public_id(tx, protocol, public_id))
     context.wake.set()
     return before, after
 
 
-def _take_back(
+def refund(
+    context: Context, protocol: str, public_id: str, *, amount_minor: int | None, request_key: str | None
+) -> Refund:
+    """Give a paid payment back, wholly or partly; raises PaymentUnknown, WrongState, AmountTooLarge."""
+    with context.db.transaction() as tx:
+        payment = _known(repository.lock_by_public_id(tx, protocol, public_id))
+        given = _give_back(context, tx, payment, amount_minor, request_key)
+    context.wake.set()
+    return given
+
+
+def find_refund(context: Context, protocol: str, public_id: str) -> Refund:
+    """By the bank's id; raises PaymentUnknown."""
+    with context.db.autocommit() as tx:
+        found = repository.refund_by_id(tx, protocol, public_id)
+    if found is None:
+        raise PaymentUnknown
+    return found
+
+
+def payments_between(
+    context: Context, protocol: str, since: datetime, until: datetime, *, after_no: int, limit: int
+) -> list[Payment]:
+    """Payments made in a span of time, oldest first, from a place on."""
+    with context.db.autocommit() as tx:
+        return repository.list_between(tx, protocol, since=since, until=until, after_no=after_no, limit=limit)
+
+
+def _give_back(
     context: Context, tx: Connection, payment: Payment, amount_minor: int | None, request_key: str | None
-) -> Payment:
-    if payment.state is State.NEW:
-        return _step(context, tx, payment, State.CANCELED)
-    if payment.state is State.AUTHORIZED:
-        return _step(context, tx, payment, State.REVERSED)
-    left = payment.amount_minor - payment.refunded_minor
-    if request_key is not None and repository.refund_exists(tx, payment, request_key):
-        return payment
+) -> Refund:
+    if request_key is not None and (known := repository.refund_of_key(tx, payment, request_key)) is not None:
+        return known
     if payment.state not in (State.CONFIRMED, State.PARTIAL_REFUNDED):
         raise WrongState
+    left = payment.amount_minor - payment.refunded_minor
     amount = left if amount_minor is None else amount_minor
     if amount > left:
         raise AmountTooLarge
-    repository.add_refund(tx, payment, request_key or secrets.token_hex(16), amount)
-    after = State.REFUNDED if amount == left else State.PARTIAL_REFUNDED
-    return _step(context, tx, payment, after, refunded_minor=payment.refunded_minor + amount)
+    key = request_key or secrets.token_hex(16)
+    given = repository.add_refund(tx, payment, key, amount, now=context.clock.now())
+    _step(context, tx, payment, State.REFUNDED if amount == left else State.PARTIAL_REFUNDED, given)
+    return given
 
 
 def expire_overdue(context: Context, *, limit: int) -> int:
@@ -200,46 +245,42 @@ def _known(payment: Payment | None) -> Payment:
     return payment
 
 
-def _step(
-    context: Context, tx: Connection, payment: Payment, state: State, *, refunded_minor: int | None = None
-) -> Payment:
+def _step(context: Context, tx: Connection, payment: Payment, state: State, refund: Refund | None = None) -> Payment:
     """Change the state of a locked payment and write down the notifications that follow."""
     if not payment.may_become(state):
         raise WrongState
-    refunded = payment.refunded_minor if refunded_minor is None else refunded_minor
-    repository.save(tx, payment, state, refunded)
-    _notify(context, tx, payment, state, amount_minor=_told_amount(payment, state, refunded))
-    after = repository.lock_by_public_id(tx, payment.protocol, payment.public_id)
-    return _known(after)
+    given = refund.amount_minor if refund else 0
+    repository.save(tx, payment, state, payment.refunded_minor + given)
+    after = _known(repository.lock_by_public_id(tx, payment.protocol, payment.public_id))
+    _notify(context, tx, payment.state, after, refund)
+    return after
 
 
-def _told_amount(payment: Payment, state: State, refunded_minor: int) -> int:
-    """A partial refund tells what was given back this time, everything else the whole amount."""
-    return refunded_minor - payment.refunded_minor if state is State.PARTIAL_REFUNDED else payment.amount_minor
-
-
-def _notify(context: Context, tx: Connection, payment: Payment, state: State, *, amount_minor: int) -> None:
+def _notify(context: Context, tx: Connection, before: State, payment: Payment, refund: Refund | None) -> None:
     wire = context.wires[payment.protocol]
-    now = context.clock.now()
-    labels = list(wire.labels(payment.state, state))
-    for label, due_at in zip(labels, _due_times(context, payment.faults, len(labels), now), strict=True):
+    # A partial refund tells what was given back this time, everything else the whole amount.
+    partly = refund is not None and payment.state is State.PARTIAL_REFUNDED
+    amount_minor = refund.amount_minor if refund is not None and partly else payment.amount_minor
+    labels = list(wire.labels(before, payment.state))
+    for label, due_at in zip(labels, _due_times(context, payment.faults, len(labels)), strict=True):
         message = wire.message(
             payment,
             label,
             amount_minor=amount_minor + (1 if Fault.WRONG_AMOUNT in payment.faults else 0),
-            wrong_terminal=Fault.WRONG_TERMINAL in payment.faults,
-            wrong_signature=Fault.WRONG_SIGNATURE in payment.faults,
+            refund=refund,
+            spoilt=payment.faults & SPOILING,
         )
         if message is None:
             continue
         for _ in range(2 if Fault.NOTIFY_TWICE in payment.faults else 1):
-            repository.add_delivery(tx, payment, message, due_at=due_at, max_attempts=MAX_ATTEMPTS)
+            repository.add_delivery(tx, payment, message, due_at=due_at, max_attempts=wire.max_attempts)
 
 
-def _due_times(context: Context, faults: Iterable[Fault], count: int, now: datetime) -> list[datetime] | list[None]:
+def _due_times(context: Context, faults: Iterable[Fault], count: int) -> list[datetime] | list[None]:
     """When each of ``count`` notifications of one step is sent: all at once, unless asked otherwise."""
     if Fault.NOTIFY_LOST in faults:
         return [None] * count
+    now = context.clock.now()
     late = context.settings.sandbox_bank_late_seconds if Fault.NOTIFY_LATE in faults else 0.0
     step = OUT_OF_ORDER_SECONDS if Fault.NOTIFY_OUT_OF_ORDER in faults else 0.0
     return [now + timedelta(seconds=late + step * (count - 1 - place)) for place in range(count)]

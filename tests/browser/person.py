@@ -7,16 +7,19 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 from tests.browser.api import Api
 
 TELEPHONE: Final = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+#: Enough for a machine of two busy cores; a test that passes waits for far less.
+TIMEOUT_MS: Final = 20_000
 POLICY_WORDS: Final = ("Content Security Policy", "TrustedHTML", "TrustedScript", "Trusted Type")
 
 
 class Person:
-    """A fresh user, a browser context, one page. English unless ``locale`` says otherwise, a desktop unless TELEPHONE."""
+    """A fresh user, a browser context, one page. English and a desktop unless ``context_options`` say otherwise."""
 
     def __init__(self, browser: Browser, gateway_url: str, context_options: dict[str, Any]) -> None:
         self.url = gateway_url
         self.api = Api(gateway_url)
         self.context = browser.new_context(base_url=gateway_url, **{"locale": "en-GB", **context_options})
+        self.context.set_default_timeout(TIMEOUT_MS)
         self._faults: list[str] = []
         self.page = self.new_page()
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, expect
 
@@ -20,7 +21,18 @@ def pay_at_bank(page: Page, card: str) -> None:
 
 def test_from_top_up_to_accepted_check(person: NEW_PERSON) -> None:
     """Register, top up at the bank, write a check, have it accepted by link by somebody who was not signed in."""
-    anna = person(signed_in=False, **TELEPHONE)
+    anna, boris = person(signed_in=False, **TELEPHONE), person(signed_in=False)
+    join(anna)
+    top_up(anna)
+    check = write_check(anna)
+    accept_by_link(boris, check)
+    see_what_became_of_it(anna)
+    boris.go("/history", "History")
+    expect(boris.page.locator("main .row")).to_contain_text(["Check received"])
+
+
+def join(anna: Person) -> None:
+    """From the first page to an empty balance."""
     page = anna.page
     page.goto("/")
     page.get_by_role("link", name="Create an account").click()
@@ -29,6 +41,10 @@ def test_from_top_up_to_accepted_check(person: NEW_PERSON) -> None:
     button(page, "Create the account").click()
     expect(anna.balance).to_have_text("₽0.00")
 
+
+def top_up(anna: Person) -> None:
+    """To the bank and back; what the page says is still true after a reload."""
+    page = anna.page
     page.locator(".balance-actions").get_by_role("link", name="Top up").click()
     button(page, "₽1,000").click()
     button(page, "To the bank’s page").click()
@@ -38,39 +54,49 @@ def test_from_top_up_to_accepted_check(person: NEW_PERSON) -> None:
     expect(page.get_by_role("heading", name="Credited")).to_be_visible()
     expect(anna.balance).to_have_text("₽1,000.00")
 
+
+def write_check(anna: Person) -> dict[str, str]:
+    """Number and code as the card shows them, the code only after a touch."""
+    page = anna.page
     page.get_by_role("link", name="Write", exact=True).click()
     page.get_by_label("Amount", exact=True).fill("150,50")
     page.get_by_label("Note").fill("For lunch")
     page.get_by_text("1 day", exact=True).click()
-    button(page, "Write the check").click()
+    button(page, "Write a check").click()
     expect(page.get_by_text("Active")).to_be_visible()
     expect(page.locator(".check-amount")).to_have_text("₽150.50")
-    expect(page.get_by_text("23 hrs 59 min left")).to_be_visible()
+    expect(page.get_by_text(re.compile("23 hrs? 59 mins? left"))).to_be_visible()
+    expect(page.locator(".qr img")).to_be_visible()
     number = page.locator(".check-number").inner_text()
     assert re.fullmatch(r"\d{4}-\d{4}-\d{4}", number)
     expect(page.locator(".check-code")).to_have_text("••••")
     button(page, "Show").click()
-    code = page.locator(".check-code").inner_text()
-    assert re.fullmatch(r"\d{4}", code)
-    expect(page.locator(".qr img")).to_be_visible()
+    expect(page.locator(".check-code")).to_have_text(re.compile(r"^\d{4}$"))
+    return {"fastcheck": number, "code": page.locator(".check-code").inner_text()}
 
-    boris = person(signed_in=False)
-    boris.page.goto(accept_link({"fastcheck": number, "code": code}))
-    expect(boris.page.get_by_text("to accept your check")).to_be_visible()
-    assert code not in boris.page.url
+
+def accept_by_link(boris: Person, check: dict[str, str]) -> None:
+    """Through the sign-in page and back; the code stands in no address on the way, nor in the last one."""
+    page = boris.page
+    page.goto(accept_link(check))
+    expect(page.get_by_text("to accept your check")).to_be_visible()
+    assert urlsplit(page.url)[2:] == ("/sign-in", "", "")
     boris.fill_sign_in()
-    expect(boris.page.locator(".check-amount")).to_have_text("₽150.50")
-    expect(boris.page.get_by_text("For lunch")).to_be_visible()
-    button(boris.page, "Accept ₽150.50").click()
-    expect(boris.page.get_by_role("heading", name="₽150.50 are yours")).to_be_visible()
+    expect(page.locator(".check-amount")).to_have_text("₽150.50")
+    expect(page.get_by_text("For lunch")).to_be_visible()
+    button(page, "Accept ₽150.50").click()
+    expect(page.get_by_role("heading", name="₽150.50 are yours")).to_be_visible()
     expect(boris.balance).to_have_text("₽150.50")
-    assert code not in boris.page.url
+    assert urlsplit(page.url)[2:] == ("/accept", "", "")
 
+
+def see_what_became_of_it(anna: Person) -> None:
+    """The card changes by itself; then balance, history with a filter, statement with its picture."""
+    page = anna.page
     expect(page.get_by_text(re.compile("Accepted on"))).to_be_visible()
     page.get_by_role("link", name="Balance", exact=True).click()
     expect(anna.balance).to_have_text("₽849.50")
     expect(page.get_by_role("heading", name="No active checks")).to_be_visible()
-
     page.get_by_role("link", name="History", exact=True).click()
     expect(page.locator("main .row")).to_contain_text(["Check accepted"])
     page.get_by_text("Received", exact=True).click()
@@ -78,9 +104,6 @@ def test_from_top_up_to_accepted_check(person: NEW_PERSON) -> None:
     page.get_by_role("link", name="Statement").click()
     expect(page.locator("main .row")).to_contain_text(["Check written", "Top-up by card"])
     expect(page.get_by_role("img", name="Line of the balance")).to_be_visible()
-
-    boris.go("/history", "History")
-    expect(boris.page.locator("main .row")).to_contain_text(["Received by check"])
 
 
 def test_declined_card_takes_nothing(person: NEW_PERSON) -> None:
@@ -163,6 +186,25 @@ def test_a_new_code_replaces_the_old_one(person: NEW_PERSON) -> None:
         boris = person()
         boris.page.goto(accept_link(check))
         expect(boris.page.get_by_text("Number and code do not match")).to_be_visible()
+
+
+def test_long_lists_go_on_as_one_scrolls(person: NEW_PERSON) -> None:
+    """One page at first, the next when its end comes near; nothing twice, nothing left out."""
+    anna = person(funds=10_000)
+    numbers = [anna.api.write_check(100)["fastcheck"] for _ in range(60)]
+    for number in numbers:
+        anna.api.call("POST", f"/fastcheck/{number}/cancel")
+    anna.go("/history", "History")
+    rows = anna.page.locator("main .row .row-sub")
+    expect(rows).to_have_count(50)
+    rows.last.scroll_into_view_if_needed()
+    expect(rows).to_have_count(60)
+    assert sorted(rows.all_inner_texts()) == sorted(numbers)
+    anna.go("/statement", "Statement")
+    expect(rows).to_have_count(100)
+    rows.last.scroll_into_view_if_needed()
+    expect(rows).to_have_count(121)
+    expect(rows.last).to_contain_text("at ")
 
 
 def test_password_and_sessions(person: NEW_PERSON) -> None:

@@ -25,6 +25,16 @@ def create(servers: Servers, service: str) -> str:
     return name
 
 
+def copy(servers: Servers, service: str, original: str) -> str:
+    """Make a copy of a database to which nobody is connected, and return its name."""
+    name = f"test_{service}_{secrets.token_hex(6)}"
+    with _Administration(servers) as administration:
+        administration.run("CREATE DATABASE {} OWNER {} TEMPLATE {}", name, f"fastcheck_{service}", original)
+        administration.run("REVOKE ALL ON DATABASE {} FROM PUBLIC", name)
+        administration.run("GRANT CONNECT ON DATABASE {} TO {}", name, AUDITOR_ROLE)
+    return name
+
+
 def drop(servers: Servers, name: str) -> None:
     """Remove a database, whoever is still connected."""
     with _Administration(servers) as administration:

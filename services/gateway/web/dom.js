@@ -18,6 +18,10 @@ export function svg(tag, properties = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), properties, children);
 }
 
+function present(children) {
+  return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+}
+
 function fill(element, properties, children) {
   for (const [name, value] of Object.entries(properties)) {
     if (value === null || value === undefined || value === false) continue;
@@ -25,13 +29,13 @@ function fill(element, properties, children) {
     else if (PROPERTIES.has(name)) element[name] = value;
     else element.setAttribute(name, value === true ? '' : String(value));
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...present(children));
   return element;
 }
 
 /** Replace what is inside, but leave the nodes alone when they are the same ones. */
 export function put(parent, ...children) {
-  const nodes = children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+  const nodes = present(children);
   const same = nodes.length === parent.childNodes.length && nodes.every((node, i) => node === parent.childNodes[i]);
   if (!same) parent.replaceChildren(...nodes);
   return parent;

@@ -5,17 +5,19 @@ call is not known, BankRefused when the bank said no, PaymentNotFound when the b
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, Self
+from ipaddress import ip_address
+from typing import ClassVar, Final, Protocol, Self
+from urllib.parse import urlsplit
 from uuid import UUID
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from common.core.money import Money
-from common.core.settings import FromEnvironment
+from common.core.settings import FromEnvironment, Settings
 
 
 class PaymentStatus(StrEnum):
@@ -30,6 +32,10 @@ class PaymentStatus(StrEnum):
     OTHER = "other"  # a word that we do not know: noted, and nothing follows from it
 
 
+#: The bank says nothing about the payment's end yet.
+UNDECIDED: Final = frozenset({PaymentStatus.OPEN, PaymentStatus.HELD, PaymentStatus.OTHER})
+
+
 @dataclass(frozen=True, slots=True)
 class PaymentOrder:
     """One attempt to have a top-up paid. ``order_id`` is ours and unique per attempt; the bank's id comes later."""
@@ -41,6 +47,8 @@ class PaymentOrder:
     created_at: datetime
     expires_at: datetime
     bank_payment_id: str | None = None
+    #: What was given back of it before, for refunds.
+    refunded_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +118,8 @@ class Bank(Protocol):
     name: str
     #: Our number at the bank (terminal, shop); what a notification names must be equal to it.
     terminal: str
+    #: The bank's own words for where a payment stands.
+    statuses: Mapping[str, PaymentStatus]
     #: True where ``create_payment`` may simply be called again: the bank gives the same payment.
     creation_is_repeatable: bool
 
@@ -130,28 +140,81 @@ class Bank(Protocol):
     def refund(self, order: PaymentOrder, amount_minor: int, key: str) -> RefundOutcome:
         """Give money back to the card, once per ``key``; raises BankRefused or BankUnavailable."""
 
+    def list_payments(self, since: datetime, until: datetime) -> Iterator[Notification] | None:
+        """All payments that the bank has of us from a span of time; None where its protocol has no such list."""
+
     def acknowledge(self) -> Acknowledgement:
         """The answer to a notification that was taken."""
 
 
 class BankSettings(FromEnvironment):
-    """Settings of one bank. ``load`` ends the process with a sentence that names each missing variable."""
+    """Settings of one bank. ``load`` ends the process with a sentence that names what is missing or wrong."""
+
+    #: Variables, by field, without which this bank is not switched on; one of each tuple is enough.
+    REQUIRED: ClassVar[tuple[tuple[str, ...], ...]] = ()
 
     @classmethod
-    def load(cls) -> Self:
+    def load(cls, environment: "BankEnvironment") -> Self:
         """Read the bank's variables from the environment."""
         try:
-            return cls()
+            settings = cls()
         except ValidationError as error:
-            prefix = cls.model_config.get("env_prefix") or ""
-            lines = [
-                f"  {prefix}{str(item['loc'][0]).upper() if item['loc'] else '*'}: {item['msg']}"
+            problems = [
+                f"{cls.variable(str(item['loc'][0]) if item['loc'] else '')}: {item['msg']}"
                 for item in error.errors(include_input=False)
             ]
-            sys.exit(f"{cls.__module__}: the settings of this bank are not complete:\n" + "\n".join(lines))
+        else:
+            problems = [*settings.missing(), *settings.not_for_production(environment)]
+        if problems:
+            sys.exit(f"{cls.__module__}: the settings of this bank are not complete:\n  " + "\n  ".join(problems))
+        return settings
+
+    @classmethod
+    def variable(cls, field: str) -> str:
+        """The environment variable of a field."""
+        return f"{cls.model_config.get('env_prefix') or ''}{field.upper()}"
+
+    def missing(self) -> list[str]:
+        """A sentence for each variable that is not set."""
+        return [
+            f"{' or '.join(self.variable(field) for field in fields)} is not set"
+            for fields in self.REQUIRED
+            if not any(_text(getattr(self, field)) for field in fields)
+        ]
+
+    def not_for_production(self, environment: "BankEnvironment") -> list[str]:
+        """A sentence for each setting of a test system, where real money is meant."""
+        if environment.environment != "production":
+            return []
+        url = _text(getattr(self, "url", ""))
+        marks = [mark for mark in self.test_marks() if mark]
+        reason = _not_a_real_bank(url)
+        return ([f"{self.variable('url')}: {reason}"] if reason else []) + marks
+
+    def test_marks(self) -> list[str]:
+        """A sentence for each key that is known to be for testing."""
+        return []
 
 
-class BankEnvironment(FromEnvironment):
+def _text(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value or "")
+
+
+def _not_a_real_bank(url: str) -> str | None:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme != "https":
+        return "in production a bank is called by https alone"
+    if "test" in host or "sandbox" in host or "." not in host or host.endswith((".local", ".internal", ".localhost")):
+        return f"{host} is not a real bank's address, and this is production"
+    try:
+        public = ip_address(host).is_global
+    except ValueError:
+        public = True
+    return None if public else f"{host} is not a real bank's address, and this is production"
+
+
+class BankEnvironment(Settings):
     """What holds for the calls to every bank: bounds, trust, and whether real money is meant."""
 
     bank_ca_bundle: str | None = None

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from services.payments.banks import tbank
+from services.payments.banks import sber, tbank, yookassa
 from services.payments.banks.base import Bank, BankEnvironment
 
 BANKS: Final[Mapping[str, Callable[[BankEnvironment], Bank]]] = {
     tbank.NAME: tbank.open_bank,
+    yookassa.NAME: yookassa.open_bank,
+    sber.NAME: sber.open_bank,
 }
 
 

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from pydantic import Field, SecretStr
@@ -42,7 +42,8 @@ STATUSES: Final[Mapping[str, PaymentStatus]] = {
     "AUTHORIZED": PaymentStatus.HELD,
     "CONFIRMING": PaymentStatus.HELD,
     "REVERSING": PaymentStatus.HELD,
-    "PARTIAL_REVERSED": PaymentStatus.HELD,
+    # Of two-stage payments, which we do not make.
+    "PARTIAL_REVERSED": PaymentStatus.OTHER,
     "CONFIRMED": PaymentStatus.CONFIRMED,
     # Until the refund is through, the money is still with us.
     "REFUNDING": PaymentStatus.CONFIRMED,
@@ -55,7 +56,7 @@ STATUSES: Final[Mapping[str, PaymentStatus]] = {
     "REJECTED": PaymentStatus.FAILED,
 }
 
-#: Wrong token, terminal not found, terminal blocked: these say nothing about the payment that was asked about.
+#: Wrong token, terminal not found or blocked, trouble at the bank: these say nothing about the payment itself.
 NOT_ABOUT_THE_PAYMENT: Final = frozenset({"202", "204", "205", "501", "9999"})
 
 
@@ -67,6 +68,11 @@ class TBankSettings(BankSettings):
     terminal_key: str = Field(min_length=1)
     password: SecretStr = Field(min_length=1)
     url: str = Field(default="https://securepay.tinkoff.ru/v2/", pattern=r"^https?://")
+
+    def test_marks(self) -> list[str]:
+        if self.terminal_key.endswith("DEMO") or self.terminal_key.startswith("FastCheck"):
+            return [f"{self.variable('terminal_key')} is a terminal for testing, and this is production"]
+        return []
 
 
 def token(fields: Mapping[str, object], password: str) -> str:
@@ -90,13 +96,14 @@ def _text(value: object) -> str:
 
 def open_bank(environment: BankEnvironment) -> Bank:
     """The adapter, from the environment's settings."""
-    return TBank(TBankSettings.load(), environment)
+    return TBank(TBankSettings.load(environment), environment)
 
 
 class TBank:
     """The port to T-Bank."""
 
     name = NAME
+    statuses = STATUSES
     # A reused OrderId is an error there, and the payment's page is told only once.
     creation_is_repeatable = False
 
@@ -169,6 +176,9 @@ class TBank:
         _refuse_failure(answer)
         return RefundOutcome.DONE if "REFUNDED" in str(answer.get("Status")) else RefundOutcome.ACCEPTED
 
+    def list_payments(self, since: datetime, until: datetime) -> None:
+        """The acquiring API has none: a statement file from the bank's cabinet takes its place."""
+
     def acknowledge(self) -> Acknowledgement:
         return Acknowledgement(200, "text/plain", b"OK")
 
@@ -215,8 +225,8 @@ def _refuse_failure(answer: Mapping[str, Any]) -> None:
     code = str(answer.get("ErrorCode", ""))
     if answer.get("Success") is True and code == "0":
         return
-    if code == "9999":
-        raise BankUnavailable("tbank has an internal error")
+    if code in NOT_ABOUT_THE_PAYMENT:
+        raise BankUnavailable(f"tbank did not look at the payment: error {code}")
     raise BankRefused(code, " ".join(str(answer.get(key) or "") for key in ("Message", "Details")).strip()[:300])
 
 

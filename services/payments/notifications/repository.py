@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -38,6 +39,21 @@ _RECORD_FORGED = text("""
                                    LIMIT :most) kept) < :most
 """)
 
+_COLUMNS: Final = """notification_id, bank, source, bank_payment_id, bank_status, bank_order_id, amount_minor, currency,
+    topup_id, verdict, address, headers, body, times, first_received_at, last_received_at"""
+
+_OF_TOPUP = text(f"""
+    SELECT {_COLUMNS} FROM notifications WHERE topup_id = :topup_id ORDER BY notification_id LIMIT 1000
+""")  # noqa: S608  the columns are ours
+
+_REFUSED = text(f"""
+    SELECT {_COLUMNS} FROM notifications
+     WHERE verdict NOT IN ('applied', 'noted') AND notification_id < :before_id
+       AND (CAST(:bank AS text) IS NULL OR bank = :bank)
+     ORDER BY notification_id DESC
+     LIMIT :limit
+""")  # noqa: S608
+
 _PURGE = text("""
     DELETE FROM notifications
      WHERE notification_id IN (SELECT notification_id FROM notifications
@@ -65,6 +81,28 @@ class Evidence:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class StoredNotification:
+    """A kept message, with its verdict. ``times``: how often the very same came."""
+
+    notification_id: int
+    bank: str
+    source: str
+    bank_payment_id: str | None
+    bank_status: str | None
+    bank_order_id: str | None
+    amount_minor: int | None
+    currency: str | None
+    topup_id: UUID | None
+    verdict: str
+    address: str | None
+    headers: dict[str, str]
+    body: str
+    times: int
+    first_received_at: datetime
+    last_received_at: datetime
+
+
 def record(
     tx: Connection, bank: str, said: Notification, evidence: Evidence, *, verdict: Verdict, topup_id: UUID | None
 ) -> None:
@@ -90,6 +128,17 @@ def record(
 def record_forged(tx: Connection, bank: str, evidence: Evidence, *, most_per_hour: int) -> None:
     """Keep a notification that the bank cannot have sent, unless too many came of late."""
     tx.execute(_RECORD_FORGED, {"bank": bank, "most": most_per_hour, **evidence.row()})
+
+
+def of_topup(tx: Connection, topup_id: UUID) -> list[StoredNotification]:
+    """Every word of the bank about a top-up, oldest first."""
+    return [StoredNotification(**row) for row in tx.execute(_OF_TOPUP, {"topup_id": topup_id}).mappings()]
+
+
+def list_refused(tx: Connection, *, bank: str | None, before_id: int, limit: int) -> list[StoredNotification]:
+    """What was not acted on and is for the operator to look at, newest first."""
+    rows = tx.execute(_REFUSED, {"bank": bank, "before_id": before_id, "limit": limit}).mappings()
+    return [StoredNotification(**row) for row in rows]
 
 
 def purge(tx: Connection, *, older_than_days: int, limit: int) -> int:

@@ -137,11 +137,11 @@ def _take(
     topup, attempt = found.topup, found.attempt
     if judgement.verdict not in REFUSED and attempt.bank_payment_id is None:
         repository.learn_payment_id(tx, bank.name, attempt.bank_order_id, said.bank_payment_id)
+    if judgement.accounts_for_the_money:
+        repository.mark_paid(tx, bank.name, attempt.bank_order_id)
     if judgement.becomes is None:
         return
     repository.save_status(tx, topup, judgement.becomes, now=now)
-    if judgement.becomes in (TopUpStatus.CONFIRMED, TopUpStatus.REFUNDED):
-        repository.mark_paid(tx, bank.name, attempt.bank_order_id)
     if judgement.becomes is TopUpStatus.CONFIRMED:
         event = PaymentConfirmed(topup.topup_id, topup.user_id, bank.name, topup.amount_minor, topup.currency, now)
         outbox.add_all(tx, [event])

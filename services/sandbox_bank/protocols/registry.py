@@ -1,15 +1,25 @@
-"""Which protocols the sandbox bank speaks."""
+"""Which protocols the sandbox bank speaks: those whose keys it has been given."""
 
 from collections.abc import Mapping
 
 from services.sandbox_bank.config import SandboxBankSettings
-from services.sandbox_bank.protocols import tbank
+from services.sandbox_bank.protocols import sber, tbank, yookassa
 from services.sandbox_bank.protocols.base import Wire
 
 
 def wires(settings: SandboxBankSettings) -> Mapping[str, Wire]:
     """The messages of each protocol, with the merchant's keys."""
-    found: list[Wire] = [
-        tbank.TBankWire(settings.tbank_terminal_key, settings.tbank_password.get_secret_value()),
-    ]
+    found: list[Wire] = [tbank.TBankWire(settings.tbank_terminal_key, settings.tbank_password.get_secret_value())]
+    if settings.yookassa_shop_id:
+        notify_url = f"{settings.public_url.rstrip('/')}/bank/webhook/yookassa" if settings.public_url else ""
+        found.append(
+            yookassa.YooKassaWire(settings.yookassa_shop_id, notify_url, settings.sandbox_bank_url.rstrip("/"))
+        )
+    if settings.sber_user_name:
+        found.append(
+            sber.SberWire(
+                settings.sber_callback_secret.get_secret_value(),
+                settings.sandbox_bank_sber_private_key.get_secret_value(),
+            )
+        )
     return {wire.name: wire for wire in found}

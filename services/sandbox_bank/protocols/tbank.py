@@ -5,7 +5,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from services.sandbox_bank.models import DECLINED_CARD, PAYING_CARD, Message, Payment, State
+from services.sandbox_bank.faults import Fault
+from services.sandbox_bank.models import DECLINED_CARD, PAYING_CARD, Message, Payment, Refund, State
 
 NAME: Final = "tbank"
 #: What the bank says of a declined card: not enough money on it.
@@ -14,11 +15,13 @@ DECLINED_CODE: Final = "1051"
 
 def sign(fields: Mapping[str, object], password: str) -> str:
     """SHA-256 over the scalar values of the root, the password among them, in the order of their keys."""
-    parts = {"Password": password}
+    parts: dict[str, str] = {}
     for key, value in fields.items():
         if key == "Token" or value is None or isinstance(value, dict | list):
             continue
         parts[key] = {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+    # Last, so that nobody can bring a password of his own.
+    parts["Password"] = password
     joined = "".join(value for _, value in sorted(parts.items()))
     return hashlib.sha256(joined.encode("utf-8")).hexdigest()
 
@@ -27,6 +30,8 @@ class TBankWire:
     """Notifications of a terminal."""
 
     name = NAME
+    #: Hourly for a day, then daily for a month.
+    max_attempts = 54
 
     def __init__(self, terminal_key: str, password: str) -> None:
         self._terminal_key = terminal_key
@@ -39,13 +44,19 @@ class TBankWire:
         return (after.value,)
 
     def message(
-        self, payment: Payment, label: str, *, amount_minor: int, wrong_terminal: bool, wrong_signature: bool
+        self,
+        payment: Payment,
+        label: str,
+        *,
+        amount_minor: int,
+        refund: Refund | None,  # noqa: ARG002  the protocol names no refunds
+        spoilt: frozenset[Fault],
     ) -> Message | None:
         if payment.notify_url is None:
             return None
         declined = label == State.REJECTED
         fields: dict[str, object] = {
-            "TerminalKey": self._terminal_key + ("X" if wrong_terminal else ""),
+            "TerminalKey": self._terminal_key + ("X" if Fault.WRONG_TERMINAL in spoilt else ""),
             "OrderId": payment.order_id,
             "Success": label not in (State.REJECTED, State.DEADLINE_EXPIRED),
             "Status": label,
@@ -56,7 +67,7 @@ class TBankWire:
         if label in (State.AUTHORIZED, State.CONFIRMED, State.REJECTED):
             card = DECLINED_CARD if declined else PAYING_CARD
             fields |= {"CardId": 1, "Pan": f"{card[:6]}******{card[-4:]}", "ExpDate": "1230"}
-        fields["Token"] = sign(fields, self._password + ("x" if wrong_signature else ""))
+        fields["Token"] = sign(fields, self._password + ("x" if Fault.WRONG_SIGNATURE in spoilt else ""))
         return Message(label, "POST", payment.notify_url, "application/json", json.dumps(fields).encode(), wants="OK")
 
     def return_url(self, payment: Payment, *, paid: bool) -> str:

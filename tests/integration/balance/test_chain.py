@@ -17,6 +17,7 @@ from services.balance import chain, chain_repository, service
 from services.balance.errors import InsufficientFunds
 from services.balance.models import Posting, TransferKind
 from tests.integration.balance.conftest import Ledger
+from tests.support.eventually import eventually
 
 
 def _numbers(db: Database, query: str) -> list[int]:
@@ -70,9 +71,14 @@ def test_a_block_is_the_hash_of_all_before_it_and_of_its_links(ledger: Ledger) -
     (block,) = chain.seal(ledger.db)
     with ledger.db.autocommit() as tx:
         links = tx.execute(text("SELECT hash FROM chain_links ORDER BY transfer_no")).scalars().all()
-        sealed_at = tx.execute(text("SELECT timestamptz_send(sealed_at) FROM chain_blocks")).scalar_one()
+        times = tx.execute(
+            text(
+                "SELECT timestamptz_send(sealed_at) AS sealed, timestamptz_send(complete_at) AS done FROM chain_blocks"
+            )
+        ).one()
     content = bytes(32) + (1).to_bytes(8, "big") + block.last_no.to_bytes(8, "big") + (2).to_bytes(4, "big")
-    assert block.hash == hashlib.sha256(content + bytes(sealed_at) + b"".join(map(bytes, links))).digest()
+    content += bytes(times.sealed) + b"\x01" + bytes(times.done)
+    assert block.hash == hashlib.sha256(content + b"".join(map(bytes, links))).digest()
 
 
 @contextmanager
@@ -83,12 +89,23 @@ def _unfinished_topup(ledger: Ledger) -> Iterator[Connection]:
         yield tx
 
 
-def test_a_transfer_that_commits_late_is_waited_for_and_not_passed_over(ledger: Ledger) -> None:
+def test_a_transfer_that_commits_late_is_waited_for_and_not_passed_over(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[set[str]] = []
+
+    def look(tx: Connection) -> set[str]:
+        looks.append(real_look(tx))
+        return looks[-1]
+
+    real_look = chain_repository.writers
+    monkeypatch.setattr(chain_repository, "writers", look)
     with ThreadPoolExecutor(1) as pool:
         with _unfinished_topup(ledger):
             ledger.top_up(uuid4(), 20)
             sealing = pool.submit(chain.seal, ledger.db)
-            assert not Event().wait(0.3) and not sealing.done()
+            eventually(lambda: len(looks) > 3)
+            assert not sealing.done()
         blocks = sealing.result(timeout=10)
     assert [block.transfers for block in blocks] == [2]
     assert _linked(ledger) == _all(ledger) == [1, 2]
@@ -115,7 +132,7 @@ def test_sealing_holds_nobody_up(ledger: Ledger) -> None:
     ledger.top_up(user, 100)
     with ledger.db.transaction() as tx:
         assert chain_repository.try_lock_chain(tx)
-        chain_repository.seal_next_block(tx, upto_no=1, limit=10)
+        chain_repository.seal_next_block(tx, upto=chain_repository.last_number_drawn(tx), limit=10)
         with ThreadPoolExecutor(1) as pool:
             pool.submit(ledger.hold, user, 10).result(timeout=5)
 

@@ -265,8 +265,12 @@ def test_the_database_refuses_entries_that_do_not_balance(
                 "user_id": user,
                 "account": user_account_id(user, "RUB"),
                 "bank": system_account_id(SystemAccount.BANK, "RUB"),
-                "a1": user_leg["amount"], "c1": user_leg["currency"], "b1": user_leg["after"],
-                "a2": bank_leg["amount"], "c2": bank_leg["currency"], "b2": bank_leg["after"],
+                "a1": user_leg["amount"],
+                "c1": user_leg["currency"],
+                "b1": user_leg["after"],
+                "a2": bank_leg["amount"],
+                "c2": bank_leg["currency"],
+                "b2": bank_leg["after"],
             },
         )
     assert len(service.get_statement(ledger.db, user, "RUB", 10, None).items) == 1

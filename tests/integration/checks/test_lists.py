@@ -1,7 +1,8 @@
 """The active list and the history: what stands where, in which order, and at what cost."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, event
 
 from common.web.paging import encode_cursor
 from services.checks import lists, repository, tasks
-from services.checks.models import CheckStatus, HistoryLine
+from services.checks.models import Check, CheckStatus
 from tests.integration.checks.world import Json, World
 
 
@@ -191,14 +192,11 @@ def crowded(world: World) -> tuple[World, UUID]:
 def test_a_page_reads_a_page_and_no_more(crowded: tuple[World, UUID]) -> None:
     world, user_id = crowded
     for moment in (lists._LAST_MOMENT, world.clock.now() - timedelta(seconds=5_000)):
-        before = (moment, uuid4())
-        _assert_reads_no_more_than(
-            51,
-            world,
-            lambda tx, before=before: repository.active_checks(
-                tx, user_id, now=world.clock.now(), before=before, limit=51
-            ),
-        )
+
+        def page(tx: Connection, before: tuple[datetime, UUID]) -> list[Check]:
+            return repository.active_checks(tx, user_id, now=world.clock.now(), before=before, limit=51)
+
+        _assert_reads_no_more_than(51, world, partial(page, before=(moment, uuid4())))
 
 
 #: What is asked for, and how many ranges of an index hold it.
@@ -215,18 +213,15 @@ def test_a_page_of_the_history_reads_a_page_of_each_range(crowded: tuple[World, 
     world, user_id = crowded
     for moment in (lists._LAST_MOMENT, world.clock.now() - timedelta(seconds=3_000)):
         for statuses, with_accepted, ranges in RANGES:
-
-            def page(tx: Connection) -> list[HistoryLine]:
-                return repository.history(
-                    tx,
-                    user_id,
-                    statuses=statuses,  # noqa: B023  called at once
-                    with_accepted=with_accepted,  # noqa: B023
-                    now=world.clock.now(),
-                    before=(moment, uuid4(), 2),  # noqa: B023
-                    limit=51,
-                )
-
+            page = partial(
+                repository.history,
+                user_id=user_id,
+                statuses=statuses,
+                with_accepted=with_accepted,
+                now=world.clock.now(),
+                before=(moment, uuid4(), 2),
+                limit=51,
+            )
             _assert_reads_no_more_than(ranges * 51, world, page)
 
 

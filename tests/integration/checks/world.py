@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask
+from pydantic import SecretStr
 from sqlalchemy import text
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.test import TestResponse
@@ -25,6 +26,7 @@ from common.web.identity import TokenIssuer
 from services.balance import service as ledger
 from services.balance.app import create_app as create_balance
 from services.balance.config import BalanceSettings
+from services.balance.context import Context as BalanceContext
 from services.balance.models import Posting, TransferKind
 from services.checks.app import create_app as create_checks
 from services.checks.config import ChecksSettings
@@ -82,9 +84,12 @@ class BalanceServer:
 
     def __init__(self, database_url: str, redis_url: str) -> None:
         self.settings = BalanceSettings(
-            balance_database_url=database_url, broker_url=redis_url, token_public_keys=PUBLIC_KEYS
+            balance_database_url=SecretStr(database_url),
+            broker_url=SecretStr(redis_url),
+            token_public_keys=PUBLIC_KEYS,
         )
         self._app = create_balance(self.settings)
+        self.context: BalanceContext = self._app.extensions["context"]
         self._server: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None
         with socket.socket() as probe:
@@ -112,7 +117,7 @@ class BalanceServer:
     def close(self) -> None:
         self.down()
         self.db.dispose()
-        self._app.extensions["context"].db.dispose()
+        self.context.db.dispose()
 
 
 @dataclass
@@ -211,12 +216,12 @@ def wrong_code(check: Json, guess: int = 1) -> str:
 def checks_settings(database_url: str, balance_port: int, redis_url: str, **more: Any) -> ChecksSettings:
     """Settings of checks beside a balance on this port."""
     return ChecksSettings(
-        checks_database_url=database_url,
-        checks_token_key=CHECKS_KEY,
+        checks_database_url=SecretStr(database_url),
+        checks_token_key=SecretStr(CHECKS_KEY),
         balance_url=f"http://127.0.0.1:{balance_port}",
         public_url="http://127.0.0.1:18080",
-        code_keys=Fernet.generate_key().decode(),
-        broker_url=redis_url,
+        code_keys=SecretStr(Fernet.generate_key().decode()),
+        broker_url=SecretStr(redis_url),
         token_public_keys=PUBLIC_KEYS,
         **{"database_pool_size": 24, "database_pool_timeout_seconds": 20.0, **more},
     )
@@ -235,6 +240,8 @@ def opened(
     try:
         yield World(app, context, clock, balance, app.api_doc)
     finally:
+        # Nothing is to be left for the acknowledger's thread: the database is dropped after this.
+        context.acknowledger.flush()
         balance.close()
         context.db.dispose()
 

@@ -1,4 +1,4 @@
-"""A town with payments and a bank, each on a fresh database."""
+"""A town with payments and a bank, each on a fresh database; all three protocols are switched on."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -8,21 +8,37 @@ import pytest
 from flask import Flask
 from pydantic import SecretStr
 
+from services.balance.app import create_app as create_balance
+from services.balance.config import BalanceSettings
 from services.payments.app import create_app
-from services.payments.banks.tbank import TBank, TBankSettings
 from services.payments.config import PaymentsSettings
 from services.sandbox_bank.app import create_app as create_bank
 from services.sandbox_bank.config import SandboxBankSettings
-from tests.integration.payments.servers import PASSWORD, TERMINAL, Keys, LikeTheGateway, Town, serving
+from tests.integration.payments.servers import (
+    BANKS,
+    PASSWORD,
+    SBER_PASSWORD,
+    SBER_SECRET,
+    SBER_USER,
+    SHOP_ID,
+    SHOP_KEY,
+    TERMINAL,
+    Keys,
+    LikeTheGateway,
+    Town,
+    adapters,
+    free_port,
+    serving,
+)
 
 MakeTown = Callable[..., Town]
 
 
 @pytest.fixture
 def make_town(make_database: Callable[[str], str]) -> Iterator[MakeTown]:
-    """``make_town(topup_lifetime_seconds=60, bank={"sandbox_bank_faults": ("notify_twice",)})``."""
+    """``make_town(bank="sber", with_balance=True, topup_lifetime_seconds=60, sandbox={"sandbox_bank_faults": ...})``."""
     with ExitStack() as stack:
-        yield lambda bank=None, **settings: stack.enter_context(_town(make_database, settings, bank or {}))
+        yield lambda sandbox=None, **settings: stack.enter_context(_town(make_database, settings, sandbox or {}))
 
 
 @pytest.fixture
@@ -30,10 +46,18 @@ def town(make_town: MakeTown) -> Town:
     return make_town()
 
 
+@pytest.fixture(params=BANKS)
+def town_of_each_bank(request: pytest.FixtureRequest, make_town: MakeTown) -> Town:
+    return make_town(bank=request.param)
+
+
 @contextmanager
-def _town(make_database: Callable[[str], str], settings: dict[str, object], bank: dict[str, object]) -> Iterator[Town]:
+def _town(
+    make_database: Callable[[str], str], settings: dict[str, object], sandbox: dict[str, object]
+) -> Iterator[Town]:
     keys = Keys()
     apps: dict[str, Flask] = {}
+    port = free_port()
 
     def build_bank(url: str) -> WSGIApplication:
         values: dict[str, object] = {
@@ -44,7 +68,13 @@ def _town(make_database: Callable[[str], str], settings: dict[str, object], bank
             "sandbox_bank_repeat_seconds": 0.2,
             "tbank_terminal_key": TERMINAL,
             "tbank_password": SecretStr(PASSWORD),
-            **bank,
+            "yookassa_shop_id": SHOP_ID,
+            "yookassa_secret_key": SecretStr(SHOP_KEY),
+            "sber_user_name": SBER_USER,
+            "sber_password": SecretStr(SBER_PASSWORD),
+            "sber_callback_secret": SecretStr(SBER_SECRET),
+            "public_url": f"http://127.0.0.1:{port}",
+            **sandbox,
         }
         apps["bank"] = create_bank(SandboxBankSettings.model_validate(values))
         return apps["bank"]
@@ -57,19 +87,35 @@ def _town(make_database: Callable[[str], str], settings: dict[str, object], bank
             "return_origins": ("https://shop.example",),
             "broker_url": SecretStr("redis://unused"),
             "token_public_keys": keys.public(),
+            "bank": "tbank",
+            "banks": BANKS,
             "bank_timeout_seconds": 2.0,
             **settings,
         }
         checked = PaymentsSettings.model_validate(values)
-        tbank = TBank(
-            TBankSettings(terminal_key=TERMINAL, password=SecretStr(PASSWORD), url=f"{bank_url}/v2/"), checked
-        )
-        apps["payments"] = create_app(checked, banks={"tbank": tbank})
+        apps["payments"] = create_app(checked, banks=adapters(bank_url, checked))
         return LikeTheGateway(apps["payments"], lambda: keys.bearer("gateway", "payments"))
 
-    with serving(build_bank) as bank_url, serving(build_payments) as url:
-        town = Town(url, bank_url, apps["payments"], apps["bank"], keys)
+    def build_balance(_url: str) -> WSGIApplication:
+        values: dict[str, object] = {
+            "environment": "sandbox",
+            "balance_database_url": SecretStr(make_database("balance")),
+            "broker_url": SecretStr("redis://unused"),
+            "token_public_keys": keys.public(),
+        }
+        apps["balance"] = create_balance(BalanceSettings.model_validate(values))
+        return apps["balance"]
+
+    with ExitStack() as stack:
+        bank_url = stack.enter_context(serving(build_bank))
+        if settings.pop("with_balance", False):
+            settings["balance_url"] = stack.enter_context(serving(build_balance))
+            settings["payments_token_key"] = SecretStr(keys.private("payments"))
+        url = stack.enter_context(serving(build_payments, port))
+        town = Town(url, bank_url, apps["payments"], apps["bank"], keys, apps.get("balance"))
         yield town
         town.bank_app.extensions["deliverer"].stop()
         town.bank.db.dispose()
         town.context.db.dispose()
+        if town.balance_app is not None:
+            town.balance.dispose()

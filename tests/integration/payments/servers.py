@@ -6,10 +6,12 @@ to the public paths without a session, which is all that the gateway does there.
 
 import base64
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -17,18 +19,65 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask
+from pydantic import SecretStr
 from sqlalchemy import text
 from werkzeug.serving import make_server
 
+from common.db.engine import Database
 from common.web.identity import TokenIssuer
+from services.payments.banks.base import Bank, BankEnvironment
+from services.payments.banks.sber import Sber, SberSettings
+from services.payments.banks.tbank import TBank, TBankSettings
+from services.payments.banks.yookassa import YooKassa, YooKassaSettings
 from services.payments.context import Context
 from services.sandbox_bank.context import Context as BankContext
+from services.sandbox_bank.protocols.tbank import sign
 
 TERMINAL = "1234567890123"
 PASSWORD = "sandbox-password"
+BANKS = ("tbank", "yookassa", "sber")
+SHOP_ID = "100500"
+SHOP_KEY = "live_sandbox-secret-key"
+SBER_USER = "fastcheck-api"
+SBER_PASSWORD = "sber-password"
+SBER_SECRET = "sber-callback-secret"
 PAYING_CARD = "4111 1111 1111 1111"
 DECLINED_CARD = "4000 0000 0000 0002"
 TIMEOUT = 30
+
+
+def adapters(bank_url: str, environment: BankEnvironment) -> dict[str, Bank]:
+    """The three banks, all at the sandbox."""
+    return {
+        "tbank": TBank(
+            TBankSettings(terminal_key=TERMINAL, password=SecretStr(PASSWORD), url=f"{bank_url}/v2/"), environment
+        ),
+        "yookassa": YooKassa(
+            YooKassaSettings(
+                shop_id=SHOP_ID,
+                secret_key=SecretStr(SHOP_KEY),
+                url=f"{bank_url}/v3/",
+                more_networks=("127.0.0.0/8",),
+            ),
+            environment,
+        ),
+        "sber": Sber(
+            SberSettings(
+                user_name=SBER_USER,
+                password=SecretStr(SBER_PASSWORD),
+                url=f"{bank_url}/payment/rest/",
+                callback_secret=SecretStr(SBER_SECRET),
+            ),
+            environment,
+        ),
+    }
+
+
+def free_port() -> int:
+    """A port that nobody listens at now; where notifications go must be known before the server is made."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 class Keys:
@@ -71,7 +120,7 @@ def serving(build: Callable[[str], WSGIApplication], port: int = 0) -> Iterator[
     server = make_server("127.0.0.1", port, lambda *_: [], threaded=True)
     url = f"http://127.0.0.1:{server.server_port}"
     server.app = build(url)
-    thread = threading.Thread(target=server.serve_forever, name=f"server {url}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name=f"server {url}")
     thread.start()
     try:
         yield url
@@ -90,6 +139,14 @@ class Town:
     app: Flask
     bank_app: Flask
     keys: Keys
+    balance_app: Flask | None = None
+
+    @property
+    def balance(self) -> Database:
+        """The ledger's database, where the town has a ledger."""
+        assert self.balance_app is not None
+        db: Database = self.balance_app.extensions["context"].db
+        return db
 
     @property
     def context(self) -> Context:
@@ -124,6 +181,41 @@ class Town:
     def credits(self, topup_id: str) -> int:
         """How often the balance is told of this top-up: the event is there once or not at all."""
         return len(self.rows("SELECT 1 FROM outbox WHERE payload ->> 'topup_id' = :id", id=topup_id))
+
+    def later(self, **delta: float) -> Context:
+        """Payments as it will see the same database and the same banks some time from now."""
+        settings = self.context.settings.model_copy(
+            update={"clock_offset_seconds": round(timedelta(**delta).total_seconds())}
+        )
+        return Context.open(settings, "later", self.context.banks)
+
+    def notify(self, fields: Mapping[str, object], password: str = PASSWORD) -> requests.Response:
+        """A notification in T-Bank's name, signed with ``password``."""
+        body = {**fields, "Token": sign(fields, password)}
+        return requests.post(f"{self.url}/bank/webhook/tbank", json=body, timeout=TIMEOUT)
+
+    def word(self, topup: Mapping[str, Any], status: str = "CONFIRMED", **more: object) -> dict[str, object]:
+        """What T-Bank would say of a top-up's payment."""
+        payment = self.bank_rows(
+            "SELECT public_id, order_id FROM payments WHERE order_id = :id", id=UUID(topup["transactionID"]).hex
+        )[0]
+        return {
+            "TerminalKey": TERMINAL,
+            "OrderId": payment["order_id"],
+            "Success": True,
+            "Status": status,
+            "PaymentId": int(payment["public_id"]),
+            "ErrorCode": "0",
+            "Amount": topup["amount"],
+            "Pan": "411111******1111",
+            "ExpDate": "1230",
+            **more,
+        }
+
+    def as_operator(self, method: str, path: str, **options: Any) -> requests.Response:
+        """What the command line does."""
+        headers = {"Authorization": self.keys.bearer("operator", "payments")}
+        return requests.request(method, f"{self.url}{path}", headers=headers, timeout=TIMEOUT, **options)
 
     def verdicts(self, topup_id: str) -> set[tuple[str, str]]:
         rows = self.rows("SELECT bank_status, verdict FROM notifications WHERE topup_id = :id", id=topup_id)

@@ -10,7 +10,8 @@ from tests.integration.payments.servers import DECLINED_CARD, TIMEOUT, Town
 from tests.support.eventually import eventually
 
 
-def test_a_paid_topup_is_credited_once_and_the_browser_comes_back(town: Town) -> None:
+def test_a_paid_topup_is_credited_once_and_the_browser_comes_back(town_of_each_bank: Town) -> None:
+    town = town_of_each_bank
     user = town.user()
     topup = user.start(50_000)
     assert topup | {"transactionID": "", "paymentUrl": "", "createdAt": ""} == {
@@ -23,13 +24,13 @@ def test_a_paid_topup_is_credited_once_and_the_browser_comes_back(town: Town) ->
     }
     back = user.pay(topup)
     assert back.status_code == 303
-    assert back.headers["Location"] == f"{town.url}/topup/{topup['transactionID']}/return"
+    assert back.headers["Location"].split("?")[0] == f"{town.url}/topup/{topup['transactionID']}/return"
     home = requests.get(back.headers["Location"], allow_redirects=False, timeout=TIMEOUT)
     assert (home.status_code, home.headers["Location"]) == (303, f"{town.url}/back")
 
     eventually(lambda: user.status(topup) == "confirmed")
     assert set(user.topup(topup)) == {"transactionID", "amount", "currency", "status", "createdAt", "confirmedAt"}
-    eventually(lambda: len(town.bank_rows("SELECT 1 FROM deliveries WHERE delivered_at IS NOT NULL")) == 2)
+    eventually(lambda: not town.bank_rows("SELECT 1 FROM deliveries WHERE delivered_at IS NULL"))
     assert town.credits(topup["transactionID"]) == 1
     event = town.rows("SELECT type, subscriber, payload FROM outbox")[0]
     assert (event["type"], event["subscriber"]) == ("payment.confirmed.v1", "balance")
@@ -37,7 +38,8 @@ def test_a_paid_topup_is_credited_once_and_the_browser_comes_back(town: Town) ->
     assert event["payload"]["user_id"] == str(user.user_id)
 
 
-def test_a_declined_and_a_cancelled_payment_fail(town: Town) -> None:
+def test_a_declined_and_a_cancelled_payment_fail(town_of_each_bank: Town) -> None:
+    town = town_of_each_bank
     user = town.user()
     declined, cancelled = user.start(), user.start()
     user.pay(declined, card=DECLINED_CARD)

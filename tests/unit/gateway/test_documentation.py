@@ -32,7 +32,7 @@ def test_paths_and_schemas_of_all_services_are_there_and_equal_ones_once() -> No
     )
     assert set(merged["paths"]) == {"/balance", "/fastcheck", "/healthz"}
     assert merged["components"]["schemas"] == {"ErrorBody": ERROR, "View": {"type": "integer"}}
-    assert merged["servers"] == [{"url": URL}]
+    assert [server["url"] for server in merged["servers"]] == ["/", URL]
     assert merged["tags"] == [{"name": "Money"}]
     assert merged["components"]["securitySchemes"]["session"]["name"] == "Authorization"
 
@@ -53,6 +53,21 @@ def test_schemas_that_only_share_a_name_are_kept_apart_with_all_that_refers_to_t
     answers = {path: item["get"]["responses"]["200"] for path, item in merged["paths"].items() if path != "/healthz"}
     refs = {path: answer["content"]["application/json"]["schema"]["$ref"] for path, answer in answers.items()}
     assert refs == {"/balance": ref("View"), "/pay": ref("SandboxBankView")}
+
+
+def test_a_schema_that_refers_to_one_of_another_meaning_is_another_one_too() -> None:
+    schemas = {"List": {"items": {"$ref": ref("View")}}, "Page": {"properties": {"list": {"$ref": ref("List")}}}}
+    merged = merge(
+        {
+            "balance": document("/balance", {"View": {"type": "integer"}, **schemas}),
+            "checks": document("/fastcheck", {"View": {"type": "string"}, **schemas}),
+        },
+        URL,
+    )
+    assert merged["components"]["schemas"]["List"] == {"items": {"$ref": ref("View")}}
+    assert merged["components"]["schemas"]["ChecksList"] == {"items": {"$ref": ref("ChecksView")}}
+    assert merged["components"]["schemas"]["ChecksPage"] == {"properties": {"list": {"$ref": ref("ChecksList")}}}
+    assert "ChecksErrorBody" not in merged["components"]["schemas"]
 
 
 def test_internal_routes_stay_inside() -> None:

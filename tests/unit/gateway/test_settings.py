@@ -33,7 +33,7 @@ def test_a_limit_is_written_as_requests_per_minute_and_at_once(monkeypatch: pyte
 @pytest.mark.parametrize("value", ["600", "600/", "/30", "0/30", "-1/30", "600/x", "6e2/3", "fast", "[600, 30]"])
 def test_a_limit_that_cannot_be_read_stops_the_start(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("FASTCHECK_RATE_LIMIT_READ", value)
-    with pytest.raises(SystemExit, match="FASTCHECK_RATE_LIMIT_READ: .*for example 600/300"):
+    with pytest.raises(SystemExit, match=r"FASTCHECK_RATE_LIMIT_READ: .*for example 600/300"):
         GatewaySettings.load()
 
 

@@ -18,11 +18,15 @@ CREATE TABLE chain_blocks (
     last_no       bigint      NOT NULL CHECK (last_no > 0),
     transfers     integer     NOT NULL CHECK (transfers > 0),
     sealed_at     timestamptz NOT NULL,
+    complete_at   timestamptz,
     previous_hash bytea       NOT NULL CHECK (octet_length(previous_hash) = 32),
     hash          bytea       NOT NULL UNIQUE CHECK (octet_length(hash) = 32)
 );
 COMMENT ON TABLE chain_blocks IS
     'Each block seals the transfers with numbers above the last_no of the one before, up to its own.';
+
+COMMENT ON COLUMN chain_blocks.complete_at IS
+    'When no number above last_no was drawn yet: what has one is younger. Null where the block was full.';
 
 CREATE TABLE chain_links (
     transfer_no bigint PRIMARY KEY,

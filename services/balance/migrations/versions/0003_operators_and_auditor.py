@@ -15,15 +15,13 @@ AUDITOR = may_read(
         " created_at"
     ),
     entries="entry_id, transfer_id, account_id, amount_minor, currency, balance_after, created_at",
-    chain_blocks="block_no, last_no, transfers, sealed_at, previous_hash, hash",
+    chain_blocks="block_no, last_no, transfers, sealed_at, complete_at, previous_hash, hash",
     chain_links="transfer_no, transfer_id, block_no, hash",
     inbox="event_id, type, source, attempts, received_at, processed_at, parked_at",
     dead_letters="event_id, source, attempts, error, parked_at, resolved_at, resolution, reason",
-    operator_actions=(
-        "action_no, acted_at, operator, action, subject, reason, details, previous_hash, hash"
-    ),
+    operator_actions="action_no, acted_at, operator, action, subject, reason, details, previous_hash, hash",
     alembic_version="version_num",
-)  # fmt: skip
+)
 
 
 def upgrade() -> None:

@@ -39,7 +39,7 @@ export function accept({ hash, signal }) {
   else if (given.number && given.code) queueMicrotask(() => stage.querySelector('form').requestSubmit());
   return {
     title: t('home.accept'),
-    content: h('div', { class: 'sheet accept' }, h('h1', {}, t('home.accept')), stage),
+    content: h('div', { class: 'sheet' }, h('h1', {}, t('home.accept')), stage),
   };
 }
 

@@ -20,9 +20,10 @@ const MOST_PAGES = 20;
 
 export function check({ params, signal }) {
   const number = params.number;
-  const body = h('div', { class: 'check-place' }, bones());
+  const body = h('div', {}, bones());
   let shown = null;
   let drawing = new AbortController();
+  const over = new AbortController(); // what has ended stays as it is: nothing to ask for any more
 
   const refresh = keepFresh(async () => {
     try {
@@ -34,11 +35,12 @@ export function check({ params, signal }) {
       drawing.abort();
       drawing = new AbortController();
       put(body, draw(found, () => refresh(), AbortSignal.any([signal, drawing.signal])));
+      if (found?.status !== 'active') over.abort();
     } catch (error) {
       if (shown === null && error.name !== 'AbortError') put(body, failureState(error, () => refresh()));
       throw error;
     }
-  }, EVERY_SECONDS, signal);
+  }, EVERY_SECONDS, AbortSignal.any([signal, over.signal]));
 
   return {
     title: t('check.title', { number }),
@@ -77,6 +79,7 @@ function drawActive(active, refresh, signal) {
     h('div', { class: 'stub-line' }, h('span', { class: 'stub-label' }, t('check.number')),
       h('span', { class: 'check-number' }, active.fastcheck), copyButton(active.fastcheck, t('copy.number'))),
     code.node,
+    h('p', { class: 'print-where' }, t('check.where', { site: `${location.host}/accept` })),
   ]);
   return h('div', { class: 'check-page' },
     h('div', { class: 'check-column' }, isFrozen(active) && frozenNote(active, signal), card, h('div', { class: 'check-acts' },

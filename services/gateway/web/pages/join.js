@@ -35,9 +35,9 @@ async function createAccount(login, password) {
 }
 
 function checkLogin(value) {
-  return /^[a-z0-9._@+-]{3,64}$/i.test(value.trim()) ? null : t('login.hint');
+  return /^[a-z0-9._@+-]{3,64}$/i.test(value.trim()) ? null : t('field.login.wrong');
 }
 
 export function checkNewPassword(value) {
-  return value.length >= 8 && value.length <= 256 ? null : t('password.hint');
+  return value.length >= 8 && value.length <= 256 ? null : t('field.password.wrong');
 }

@@ -92,7 +92,7 @@ function draw(topup, state, signal) {
     h('h2', { class: 'stage-title' }, t(`top_up.${state}.title`)),
     h('p', { class: 'done-amount' }, amount),
     h('p', {}, t(`top_up.${state}.text`)),
-    state === 'credited' && [h('p', { class: 'done-label' }, t('accept.balance')), balanceFigure(signal)],
+    state === 'credited' && [h('p', {}, t('accept.balance')), balanceFigure(signal)],
     h('div', { class: 'done-buttons' }, buttons(topup, state)));
 }
 

@@ -86,7 +86,7 @@ function dates(points, scale) {
   const shortly = to - from < 2 * 86_400_000;
   const format = new Intl.DateTimeFormat(locale(), shortly ? { hour: '2-digit', minute: '2-digit' } : { day: 'numeric', month: 'short' });
   return [[from, 'start'], [(from + to) / 2, 'middle'], [to, 'end']].map(([at, anchor]) =>
-    svg('text', { class: 'chart-date', x: scale.x(at), y: HEIGHT - 6, 'text-anchor': anchor }, format.format(at)));
+    svg('text', { x: scale.x(at), y: HEIGHT - 6, 'text-anchor': anchor }, format.format(at)));
 }
 
 function summary(points, currency) {

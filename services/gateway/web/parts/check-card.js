@@ -19,7 +19,7 @@ export function checkBody(check, signal) {
     h('p', { class: 'check-amount' }, formatMoney(check.amount, check.currency)),
     check.note && h('p', { class: 'check-note' }, check.note),
     check.status === 'active' && h('p', { class: 'check-life' }, icon('clock'), h('span', {}, lifeLeft(check.expiration, signal)), ' ',
-      h('span', { class: 'check-until' }, t('check.until', { moment: formatMoment(check.expiration) }))),
+      t('check.until', { moment: formatMoment(check.expiration) })),
   ];
 }
 

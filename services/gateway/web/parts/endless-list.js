@@ -10,9 +10,9 @@ import { emptyState, failureState, skeletonRows } from './states.js';
  * `empty` the emptyState() for a list without a single item. Returns the element.
  */
 export function endlessList({ load, moment, row, empty, signal, onpage }) {
-  const days = h('div', { class: 'days' });
+  const days = h('div');
   const foot = h('div', { class: 'list-foot' });
-  const node = h('div', { class: 'endless' }, days, foot);
+  const node = h('div', {}, days, foot);
   let cursor;
   let lastDay = null;
   let loading = false;

@@ -18,7 +18,7 @@ export function secretCode(code) {
 
   function show(next) {
     shown = next;
-    put(digits, shown ? code : h('span', { class: 'dots', 'aria-label': t('code.hidden'), role: 'img' }, '••••'));
+    put(digits, shown ? code : h('span', { 'aria-label': t('code.hidden'), role: 'img' }, '••••'));
     toggle.setAttribute('aria-pressed', String(shown));
     put(label, t(shown ? 'code.hide' : 'code.show'));
   }

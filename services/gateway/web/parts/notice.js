@@ -7,11 +7,17 @@ import { explain } from '../words.js';
 const STAYS_MS = 6_000;
 
 // Live regions must be in the page before they are filled, or they stay silent.
-const toasts = h('div', { class: 'toasts', role: 'status', 'aria-live': 'polite' });
-const spoken = h('div', { class: 'visually-hidden', role: 'status', 'aria-live': 'polite' });
+const toasts = h('div', { class: 'toasts', role: 'status' });
+const offline = h('p', { class: 'offline', role: 'status' });
+const spoken = h('div', { class: 'visually-hidden', role: 'status' });
 
 export function noticeRegions() {
-  return [toasts, spoken];
+  return [h('div', { class: 'notices' }, toasts, offline), spoken];
+}
+
+/** It lies over the page, so that nothing moves when it comes and goes. */
+export function showOffline(away) {
+  offline.textContent = away ? t('offline') : '';
 }
 
 /** A line at the edge of the screen that goes by itself. `kind` is 'good', 'bad' or 'plain'. */

@@ -1,4 +1,4 @@
-// The frame around every page: header, navigation, the notice of being offline, the place of the page itself.
+// The frame around every page: header, navigation, notices, the place of the page itself.
 
 import { balance, onBalance } from '../balance.js';
 import { h, icon, put } from '../dom.js';
@@ -6,7 +6,7 @@ import { chooseLanguage, language, LANGUAGES, t } from '../i18n.js';
 import { render } from '../router.js';
 import { signedIn } from '../session.js';
 import { brandMark } from './brand.js';
-import { noticeRegions } from './notice.js';
+import { noticeRegions, showOffline } from './notice.js';
 
 const TABS = [
   { href: '/', icon: 'home', key: 'nav.home' },
@@ -18,7 +18,6 @@ const TABS = [
 
 const app = document.getElementById('app');
 const main = h('main', { id: 'main', tabindex: '-1' });
-const offline = h('p', { class: 'offline', role: 'status' });
 let drawnOnce = false;
 
 /** Draw the frame: at the start, when the language changes, and when somebody signs in or out. */
@@ -30,7 +29,6 @@ export function drawShell() {
       h('a', { class: 'brand', href: '/', 'aria-label': t('nav.brand') }, brandMark(), h('span', {}, 'FastCheck')),
       signedIn() && navigation(),
       languageSwitch()),
-    offline,
     main,
     noticeRegions());
 }
@@ -75,11 +73,10 @@ function skip(event) {
   main.focus();
 }
 
-function showOffline() {
-  const away = !navigator.onLine || !balance().online;
-  offline.textContent = away ? t('offline') : '';
+function checkConnection() {
+  showOffline(!navigator.onLine || !balance().online);
 }
 
-onBalance(showOffline);
-window.addEventListener('online', showOffline);
-window.addEventListener('offline', showOffline);
+onBalance(checkConnection);
+window.addEventListener('online', checkConnection);
+window.addEventListener('offline', checkConnection);

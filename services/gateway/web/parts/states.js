@@ -6,7 +6,7 @@ import { explain } from '../words.js';
 
 /** Grey bars of the height that the real rows will have, so that nothing jumps when they come. */
 export function skeletonRows(count) {
-  return h('div', { class: 'rows skeletons', 'aria-hidden': 'true' },
+  return h('div', { class: 'rows', 'aria-hidden': 'true' },
     Array.from({ length: count }, () => h('div', { class: 'row' },
       h('span', { class: 'bone long' }), h('span', { class: 'bone short' }), h('span', { class: 'bone shorter' }))));
 }
@@ -18,7 +18,7 @@ export function emptyState({ picture, title, text, action }) {
 
 /** It could not be loaded; `again` tries once more. */
 export function failureState(error, again) {
-  return h('div', { class: 'empty failure', role: 'alert' },
+  return h('div', { class: 'empty', role: 'alert' },
     icon('alert'), h('p', {}, explain(error)),
     h('button', { type: 'button', class: 'secondary', onclick: again }, t('again')));
 }

@@ -1,0 +1,79 @@
+"""People with sessions and money, for a measurement."""
+
+import http.client
+import json
+import secrets
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from benchmarks import topups
+from benchmarks.system import System
+from benchmarks.topups import TopUp
+
+#: Enough that nobody runs out of it: a check of a measurement is worth a kopeck.
+FORTUNE_MINOR: Final = 10**10
+CREDIT_TIMEOUT_SECONDS: Final = 60.0
+_AT_ONCE: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A signed-in user."""
+
+    user_id: UUID
+    session: str
+
+
+def call(system: System, method: str, path: str, *, session: str = "", body: object = None) -> tuple[int, bytes]:
+    """One request to the gateway on a connection of its own."""
+    parts = urlsplit(system.gateway_url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    headers = {"Content-Type": "application/json"}
+    if session:
+        headers["Authorization"] = json.dumps({"sessionID": session})
+    try:
+        connection.request(method, path, body=json.dumps(body) if body is not None else None, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def register(system: System, count: int) -> list[Person]:
+    """New users, by the public API."""
+
+    def one(_: int) -> Person:
+        status, body = call(
+            system, "POST", "/register", body={"login": f"b-{secrets.token_hex(8)}", "password": secrets.token_hex(8)}
+        )
+        if status != 201:
+            raise RuntimeError(f"a user was not registered: {status} {body!r}")
+        answer = json.loads(body)
+        return Person(UUID(answer["userID"]), answer["sessionID"])
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(one, range(count)))
+
+
+def enrich(system: System, people: Sequence[Person]) -> None:
+    """Give everybody a fortune by card, and wait until the balance shows it."""
+    topups.write(system, [TopUp.of(person.user_id, FORTUNE_MINOR) for person in people], paid=True)
+    deadline = time.monotonic() + CREDIT_TIMEOUT_SECONDS
+    for person in people:
+        while balance(system, person) < FORTUNE_MINOR:
+            if time.monotonic() > deadline:
+                raise RuntimeError("the money for the measurement did not arrive")
+            time.sleep(0.05)
+
+
+def balance(system: System, person: Person) -> int:
+    """What ``GET /balance`` says."""
+    status, body = call(system, "GET", "/balance", session=person.session)
+    if status != 200:
+        raise RuntimeError(f"no balance: {status} {body!r}")
+    return int(json.loads(body)["balance"])

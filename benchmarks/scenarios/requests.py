@@ -1,0 +1,72 @@
+"""The users' requests: reading a balance, writing checks, accepting them."""
+
+import itertools
+import json
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Final
+
+from benchmarks import load
+from benchmarks.load import Outcome, Requests, in_turn, message
+from benchmarks.people import Person
+
+BALANCE: Final = "/balance"
+CREATE: Final = "/fastcheck"
+ACCEPT: Final = "/fastcheck/accept"
+_ORDER: Final = b'{"amount": 1}'
+_WITHOUT_END: Final = 3600.0
+
+Codes = list[bytes]
+
+
+def read_balances(url: str, people: Sequence[Person], connections: int, seconds: float) -> Outcome:
+    """``GET /balance`` of one after the other."""
+    return load.run(url, _of_all(people, partial(_readings)), connections=connections, seconds=seconds)
+
+
+def create_checks(url: str, people: Sequence[Person], connections: int, seconds: float) -> tuple[Outcome, Codes]:
+    """``POST /fastcheck`` with a key of its own each time; and the bodies that accept what was made."""
+    outcome = load.run(
+        url, _of_all(people, partial(_orders)), connections=connections, seconds=seconds, keep_bodies=True
+    )
+    return outcome, [_number_and_code(body) for body in outcome.bodies]
+
+
+def accept_checks(url: str, people: Sequence[Person], codes: Codes, connections: int) -> Outcome:
+    """``POST /fastcheck/accept`` of all these checks, each once, by one person after the other."""
+    run = secrets.token_hex(4)
+    requests = [
+        message("POST", ACCEPT, session=person.session, key=f"{run}-{number}", body=code)
+        for number, (code, person) in enumerate(zip(codes, itertools.cycle(people), strict=False))
+    ]
+    sources = [
+        partial(in_turn, requests[number :: load.MOST_PROCESSES]) for number in range(min(load.MOST_PROCESSES, connections))
+    ]
+    return load.run(url, sources, connections=connections, seconds=_WITHOUT_END)
+
+
+def _of_all(people: Sequence[Person], requests: Callable[[Sequence[Person]], Requests]) -> list[Callable[[], Requests]]:
+    """Every process of the generator has its own part of the people."""
+    return [partial(requests, people[number :: load.MOST_PROCESSES]) for number in range(load.MOST_PROCESSES)]
+
+
+def _readings(people: Sequence[Person]) -> Requests:
+    return itertools.cycle([message("GET", BALANCE, session=person.session) for person in people])
+
+
+def _orders(people: Sequence[Person]) -> Iterator[bytes]:
+    run = secrets.token_hex(4)
+    places = [
+        message("POST", CREATE, session=person.session, key=f"{run}-KEY-{number:04d}", body=_ORDER)
+        for number, person in enumerate(people)
+    ]
+    for turn in itertools.count():
+        key = f"{turn:06d}".encode()
+        for place in places:
+            yield place.replace(b"KEY", key, 1)
+
+
+def _number_and_code(body: bytes) -> bytes:
+    check = json.loads(body)
+    return json.dumps({"fastcheck": check["fastcheck"], "code": check["code"]}).encode()

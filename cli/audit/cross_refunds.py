@@ -1,0 +1,134 @@
+"""The refunds of top-ups against the ledger: taken from the user once, and given back to him where the bank refused."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from cli.audit.crossing import Comparison, Verdict, ask_again, side_by_side
+from cli.audit.digest import derived_hex
+from cli.audit.findings import Finding, InFlight, Report
+from cli.audit.sources import Row, Sources
+
+RULE: Final = "every refund stands in the ledger as its own state says"
+SUMS: Final = "what counts as refunded of a top-up is the sum of its refunds"
+
+#: The first five columns are those of the ledger below.
+_REFUNDS: Final = """
+    SELECT r.refund_id::text, t.user_id::text, r.amount_minor, t.currency, r.topup_id::text, r.status
+      FROM refunds r JOIN topups t USING (topup_id) {where} ORDER BY r.refund_id
+"""
+
+#: Of one refund: what was taken from the user or refused to be, and what he got again.
+_LEDGER: Final = """
+    SELECT subject_id::text, min(user_id::text), min(amount_minor), min(currency), min(reference),
+           string_agg(kind || ' ' || outcome, ', ' ORDER BY kind DESC),
+           count(DISTINCT (user_id, amount_minor, currency, reference)) = 1,
+           array_agg(kind || ' ' || encode(uuid_send(transfer_id), 'hex'))
+      FROM transfers
+     WHERE kind = 'topup_refunded' OR kind = 'topup' AND reference <> subject_id::text
+     GROUP BY subject_id ORDER BY subject_id
+"""
+
+_SUMS: Final = """
+    SELECT t.topup_id::text, t.refunded_minor, COALESCE(r.done, 0)
+      FROM topups t
+      LEFT JOIN (SELECT topup_id, sum(amount_minor) AS done FROM refunds WHERE status = 'done' GROUP BY topup_id) r
+            USING (topup_id)
+     WHERE t.refunded_minor <> COALESCE(r.done, 0)
+"""
+
+NOTHING: Final = ""
+REFUSED: Final = "topup_refunded refused"
+TAKEN: Final = "topup_refunded posted"
+TAKEN_AND_GIVEN_BACK: Final = "topup_refunded posted, topup posted"
+
+#: What the ledger may show of a refund in a status: the payments ask first and write down the answer after it.
+_MAY_SHOW: Final[Mapping[str, tuple[str, ...]]] = {
+    "requested": (NOTHING, REFUSED, TAKEN),
+    "debited": (TAKEN,),
+    "returning": (TAKEN, TAKEN_AND_GIVEN_BACK),
+    "done": (TAKEN,),
+    "refused": (REFUSED,),
+    "returned": (TAKEN_AND_GIVEN_BACK,),
+}
+#: What it may show when the refund came into a status after the ledger was looked at.
+_MAY_HAVE_SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
+    "requested": (NOTHING, REFUSED, TAKEN),
+    "debited": (NOTHING, TAKEN),
+    "returning": (NOTHING, TAKEN, TAKEN_AND_GIVEN_BACK),
+    "done": (NOTHING, TAKEN),
+    "refused": (NOTHING, REFUSED),
+    "returned": (NOTHING, TAKEN, TAKEN_AND_GIVEN_BACK),
+}
+_UNDER_WAY: Final[Mapping[str, str]] = {
+    "requested": "refund is asked for: the balance has not answered yet",
+    "debited": "refund is taken from the balance: the bank has not answered yet",
+    "returning": "refund was refused by the bank: on its way back to the balance",
+}
+
+
+def examine(sources: Sources, report: Report) -> Comparison:
+    """Compare every refund; what does not fit stays in ``doubtful`` for :func:`settle`."""
+    comparison = Comparison()
+    report.apply(
+        SUMS,
+        [
+            Finding(SUMS, f"top-up {topup_id}", f"counts {refunded} as refunded, its refunds sum to {done}")
+            for topup_id, refunded, done in sources.payments.rows(_SUMS)
+        ],
+    )
+    for left, right in side_by_side(
+        sources.payments.stream(_REFUNDS.format(where="")),
+        sources.balance.stream(_LEDGER),
+        comparison.repeated(RULE, "refund"),
+    ):
+        comparison.compared += 1
+        verdict = _verdict(left, right, _MAY_SHOW)
+        row = left or right
+        if row is not None and isinstance(verdict, Finding):
+            comparison.doubtful[row[0]] = (left, right)
+        else:
+            comparison.take(verdict)
+    return comparison
+
+
+def settle(sources: Sources, comparison: Comparison) -> None:
+    """Decide about the doubtful ones in a newer picture of the payments, which the caller has taken."""
+
+    def fetch(ids: Sequence[str]) -> list[Row]:
+        where = "WHERE r.refund_id = ANY(%(ids)s::uuid[])"
+        return sources.payments.rows(_REFUNDS.format(where=where), {"ids": list(ids)})
+
+    def decide(_: str, a: Row | None, b: Row | None, seen: Row | None) -> Verdict:
+        if b is None or seen is None or (a is not None and a[5] == b[5]):
+            return _verdict(a, seen, _MAY_SHOW)
+        return _verdict(b, seen, _MAY_HAVE_SHOWN)
+
+    ask_again(comparison, fetch, decide)
+
+
+def _verdict(left: Row | None, right: Row | None, may_show: Mapping[str, tuple[str, ...]]) -> Verdict:
+    if left is None:
+        return _unknown(right) if right else None
+    refund_id, _, amount, currency, topup_id, status = left
+    shown = right[5] if right else NOTHING
+    if right is not None and (left[:5] != right[:5] or not right[6]):
+        return _wrong(refund_id, f"is of {amount} {currency} of top-up {topup_id}, the ledger has other particulars")
+    if right is not None and (wrong := _false_ids(right)):
+        return _wrong(refund_id, f"{wrong} does not have the id of its cause: it could be booked a second time")
+    if shown not in may_show[status]:
+        return _wrong(refund_id, f"of {amount} {currency} is {status}, the ledger shows {shown or 'nothing of it'}")
+    if status in _UNDER_WAY:
+        return InFlight(f"refund {refund_id}", amount, currency, _UNDER_WAY[status])
+    return None
+
+
+def _unknown(right: Row) -> Finding:
+    return _wrong(right[0], f"the ledger has {right[5]} of {right[2]} {right[3]} for it, and nobody asked for it")
+
+
+def _false_ids(right: Row) -> str:
+    return ", ".join(move for move in right[7] if move.split(" ")[1] != derived_hex(move.split(" ")[0], right[0]))
+
+
+def _wrong(refund_id: str, message: str) -> Finding:
+    return Finding(RULE, f"refund {refund_id}", message)

@@ -1,0 +1,291 @@
+"""YooKassa, API v3 (yookassa.ru/developers/api): JSON, HTTP Basic, an idempotence key for every request that acts.
+
+Its notifications bear no signature. They are taken from the published addresses alone, and even then only as a
+hint: what ``GET /payments/{id}`` says then is what is believed.
+"""
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from decimal import InvalidOperation
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any, ClassVar, Final
+from urllib.parse import quote, urlencode
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from common.core.clock import format_utc
+from common.core.money import MINOR_DIGITS, Money
+from common.core.settings import CommaSeparated
+from services.payments.banks.base import (
+    Acknowledgement,
+    BadSignature,
+    Bank,
+    BankEnvironment,
+    BankPayment,
+    BankRefused,
+    BankSettings,
+    BankUnavailable,
+    Notification,
+    PaymentNotFound,
+    PaymentOrder,
+    PaymentStatus,
+    RefundOutcome,
+)
+from services.payments.banks.http import BankAnswer, BankHttp
+
+NAME: Final = "yookassa"
+MAX_DESCRIPTION: Final = 128
+PAGE: Final = 100
+MAX_PAGES: Final = 1_000
+#: The bank's clock need not be ours.
+CLOCK_SKEW: Final = timedelta(minutes=2)
+
+Network = IPv4Network | IPv6Network
+
+#: Where notifications come from (yookassa.ru/developers/using-api/webhooks).
+TRUSTED_NETWORKS: Final[tuple[Network, ...]] = tuple(
+    ip_network(network)
+    for network in (
+        "185.71.76.0/27",
+        "185.71.77.0/27",
+        "77.75.153.0/25",
+        "77.75.154.128/25",
+        "77.75.156.11/32",
+        "77.75.156.35/32",
+        "2a02:5180::/32",
+    )
+)
+
+STATUSES: Final[Mapping[str, PaymentStatus]] = {
+    "pending": PaymentStatus.OPEN,
+    "waiting_for_capture": PaymentStatus.HELD,
+    "succeeded": PaymentStatus.CONFIRMED,
+    "canceled": PaymentStatus.FAILED,
+}
+
+
+class YooKassaSettings(BankSettings):
+    """``FASTCHECK_YOOKASSA_*``: the shop and its secret key. The address for notifications is set in the cabinet."""
+
+    model_config = SettingsConfigDict(env_prefix="FASTCHECK_YOOKASSA_")
+    REQUIRED: ClassVar[tuple[tuple[str, ...], ...]] = (("shop_id",), ("secret_key",))
+
+    shop_id: str = ""
+    secret_key: SecretStr = SecretStr("")
+    url: str = Field(default="https://api.yookassa.ru/v3/", pattern=r"^https?://")
+    #: Besides the published addresses; for the sandbox bank.
+    more_networks: CommaSeparated = ()
+
+    def test_marks(self) -> list[str]:
+        problems = []
+        if self.secret_key.get_secret_value().startswith("test_"):
+            problems.append(f"{self.variable('secret_key')} is a key for testing, and this is production")
+        if self.more_networks:
+            problems.append(f"{self.variable('more_networks')} is for testing alone, and this is production")
+        return problems
+
+
+def is_trusted_address(ip: str) -> bool:
+    """Whether an address is one that YooKassa has published; False for what is not an address."""
+    return _is_in(ip, TRUSTED_NETWORKS)
+
+
+def _is_in(ip: str, networks: tuple[Network, ...]) -> bool:
+    try:
+        address = ip_address(ip)
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        # How a socket that listens on both families names an IPv4 peer.
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)
+
+
+def open_bank(environment: BankEnvironment) -> Bank:
+    """The adapter, from the environment's settings."""
+    return YooKassa(YooKassaSettings.load(environment), environment)
+
+
+class YooKassa:
+    """The port to YooKassa."""
+
+    name = NAME
+    statuses = STATUSES
+    # The same key with the same body gives the same payment, its page included.
+    creation_is_repeatable = True
+
+    def __init__(self, settings: YooKassaSettings, environment: BankEnvironment) -> None:
+        self.terminal = settings.shop_id
+        secret = f"{settings.shop_id}:{settings.secret_key.get_secret_value()}"
+        self._authorization = "Basic " + base64.b64encode(secret.encode()).decode()
+        self._http = BankHttp(NAME, settings.url, environment)
+        self._networks = (*TRUSTED_NETWORKS, *(ip_network(network) for network in settings.more_networks))
+
+    def create_payment(self, order: PaymentOrder, return_url: str, callback_url: str) -> BankPayment:  # noqa: ARG002
+        answer = self._post(
+            "payments",
+            order.order_id,
+            {
+                "amount": _amount(order.money),
+                "capture": True,
+                "confirmation": {"type": "redirect", "return_url": return_url},
+                "description": order.description[:MAX_DESCRIPTION],
+                "metadata": {"order_id": order.order_id, "topup_id": str(order.topup_id)},
+            },
+        )
+        payment_id = answer.get("id")
+        confirmation = answer.get("confirmation")
+        url = confirmation.get("confirmation_url") if isinstance(confirmation, dict) else None
+        if not isinstance(payment_id, str) or not isinstance(url, str):
+            raise BankUnavailable("yookassa made a payment and did not say where it is paid")
+        return BankPayment(payment_id, url)
+
+    def parse_notification(
+        self,
+        method: str,
+        headers: Mapping[str, str],  # noqa: ARG002  the port's shape
+        raw_body: bytes,
+        query: Mapping[str, str],  # noqa: ARG002
+        client_ip: str,
+    ) -> Notification:
+        if method != "POST" or not _is_in(client_ip, self._networks):
+            raise BadSignature(f"the address {client_ip[:60]} is not one of the bank's")
+        event, payment_id = _event(raw_body)
+        try:
+            payment = self._get_payment(payment_id)
+        except PaymentNotFound:
+            raise BadSignature("the bank does not know the payment that the notification names") from None
+        said = self._notification(payment)
+        if event == "refund.succeeded" and said.status is PaymentStatus.CONFIRMED:
+            return Notification(
+                said.bank_payment_id,
+                said.order_id,
+                PaymentStatus.PARTLY_REFUNDED,
+                "succeeded, partly refunded",
+                said.amount_minor,
+                said.currency,
+                said.terminal,
+            )
+        return said
+
+    def fetch_status(self, order: PaymentOrder) -> Notification:
+        if order.bank_payment_id is not None:
+            return self._notification(self._get_payment(order.bank_payment_id))
+        # It is asked by its own id alone: what it made without our hearing of it is in its list.
+        for said in self.list_payments(order.created_at - CLOCK_SKEW, order.expires_at + CLOCK_SKEW):
+            if said.order_id == order.order_id:
+                return said
+        raise PaymentNotFound(f"yookassa has no payment for order {order.order_id}")
+
+    def cancel_payment(self, bank_payment_id: str) -> None:
+        raise BankRefused("unsupported", f"yookassa ends the unpaid payment {bank_payment_id} by itself")
+
+    def refund(self, order: PaymentOrder, amount_minor: int, key: str) -> RefundOutcome:
+        amount = _amount(Money(amount_minor, order.money.currency))
+        answer = self._post("refunds", key, {"payment_id": order.bank_payment_id, "amount": amount})
+        status = answer.get("status")
+        if status == "canceled":
+            details = answer.get("cancellation_details")
+            raise BankRefused("canceled", str(details)[:200])
+        return RefundOutcome.DONE if status == "succeeded" else RefundOutcome.ACCEPTED
+
+    def list_payments(self, since: datetime, until: datetime) -> Iterator[Notification]:
+        span = {"created_at.gte": format_utc(since), "created_at.lt": format_utc(until), "limit": PAGE}
+        cursor: str | None = None
+        for _ in range(MAX_PAGES):
+            query = urlencode({**span, **({"cursor": cursor} if cursor else {})})
+            page = self._checked(self._get(f"payments?{query}"))
+            yield from (self._notification(item) for item in page.get("items") or [] if isinstance(item, dict))
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+        raise BankUnavailable("yookassa has more payments in this span than are read at once")
+
+    def acknowledge(self) -> Acknowledgement:
+        return Acknowledgement(200, "text/plain", b"")
+
+    def _get(self, path: str) -> BankAnswer:
+        return self._http.request("GET", path, headers={"Authorization": self._authorization}, repeatable=True)
+
+    def _get_payment(self, payment_id: str) -> dict[str, Any]:
+        answer = self._get(f"payments/{quote(payment_id, safe='')}")
+        if answer.status == 404:
+            raise PaymentNotFound(f"yookassa does not know the payment {payment_id[:60]}")
+        return self._checked(answer)
+
+    def _post(self, path: str, key: str, fields: Mapping[str, object]) -> dict[str, Any]:
+        answer = self._http.request(
+            "POST",
+            path,
+            body=json.dumps(fields, ensure_ascii=False).encode(),
+            headers={
+                "Authorization": self._authorization,
+                "Idempotence-Key": key,
+                "Content-Type": "application/json",
+            },
+            repeatable=True,
+        )
+        return self._checked(answer)
+
+    @staticmethod
+    def _checked(answer: BankAnswer) -> dict[str, Any]:
+        if answer.status == 200:
+            return answer.json()
+        if answer.status in (202, 401, 403, 429):
+            # Under way, or not looked at: nothing is decided about the payment.
+            raise BankUnavailable(f"yookassa answered with status {answer.status}")
+        fields = answer.json()
+        raise BankRefused(str(fields.get("code")), str(fields.get("description"))[:300])
+
+    def _notification(self, payment: Mapping[str, Any]) -> Notification:
+        bank_status = str(payment.get("status"))[:40]
+        amount = _money(payment.get("amount"))
+        refunded = _money(payment.get("refunded_amount"))
+        status = STATUSES.get(bank_status, PaymentStatus.OTHER)
+        if status is PaymentStatus.CONFIRMED and amount is not None and refunded == amount:
+            status, bank_status = PaymentStatus.REFUNDED, "succeeded, refunded"
+        metadata, recipient = payment.get("metadata"), payment.get("recipient")
+        order_id = metadata.get("order_id") if isinstance(metadata, dict) else None
+        account = recipient.get("account_id") if isinstance(recipient, dict) else None
+        return Notification(
+            bank_payment_id=str(payment.get("id", "")),
+            order_id=str(order_id) if order_id else None,
+            status=status,
+            bank_status=bank_status,
+            amount_minor=amount.amount_minor if amount else None,
+            currency=amount.currency if amount else None,
+            terminal=str(account) if account else None,
+        )
+
+
+def _event(raw_body: bytes) -> tuple[str, str]:
+    """The event's name and the id of the payment that it is about; raises BadSignature."""
+    try:
+        fields = json.loads(raw_body)
+    except (ValueError, RecursionError):
+        fields = None
+    subject = fields.get("object") if isinstance(fields, dict) else None
+    if not isinstance(subject, dict) or fields.get("type") != "notification":
+        raise BadSignature("the notification is not of the bank's form")
+    event = str(fields.get("event"))
+    payment_id = subject.get("payment_id" if event.startswith("refund.") else "id")
+    if not isinstance(payment_id, str) or not 0 < len(payment_id) <= 64:
+        raise BadSignature("the notification names no payment")
+    return event, payment_id
+
+
+def _amount(money: Money) -> dict[str, str]:
+    return {"value": str(money.to_decimal()), "currency": money.currency}
+
+
+def _money(amount: object) -> Money | None:
+    """``{"value": "1000.00", "currency": "RUB"}``; None where it is not there or not understood."""
+    if not isinstance(amount, dict) or amount.get("currency") not in MINOR_DIGITS:
+        return None
+    try:
+        return Money.from_decimal(str(amount.get("value")), str(amount["currency"]))
+    except (ValueError, InvalidOperation, OverflowError):
+        return None

@@ -1,0 +1,49 @@
+"""Every SQL statement of the comparison with a bank."""
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection, RowMapping, text
+
+from services.payments.models import AttemptState, TopUpStatus
+from services.payments.reconciliation.models import OurPayment
+
+_COLUMNS: Final = """t.topup_id, a.bank_order_id, a.bank_payment_id, a.state AS attempt_state, t.status, t.amount_minor,
+    t.refunded_minor, t.currency, t.created_at, t.expires_at"""
+
+_BETWEEN = text(f"""
+    SELECT {_COLUMNS} FROM attempts a JOIN topups t USING (topup_id)
+     WHERE a.bank = :bank AND t.bank = :bank AND t.created_at >= :since AND t.created_at < :until
+     ORDER BY t.created_at, a.attempt_no
+""")  # noqa: S608  the columns are ours
+
+_ANY_TIME = text(f"""
+    SELECT {_COLUMNS} FROM attempts a JOIN topups t USING (topup_id)
+     WHERE a.bank = :bank AND (a.bank_payment_id = :bank_payment_id OR a.bank_order_id = :bank_order_id)
+     LIMIT 1
+""")  # noqa: S608
+
+
+def payments_between(tx: Connection, bank: str, since: datetime, until: datetime) -> list[OurPayment]:
+    """Every attempt of a bank's top-ups that were made in a span of time."""
+    rows = tx.execute(_BETWEEN, {"bank": bank, "since": since, "until": until}).mappings()
+    return [_ours(row) for row in rows]
+
+
+def payment_of_any_time(
+    tx: Connection, bank: str, bank_payment_id: str, bank_order_id: str | None
+) -> OurPayment | None:
+    """A payment that the bank dates otherwise than we do."""
+    found = tx.execute(_ANY_TIME, {"bank": bank, "bank_payment_id": bank_payment_id, "bank_order_id": bank_order_id})
+    row = found.mappings().one_or_none()
+    return _ours(row) if row else None
+
+
+def _ours(row: RowMapping) -> OurPayment:
+    return OurPayment(
+        **{
+            **row,
+            "attempt_state": AttemptState(row["attempt_state"]),
+            "status": TopUpStatus(row["status"]),
+        }
+    )

@@ -1,0 +1,163 @@
+"""Compare our payments with the bank's list, with a statement, or one by one. Nothing is changed by comparing.
+
+``apply`` goes the ordinary road: the bank itself is asked about each payment that differs, and its word is taken
+as if it had notified us. A file is never taken for the bank's word.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from common.core.errors import NotFound, ServiceUnavailable
+from common.core.logging import get_logger
+from common.core.money import Money
+from common.messaging import operator_actions
+from services.payments import repository as topups
+from services.payments import service
+from services.payments.banks.base import (
+    Bank,
+    BankUnavailable,
+    Notification,
+    PaymentNotFound,
+    PaymentOrder,
+    PaymentStatus,
+)
+from services.payments.context import Context
+from services.payments.models import TopUpStatus
+from services.payments.reconciliation import repository
+from services.payments.reconciliation.models import Difference, Kind, OurPayment, Report
+from services.payments.reconciliation.statement import read_statement
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WantedReport:
+    """Which payments to compare: of one bank, made from ``since`` until before ``until``."""
+
+    bank: str
+    since: datetime
+    until: datetime
+    statement: str | None = None
+
+
+def reconcile(context: Context, wanted: WantedReport) -> Report:
+    """Compare; raises NotFound for a bank that is switched off, InvalidRequest for a statement that is not understood,
+    ServiceUnavailable when the bank does not answer.
+    """
+    bank = context.banks.get(wanted.bank)
+    if bank is None:
+        raise NotFound
+    with context.db.autocommit() as tx:
+        ours = repository.payments_between(tx, bank.name, wanted.since, wanted.until)
+    try:
+        if wanted.statement is not None:
+            return _compare(context, bank, ours, read_statement(wanted.statement, bank), "statement")
+        listed = bank.list_payments(wanted.since, wanted.until)
+        if listed is not None:
+            return _compare(context, bank, ours, listed, "the bank's list")
+        return _ask_one_by_one(bank, ours)
+    except BankUnavailable as error:
+        raise ServiceUnavailable(f"the bank does not answer: {error}") from error
+
+
+def apply(context: Context, report: Report, wanted: WantedReport, *, operator: str, reason: str) -> Report:
+    """Ask the bank about what differs and take its word; returns the differences with what became of each."""
+    with context.db.transaction() as tx:
+        operator_actions.record(
+            tx,
+            operator=operator,
+            action="reconcile",
+            subject=wanted.bank,
+            reason=reason,
+            details={"since": wanted.since, "until": wanted.until, "differences": len(report.differences)},
+        )
+    return replace(report, differences=[_apply(context, wanted.bank, difference) for difference in report.differences])
+
+
+def _apply(context: Context, bank: str, difference: Difference) -> Difference:
+    ours = difference.ours
+    if ours is None:
+        return replace(difference, applied="left: no top-up of ours to apply it to")
+    with context.db.autocommit() as tx:
+        found = topups.find_by_order(tx, bank, ours.bank_order_id)
+    if found is None:
+        return replace(difference, applied="left: it is gone")
+    try:
+        return replace(difference, applied=service.ask_bank(context, found, source="operator"))
+    except (BankUnavailable, PaymentNotFound) as error:
+        return replace(difference, applied=f"left: {error}")
+
+
+def _compare(
+    context: Context, bank: Bank, ours: list[OurPayment], theirs: Iterable[Notification], source: str
+) -> Report:
+    by_payment = {payment.bank_payment_id: payment for payment in ours if payment.bank_payment_id}
+    by_order = {payment.bank_order_id: payment for payment in ours}
+    seen: set[str] = set()
+    differences: list[Difference] = []
+    for said in theirs:
+        mine = by_payment.get(said.bank_payment_id) or by_order.get(said.order_id or "")
+        if mine is None:
+            with context.db.autocommit() as tx:
+                mine = repository.payment_of_any_time(tx, bank.name, said.bank_payment_id, said.order_id)
+        if mine is not None:
+            seen.add(mine.bank_order_id)
+        difference = _difference(mine, said)
+        if difference is not None:
+            differences.append(difference)
+    left = [payment for payment in ours if payment.bank_order_id not in seen]
+    # What has no money in it need not be in a list; what has is asked for before it is called missing.
+    doubtful = _ask_one_by_one(bank, [payment for payment in left if payment.is_credited])
+    return Report(source, len(ours), differences + doubtful.differences)
+
+
+def _ask_one_by_one(bank: Bank, ours: list[OurPayment]) -> Report:
+    differences: list[Difference] = []
+    for payment in ours:
+        try:
+            said = bank.fetch_status(_order(payment))
+        except PaymentNotFound:
+            if payment.is_credited:
+                differences.append(Difference(Kind.MISSING_THERE, payment, None))
+            continue
+        difference = _difference(payment, said)
+        if difference is not None:
+            differences.append(difference)
+    return Report("the bank, asked about each payment", len(ours), differences)
+
+
+def _order(payment: OurPayment) -> PaymentOrder:
+    return PaymentOrder(
+        topup_id=payment.topup_id,
+        order_id=payment.bank_order_id,
+        money=Money(payment.amount_minor, payment.currency),
+        description="",
+        created_at=payment.created_at,
+        expires_at=payment.expires_at,
+        bank_payment_id=payment.bank_payment_id,
+    )
+
+
+def _difference(ours: OurPayment | None, theirs: Notification) -> Difference | None:
+    """How the two differ about one payment, None if they agree."""
+    has_money = theirs.status in (PaymentStatus.CONFIRMED, PaymentStatus.PARTLY_REFUNDED, PaymentStatus.REFUNDED)
+    if ours is None:
+        return Difference(Kind.MISSING_HERE, None, theirs) if has_money else None
+    named_wrong = theirs.amount_minor is not None and theirs.amount_minor != ours.amount_minor
+    if theirs.status is PaymentStatus.CONFIRMED and named_wrong:
+        return Difference(Kind.DIFFERENT_AMOUNT, ours, theirs)
+    if _agree(ours, theirs.status):
+        return None
+    return Difference(Kind.DIFFERENT_STATUS, ours, theirs)
+
+
+def _agree(ours: OurPayment, theirs: PaymentStatus) -> bool:
+    if theirs is PaymentStatus.CONFIRMED:
+        # A refund of ours that is on its way has not reached the bank yet.
+        return ours.is_credited and (ours.refunded_minor == 0 or ours.status is TopUpStatus.REFUND_PENDING)
+    if theirs is PaymentStatus.PARTLY_REFUNDED:
+        return ours.is_credited and (ours.refunded_minor > 0 or ours.status is TopUpStatus.REFUND_PENDING)
+    if theirs is PaymentStatus.REFUNDED:
+        return not ours.is_credited or ours.status in (TopUpStatus.REFUNDED, TopUpStatus.REFUND_PENDING)
+    return not ours.is_credited

@@ -1,0 +1,1 @@
+"""Money back: from the user's balance, then to the card."""

@@ -1,0 +1,112 @@
+"""Every SQL statement on refunds."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Connection, RowMapping, text
+
+from services.payments.refunds.models import FINISHED, Refund, RefundStatus, WantedRefund
+
+_COLUMNS: Final = (
+    "refund_id, topup_id, amount_minor, status, operator, reason, note, unknown, tries, created_at, finished_at"
+)
+
+_INSERT = text("""
+    INSERT INTO refunds (refund_id, topup_id, amount_minor, status, operator, reason, next_try_at, created_at)
+    VALUES (:refund_id, :topup_id, :amount_minor, 'requested', :operator, :reason, :now, :now)
+""")
+_FIND = text(f"SELECT {_COLUMNS} FROM refunds WHERE refund_id = :refund_id")  # noqa: S608  the columns are ours
+_LOCK = text(f"SELECT {_COLUMNS} FROM refunds WHERE refund_id = :refund_id FOR UPDATE")  # noqa: S608
+_OF_TOPUP = text(f"SELECT {_COLUMNS} FROM refunds WHERE topup_id = :topup_id ORDER BY created_at")  # noqa: S608
+_DUE = text("SELECT refund_id FROM refunds WHERE next_try_at <= :now ORDER BY next_try_at LIMIT :limit")
+_TAKE_TURN = text(f"""
+    UPDATE refunds SET next_try_at = :until, tries = tries + 1
+     WHERE refund_id = :refund_id AND next_try_at <= :now
+    RETURNING {_COLUMNS}
+""")  # noqa: S608
+_SAVE = text("""
+    UPDATE refunds
+       SET status = :status, note = COALESCE(:note, note), next_try_at = :next_try_at, finished_at = :finished_at
+     WHERE refund_id = :refund_id
+""")
+_POSTPONE = text("""
+    UPDATE refunds
+       SET next_try_at = :next_try_at, note = :note, unknown = unknown + :unknown
+     WHERE refund_id = :refund_id AND finished_at IS NULL
+""")
+
+
+def insert(tx: Connection, wanted: WantedRefund, amount_minor: int, *, now: datetime) -> None:
+    """Write a refund down before anything is done about it; its first turn is now."""
+    tx.execute(
+        _INSERT,
+        {
+            "refund_id": wanted.refund_id,
+            "topup_id": wanted.topup_id,
+            "amount_minor": amount_minor,
+            "operator": wanted.operator,
+            "reason": wanted.reason,
+            "now": now,
+        },
+    )
+
+
+def find(tx: Connection, refund_id: UUID) -> Refund | None:
+    return _one(tx.execute(_FIND, {"refund_id": refund_id}).mappings().one_or_none())
+
+
+def lock(tx: Connection, refund_id: UUID) -> Refund | None:
+    return _one(tx.execute(_LOCK, {"refund_id": refund_id}).mappings().one_or_none())
+
+
+def of_topup(tx: Connection, topup_id: UUID) -> list[Refund]:
+    """Oldest first."""
+    return [_refund(row) for row in tx.execute(_OF_TOPUP, {"topup_id": topup_id}).mappings()]
+
+
+def due(tx: Connection, *, now: datetime, limit: int) -> list[UUID]:
+    """Refunds whose turn has come."""
+    return [row.refund_id for row in tx.execute(_DUE, {"now": now, "limit": limit})]
+
+
+def take_turn(tx: Connection, refund_id: UUID, *, now: datetime, until: datetime) -> Refund | None:
+    """Become the one who moves a refund on; None while somebody is at it, or when it is over."""
+    found = tx.execute(_TAKE_TURN, {"refund_id": refund_id, "now": now, "until": until})
+    return _one(found.mappings().one_or_none())
+
+
+def save(tx: Connection, refund: Refund, status: RefundStatus, *, now: datetime, note: str | None = None) -> None:
+    """Write a step that TRANSITIONS has. A refund that is not over has its next turn at once."""
+    finished = status in FINISHED
+    tx.execute(
+        _SAVE,
+        {
+            "refund_id": refund.refund_id,
+            "status": refund.must_become(status).value,
+            "note": note,
+            "next_try_at": None if finished else now,
+            "finished_at": now if finished else None,
+        },
+    )
+
+
+def postpone(tx: Connection, refund: Refund, *, next_try_at: datetime, note: str, outcome_is_unknown: bool) -> None:
+    """Nothing was decided: try again later."""
+    tx.execute(
+        _POSTPONE,
+        {
+            "refund_id": refund.refund_id,
+            "next_try_at": next_try_at,
+            "note": note[:500],
+            "unknown": int(outcome_is_unknown),
+        },
+    )
+
+
+def _one(row: RowMapping | None) -> Refund | None:
+    return _refund(row) if row else None
+
+
+def _refund(row: RowMapping) -> Refund:
+    return Refund(**{**row, "status": RefundStatus(row["status"])})

@@ -1,0 +1,82 @@
+"""The processes of the system under chaos. What is struck is taken from its own status, and looked at once more
+before the blow: a number that has passed to another program is never struck.
+"""
+
+import os
+import signal
+from pathlib import Path
+
+from cli import state
+from cli.data_dir import DataDir
+from cli.state import RunningProcess
+
+
+class NotThere(Exception):
+    """The process does not run at this moment: an earlier fault has its effect still."""
+
+
+class Victims:
+    """By name, as ``fastcheck status --json`` tells them."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = DataDir(data_dir)
+
+    def find(self, name: str) -> RunningProcess:
+        """The process of this name; raises NotThere."""
+        for process in state.now(self._data_dir).processes:
+            if process.name == name and process.lives():
+                return process
+        raise NotThere(name)
+
+    def all_run(self) -> bool:
+        """Whether the supervisor says that everything is there and ready."""
+        return state.now(self._data_dir).ready
+
+    def strike(self, name: str, number: signal.Signals = signal.SIGKILL) -> int:
+        """Send a signal to the process; returns its pid. Raises NotThere."""
+        process = self.find(name)
+        _send(process.pid, number)
+        return process.pid
+
+    def strike_helper(self, name: str, choice: int) -> int:
+        """Kill one of the processes that this one has started for itself; raises NotThere."""
+        leader = self.find(name)
+        helpers = children_of(leader.pid)
+        if not helpers:
+            raise NotThere(f"helpers of {name}")
+        helper = helpers[choice % len(helpers)]
+        if not leader.lives():
+            raise NotThere(name)
+        _send(helper, signal.SIGKILL)
+        return helper
+
+    def strike_session(self, pid: int) -> int:
+        """Kill one of PostgreSQL's own processes; raises NotThere when it is not a child of our server."""
+        if pid not in children_of(self.find("postgres").pid):
+            raise NotThere(f"session {pid}")
+        _send(pid, signal.SIGKILL)
+        return pid
+
+
+def children_of(pid: int) -> list[int]:
+    """Pids of the living children of a process, the oldest first."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and _parent(entry) == pid:
+            found.append(int(entry.name))
+    return sorted(found)
+
+
+def _parent(entry: Path) -> int | None:
+    try:
+        fields = (entry / "stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if fields[0] == "Z" else int(fields[1])
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        raise NotThere(str(pid)) from None

@@ -1,0 +1,156 @@
+"""The gateway serves exactly what the services behind it say that they serve to the public."""
+
+import importlib
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from cli import credentials
+from cli.environment import process_environment, system_settings
+from cli.services import BY_NAME
+from services.gateway.clients import SERVICES
+from services.gateway.documentation import merge
+
+#: Served by the gateway itself, and of no service.
+OWN = re.compile(r"/(healthz|readyz|metrics|openapi\.json|docs.*|assets/.*)")
+METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
+
+#: The public API, call by call.
+CONTRACT = {
+    ("POST", "/register"): "accounts",
+    ("POST", "/login"): "accounts",
+    ("POST", "/logout"): "accounts",
+    ("POST", "/logout/all"): "accounts",
+    ("GET", "/me"): "accounts",
+    ("POST", "/me/password"): "accounts",
+    ("GET", "/balance"): "balance",
+    ("GET", "/balance/history"): "balance",
+    ("POST", "/fastcheck"): "checks",
+    ("GET", "/fastcheck/active"): "checks",
+    ("POST", "/fastcheck/accept"): "checks",
+    ("POST", "/fastcheck/preview"): "checks",
+    ("POST", "/fastcheck/{}/cancel"): "checks",
+    ("POST", "/fastcheck/{}/code"): "checks",
+    ("GET", "/fastcheck/history"): "checks",
+    ("GET", "/fastcheck/{}/qr.svg"): "checks",
+    ("POST", "/topup"): "payments",
+    ("GET", "/topup"): "payments",
+    ("GET", "/topup/{}"): "payments",
+    ("GET", "/topup/{}/return"): "payments",
+    ("POST", "/bank/webhook/{}"): "payments",
+    ("GET", "/bank/webhook/{}"): "payments",
+}
+
+#: Calls that need no session.
+OPEN = {
+    ("POST", "/register"),
+    ("POST", "/login"),
+    ("GET", "/topup/{}/return"),
+    ("POST", "/bank/webhook/{}"),
+    ("GET", "/bank/webhook/{}"),
+}
+
+Documents = dict[str, dict[str, Any]]
+
+
+def made(name: str, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """The application of a service, with the settings of a system that does not run: it connects to nothing."""
+    addresses = dict.fromkeys((*BY_NAME, "postgres", "redis"), "127.0.0.1:1")
+    settings = system_settings(credentials.generate(), addresses, public_url="http://127.0.0.1:1", user={})
+    for variable, value in process_environment(BY_NAME[name], settings).items():
+        if variable.startswith("FASTCHECK_"):
+            monkeypatch.setenv(variable, value)
+    app: Flask = importlib.import_module(f"services.{name}.app").create_app()
+    return app
+
+
+@pytest.fixture(scope="module")
+def monkeypatched() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        yield monkeypatch
+
+
+@pytest.fixture(scope="module")
+def gateway(monkeypatched: pytest.MonkeyPatch) -> Flask:
+    return made("gateway", monkeypatched)
+
+
+@pytest.fixture(scope="module")
+def documents(monkeypatched: pytest.MonkeyPatch) -> Documents:
+    return {name: made(name, monkeypatched).test_client().get("/openapi.json").get_json() for name in SERVICES}
+
+
+def plain(path: str) -> str:
+    """``/topup/{transactionID}`` and ``/topup/<transactionID>`` are one path."""
+    return re.sub(r"<[^>]+>|\{[^}]+\}", "{}", path)
+
+
+def calls_of(document: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {
+        (method.upper(), plain(path)): operation
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method.upper() in METHODS
+    }
+
+
+def api_of(gateway: Flask) -> dict[tuple[str, str], Any]:
+    """Call -> view, without what the gateway serves by itself."""
+    return {
+        (method, plain(rule.rule)): gateway.view_functions[rule.endpoint]
+        for rule in gateway.url_map.iter_rules()
+        if not OWN.fullmatch(rule.rule) and not rule.endpoint.startswith("web_app.")
+        for method in (rule.methods or set()) & METHODS
+    }
+
+
+def test_the_gateway_serves_the_contract_and_hands_each_call_to_its_owner(gateway: Flask) -> None:
+    assert {call: view.__fastcheck_owner__ for call, view in api_of(gateway).items()} == CONTRACT
+
+
+def test_each_service_documents_its_calls_and_no_other(documents: Documents) -> None:
+    said = {
+        call: name
+        for name, document in documents.items()
+        for call in calls_of(document)
+        if not call[1].startswith("/internal")
+    }
+    assert said == CONTRACT
+
+
+def test_gateway_and_documents_agree_on_which_calls_need_a_session(gateway: Flask, documents: Documents) -> None:
+    views = api_of(gateway)
+    assert {call for call, view in views.items() if view.__fastcheck_access__ == "anybody"} == OPEN
+    for document in documents.values():
+        for call, operation in calls_of(document).items():
+            assert bool(operation.get("security")) == (call not in OPEN), call
+
+
+def test_the_public_document_is_whole(documents: Documents) -> None:
+    merged = merge(documents, "http://x")
+    assert set(calls_of(merged)) == {*CONTRACT, ("GET", "/healthz")}
+    text = json.dumps(merged)
+    schemas = merged["components"]["schemas"]
+    used = set(re.findall(r'"#/components/schemas/([^"]+)"', text))
+    assert used <= set(schemas), "every reference leads somewhere"
+    operation_ids = [operation["operationId"] for operation in calls_of(merged).values()]
+    assert len(operation_ids) == len(set(operation_ids))
+    assert "/internal" not in text
+
+
+def test_no_address_of_the_web_app_hides_a_call(gateway: Flask) -> None:
+    pages = {plain(rule.rule) for rule in gateway.url_map.iter_rules() if rule.endpoint.startswith("web_app.")}
+    assert pages
+    assert pages.isdisjoint(path for _, path in CONTRACT)
+
+
+def test_nothing_is_served_that_the_contract_does_not_know(gateway: Flask) -> None:
+    named = {plain(rule.rule) for rule in gateway.url_map.iter_rules()}
+    known = {path for _, path in CONTRACT}
+    own = {path for path in named if OWN.fullmatch(path)}
+    pages = {plain(rule.rule) for rule in gateway.url_map.iter_rules() if rule.endpoint.startswith("web_app.")}
+    assert named == known | own | pages

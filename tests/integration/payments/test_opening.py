@@ -1,0 +1,181 @@
+"""How a top-up gets its page when the bank fails on the way: one payable payment in the end, never two."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import requests
+from sqlalchemy import text
+
+from services.payments import tasks
+from tests.integration.payments.conftest import MakeTown
+from tests.integration.payments.servers import Town
+from tests.support.eventually import eventually
+
+
+def payable(town: Town) -> int:
+    """How many payments at the bank can still be paid."""
+    return len(town.bank_rows("SELECT 1 FROM payments WHERE state = 'NEW'"))
+
+
+def test_a_bank_that_fails_once_is_asked_again_within_the_request(town_of_each_bank: Town) -> None:
+    town = town_of_each_bank
+    town.plan(["api_500"], [])
+    user = town.user()
+    topup = user.start(key="k")
+    assert payable(town) == 1
+    user.pay(topup)
+    eventually(lambda: user.status(topup) == "confirmed")
+    assert town.credits(topup["transactionID"]) == 1
+
+
+def test_a_bank_that_made_the_payment_and_then_failed(town_of_each_bank: Town) -> None:
+    """Its page was told to nobody: it is cancelled where the bank can do that, and another one is made."""
+    town = town_of_each_bank
+    town.plan(["api_dead"], [])
+    user = town.user()
+    topup = user.start(key="k")
+    bank = town.context.settings.bank
+    if bank == "yookassa":
+        assert len(town.bank_rows("SELECT 1 FROM payments")) == 1, "the same key is the same payment"
+    else:
+        attempts = town.rows("SELECT attempt_no, state, note FROM attempts ORDER BY attempt_no")
+        assert [row["state"] for row in attempts] == ["void", "payable"]
+        done = {"tbank": "cancelled at the bank", "sber": "left open at the bank"}[bank]
+        assert attempts[0]["note"].startswith(done)
+    assert payable(town) == (2 if bank == "sber" else 1)
+    user.pay(topup)
+    eventually(lambda: user.status(topup) == "confirmed")
+    assert town.credits(topup["transactionID"]) == 1
+
+
+def test_a_slow_bank_is_unavailable_and_the_same_key_finds_out(make_town: MakeTown) -> None:
+    town = make_town(bank_timeout_seconds=1.7, sandbox={"sandbox_bank_slow_seconds": 3.0})
+    town.plan(["api_slow"], [])
+    user = town.user()
+    first = user.post_topup(key="k")
+    assert (first.status_code, first.json()["code"]) == (502, "bank_unavailable")
+    second = eventually(lambda: user.post_topup(key="k").json().get("paymentUrl"))
+    assert len(town.rows("SELECT 1 FROM topups")) == 1
+    # The first call reaches its end at the bank at last: its payment exists, and nobody knows its page.
+    eventually(lambda: len(town.bank_rows("SELECT 1 FROM payments")) == 2)
+    assert user.post_topup(key="k").json()["paymentUrl"] == second
+    page = town.bank_rows("SELECT page_key FROM payments ORDER BY payment_no DESC")
+    assert sum(second.endswith(row["page_key"]) for row in page) == 1
+
+
+def test_a_bank_that_refuses_ends_the_topup(make_town: MakeTown) -> None:
+    town = make_town(topup_description="x" * 600, bank="tbank")
+    tbank = town.context.banks["tbank"]
+    user = town.user()
+    with _broken_request(tbank, "Init", Amount=-5):
+        refused = user.post_topup(key="k")
+    assert (refused.status_code, refused.json()["code"]) == (502, "bank_refused")
+    assert user.post_topup(key="k").json()["code"] == "bank_refused"
+    assert town.rows("SELECT status FROM topups") == [{"status": "failed"}]
+
+
+def test_a_wrong_password_is_our_trouble_and_not_the_payment_s_end(make_town: MakeTown) -> None:
+    town = make_town()
+    user = town.user()
+    with _broken_request(town.context.banks["tbank"], "Init", Token="0" * 64):
+        answer = user.post_topup(key="k")
+    assert (answer.status_code, answer.json()["code"]) == (502, "bank_unavailable")
+    assert user.post_topup(key="k").status_code == 201
+
+
+def test_a_request_that_still_runs_is_not_run_twice(make_town: MakeTown) -> None:
+    town = make_town(bank_timeout_seconds=3.0, sandbox={"sandbox_bank_slow_seconds": 1.0})
+    town.plan(["api_slow"])
+    user = town.user()
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(lambda _: user.post_topup(key="same"), range(6)))
+    codes = sorted(answer.status_code for answer in answers)
+    assert codes == [201, 409, 409, 409, 409, 409]
+    assert len(town.bank_rows("SELECT 1 FROM payments")) == 1
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"request_in_progress"}
+
+
+def test_many_topups_at_once_are_each_one_payment(town_of_each_bank: Town) -> None:
+    town = town_of_each_bank
+    user = town.user()
+    with ThreadPoolExecutor(12) as threads:
+        answers = list(threads.map(lambda n: user.post_topup(amount=100 + n, key=f"k{n}"), range(24)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len(town.bank_rows("SELECT 1 FROM payments")) == 24
+
+
+def test_a_process_that_dies_at_the_bank_leaves_a_topup_that_the_same_key_opens(town: Town) -> None:
+    """The kill comes after the bank has made the payment and before we have stored it."""
+    user = town.user()
+    first = user.start(key="k")
+    with town.context.db.autocommit() as tx:
+        tx.execute(text("UPDATE attempts SET bank_payment_id = NULL, payment_url = NULL, state = 'creating'"))
+        tx.execute(text("UPDATE topups SET busy_until = now() - interval '1 second'"))
+    second = user.start(key="k")
+    assert second["transactionID"] == first["transactionID"]
+    assert second["paymentUrl"] != first["paymentUrl"]
+    assert payable(town) == 1
+    user.pay(second)
+    eventually(lambda: user.status(second) == "confirmed")
+    # The page that was made first is dead: whoever had it would be told so.
+    assert "cancelled" in requests.get(first["paymentUrl"], timeout=10).text
+
+
+def test_a_topup_that_never_got_a_page_ends_with_its_time(town: Town) -> None:
+    user = town.user()
+    with _broken_request(town.context.banks["tbank"], "Init", Token="0" * 64):
+        assert user.post_topup(key="k").status_code == 502
+    tasks.poll_topups(town.context)
+    assert town.rows("SELECT status FROM topups") == [{"status": "pending"}], "its time is not over"
+    tasks.poll_topups(town.later(hours=2))
+    assert town.rows("SELECT status, next_poll_at FROM topups") == [{"status": "expired", "next_poll_at": None}]
+    again = user.post_topup(key="k")
+    assert (again.status_code, again.json()["code"]) == (502, "bank_unavailable")
+    assert "new one" in again.json()["message"]
+
+
+def test_the_breaker_spares_a_bank_that_is_down_and_the_other_banks_go_on(make_town: MakeTown) -> None:
+    town = make_town(bank_breaker_failures=3, bank_breaker_seconds=60.0)
+    user = town.user()
+    with _dead(town, "tbank"):
+        for _ in range(3):
+            assert user.post_topup().status_code == 502
+    # The bank is back, but is left alone for a minute.
+    assert user.post_topup().json()["code"] == "bank_unavailable"
+    other = make_town(bank="sber")
+    assert other.user().post_topup().status_code == 201
+
+
+@contextmanager
+def _broken_request(bank: object, method: str, **changes: object) -> Iterator[None]:
+    """The adapter sends something else than it means to, for a while."""
+    call = bank._call  # type: ignore[attr-defined]
+
+    def broken(name: str, fields: dict[str, object], **options: object) -> object:
+        if name == method and "Token" not in changes:
+            fields = {**fields, **changes}
+        if name == method and "Token" in changes:
+            password, bank._password = bank._password, "wrong"  # type: ignore[attr-defined]
+            try:
+                return call(name, fields, **options)
+            finally:
+                bank._password = password  # type: ignore[attr-defined]
+        return call(name, fields, **options)
+
+    bank._call = broken  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        bank._call = call  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _dead(town: Town, bank: str) -> Iterator[None]:
+    """Nobody listens at the bank's address, for a while."""
+    http = town.context.banks[bank]._http  # type: ignore[attr-defined]
+    address, http._base_url = http._base_url, "http://127.0.0.1:9/"
+    try:
+        yield
+    finally:
+        http._base_url = address

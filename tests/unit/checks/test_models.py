@@ -1,0 +1,143 @@
+"""A check goes only where TRANSITIONS leads, and a freeze doubles."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.checks.models import (
+    MAX_DOUBLINGS,
+    TRANSITIONS,
+    Check,
+    CheckStatus,
+    FreezePolicy,
+    IllegalTransition,
+    number_of,
+    random_number,
+    seconds_until,
+)
+
+NOW = datetime(2026, 1, 19, 9, 8, 18, 500_000, tzinfo=UTC)
+ACCEPTOR = UUID("22222222-2222-4222-8222-222222222222")
+POLICY = FreezePolicy(after_wrong_codes=5, seconds=900)
+
+
+def _check(status: CheckStatus = CheckStatus.ACTIVE, expires_at: datetime = NOW + timedelta(days=7)) -> Check:
+    return Check(
+        check_id=uuid4(),
+        number="123456780001",
+        creator_id=uuid4(),
+        acceptor_id=None,
+        amount_minor=15_000,
+        currency="RUB",
+        note=None,
+        code_ciphertext=b"",
+        status=status,
+        created_at=NOW - timedelta(days=1),
+        expires_at=expires_at,
+        closes_at=expires_at,
+    )
+
+
+def _expire(check: Check) -> Check:
+    return check.expire(check.expires_at)
+
+
+VERBS: dict[CheckStatus, Callable[[Check], Check]] = {
+    CheckStatus.ACTIVE: Check.activate,
+    CheckStatus.REJECTED: lambda check: check.reject(NOW),
+    CheckStatus.USED: lambda check: check.accept(ACCEPTOR, NOW),
+    CheckStatus.EXPIRED: _expire,
+    CheckStatus.CANCELLED: lambda check: check.cancel(NOW),
+}
+
+
+def test_every_status_has_its_transitions_and_all_but_the_first_a_verb() -> None:
+    assert set(TRANSITIONS) == set(CheckStatus)
+    assert set(VERBS) == set(CheckStatus) - {CheckStatus.PENDING}
+
+
+@pytest.mark.parametrize("before", list(CheckStatus))
+@pytest.mark.parametrize("after", list(VERBS))
+def test_a_verb_leads_where_the_table_says(before: CheckStatus, after: CheckStatus) -> None:
+    check = _check(before)
+    if after in TRANSITIONS[before]:
+        assert VERBS[after](check).status is after
+    else:
+        with pytest.raises(IllegalTransition):
+            VERBS[after](check)
+
+
+def test_an_ending_says_who_and_when() -> None:
+    check = _check()
+    used, cancelled, expired = check.accept(ACCEPTOR, NOW), check.cancel(NOW), _expire(check)
+    assert (used.acceptor_id, used.closes_at) == (ACCEPTOR, NOW)
+    assert (cancelled.acceptor_id, cancelled.closes_at) == (None, NOW)
+    assert (expired.acceptor_id, expired.closes_at) == (None, check.expires_at)
+
+
+def test_time_decides_between_accepting_and_expiring() -> None:
+    check = _check(expires_at=NOW)
+    before = NOW - timedelta(microseconds=1)
+    assert (check.status_at(before), check.status_at(NOW)) == (CheckStatus.ACTIVE, CheckStatus.EXPIRED)
+    assert check.accept(ACCEPTOR, before).status is CheckStatus.USED
+    with pytest.raises(IllegalTransition):
+        check.accept(ACCEPTOR, NOW)
+    with pytest.raises(IllegalTransition):
+        check.cancel(NOW)
+    with pytest.raises(IllegalTransition):
+        check.expire(before)
+
+
+def test_a_new_code_is_for_an_active_check_and_changes_nothing_else() -> None:
+    frozen = replace(_check(), failed_attempts=3, freezes=1, frozen_until=NOW)
+    assert frozen.change_code(b"new") == replace(frozen, code_ciphertext=b"new")
+    with pytest.raises(IllegalTransition):
+        frozen.cancel(NOW).change_code(b"new")
+
+
+def test_a_freeze_comes_after_five_and_doubles() -> None:
+    check, now = _check(), NOW
+    for doubling in range(6):
+        for wrong in range(1, 5):
+            check = check.count_wrong_code(now, POLICY)
+            assert (check.failed_attempts, check.is_frozen(now)) == (wrong, False)
+        check = check.count_wrong_code(now, POLICY)
+        assert check.frozen_until == now + timedelta(minutes=15) * 2**doubling
+        assert (check.failed_attempts, check.freezes, check.is_frozen(now)) == (0, doubling + 1, True)
+        now = check.frozen_until
+        assert not check.is_frozen(now)
+
+
+def test_a_freeze_has_a_bound_that_outlasts_every_check() -> None:
+    check = replace(_check(), failed_attempts=4, freezes=1_000_000)
+    frozen_until = check.count_wrong_code(NOW, POLICY).frozen_until
+    assert frozen_until == NOW + timedelta(minutes=15) * 2**MAX_DOUBLINGS
+    assert frozen_until - NOW > timedelta(days=90)
+
+
+def test_events_tell_everything_that_balance_needs() -> None:
+    check = _check()
+    accepted = check.accept(ACCEPTOR, NOW).accepted_event()
+    assert (accepted.check_id, accepted.acceptor_id, accepted.fastcheck) == (check.check_id, ACCEPTOR, check.fastcheck)
+    assert (accepted.amount_minor, accepted.currency, accepted.occurred_at) == (15_000, "RUB", NOW)
+    for event in (check.cancel(NOW).cancelled_event(), _expire(check).expired_event()):
+        assert (event.check_id, event.creator_id, event.amount_minor) == (check.check_id, check.creator_id, 15_000)
+    with pytest.raises(IllegalTransition):
+        check.accepted_event()
+
+
+def test_a_number_is_twelve_digits_in_three_groups() -> None:
+    numbers = {random_number() for _ in range(1_000)}
+    assert len(numbers) == 1_000
+    for number in numbers:
+        shown = replace(_check(), number=number).fastcheck
+        assert [len(group) for group in shown.split("-")] == [4, 4, 4]
+        assert number_of(shown) == number
+
+
+@pytest.mark.parametrize(("seconds", "wait"), [(-5, 1), (0, 1), (0.2, 1), (1, 1), (1.001, 2), (900, 900)])
+def test_a_wait_is_rounded_up_and_never_nothing(seconds: float, wait: int) -> None:
+    assert seconds_until(NOW + timedelta(seconds=seconds), NOW) == wait

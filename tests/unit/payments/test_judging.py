@@ -1,0 +1,142 @@
+"""What a bank's word does in each state of a top-up: the page ``docs/top-up-life.md``, as a table."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from services.payments.banks.base import Notification, PaymentStatus
+from services.payments.models import (
+    TRANSITIONS,
+    Attempt,
+    AttemptState,
+    IllegalTransition,
+    Judgement,
+    TopUp,
+    TopUpStatus,
+    Verdict,
+    judge,
+    order_id_of,
+    public_status,
+)
+
+S, A, P, V = TopUpStatus, AttemptState, PaymentStatus, Verdict
+NOW = datetime(2026, 1, 19, 9, 8, 18, tzinfo=UTC)
+TERMINAL = "Terminal"
+
+TOPUP = TopUp(
+    topup_id=uuid4(),
+    topup_no=1,
+    user_id=uuid4(),
+    bank="tbank",
+    amount_minor=50_000,
+    currency="RUB",
+    status=S.PENDING,
+    return_url="https://shop.example/",
+    created_at=NOW,
+    expires_at=NOW + timedelta(hours=1),
+    confirmed_at=None,
+    refunded_minor=0,
+    polls=0,
+)
+ATTEMPT = Attempt(TOPUP.topup_id, 1, order_id_of(TOPUP.topup_id, 1), A.PAYABLE, "700", "https://bank.example/pay")
+SAID = Notification("700", ATTEMPT.bank_order_id, P.CONFIRMED, "CONFIRMED", 50_000, "RUB", TERMINAL)
+
+
+def verdict(
+    status: TopUpStatus, attempt: AttemptState, said: PaymentStatus, *, credit_late: bool = True, refunded: int = 0
+) -> Judgement:
+    credited = status in (S.CONFIRMED, S.REFUND_PENDING, S.PARTLY_REFUNDED, S.REFUNDED)
+    topup = replace(TOPUP, status=status, confirmed_at=NOW if credited else None, refunded_minor=refunded)
+    return judge(topup, replace(ATTEMPT, state=attempt), replace(SAID, status=said), TERMINAL, credit_late=credit_late)
+
+
+@pytest.mark.parametrize(
+    ("status", "attempt", "said", "wanted", "becomes"),
+    [
+        (S.PENDING, A.PAYABLE, P.OPEN, V.NOTED, None),
+        (S.PENDING, A.PAYABLE, P.HELD, V.NOTED, None),
+        (S.PENDING, A.PAYABLE, P.OTHER, V.NOTED, None),
+        (S.PENDING, A.PAYABLE, P.CONFIRMED, V.APPLIED, S.CONFIRMED),
+        (S.PENDING, A.CREATING, P.CONFIRMED, V.APPLIED, S.CONFIRMED),
+        (S.PENDING, A.VOID, P.CONFIRMED, V.APPLIED, S.CONFIRMED),
+        (S.PENDING, A.PAYABLE, P.FAILED, V.APPLIED, S.FAILED),
+        (S.PENDING, A.VOID, P.FAILED, V.NOTED, None),
+        (S.PENDING, A.PAYABLE, P.REFUNDED, V.UNEXPECTED_REFUND, S.FAILED),
+        (S.PENDING, A.PAYABLE, P.PARTLY_REFUNDED, V.UNEXPECTED_REFUND, None),
+        (S.FAILED, A.PAYABLE, P.CONFIRMED, V.APPLIED, S.CONFIRMED),
+        (S.FAILED, A.PAID, P.CONFIRMED, V.NOTED, None),
+        (S.FAILED, A.PAYABLE, P.FAILED, V.NOTED, None),
+        (S.EXPIRED, A.PAYABLE, P.CONFIRMED, V.APPLIED, S.CONFIRMED),
+        (S.EXPIRED, A.PAYABLE, P.FAILED, V.NOTED, None),
+        (S.EXPIRED, A.PAYABLE, P.REFUNDED, V.UNEXPECTED_REFUND, None),
+        (S.CONFIRMED, A.PAID, P.CONFIRMED, V.NOTED, None),
+        (S.CONFIRMED, A.PAID, P.HELD, V.NOTED, None),
+        (S.CONFIRMED, A.PAID, P.FAILED, V.NOTED, None),
+        (S.CONFIRMED, A.PAYABLE, P.CONFIRMED, V.SECOND_PAYMENT, None),
+        (S.CONFIRMED, A.VOID, P.CONFIRMED, V.SECOND_PAYMENT, None),
+        (S.CONFIRMED, A.PAID, P.REFUNDED, V.UNEXPECTED_REFUND, None),
+        (S.CONFIRMED, A.PAID, P.PARTLY_REFUNDED, V.UNEXPECTED_REFUND, None),
+        (S.REFUND_PENDING, A.PAID, P.REFUNDED, V.NOTED, None),
+        (S.REFUND_PENDING, A.PAID, P.CONFIRMED, V.NOTED, None),
+        (S.REFUNDED, A.PAID, P.CONFIRMED, V.NOTED, None),
+        (S.REFUNDED, A.VOID, P.CONFIRMED, V.SECOND_PAYMENT, None),
+    ],
+)
+def test_a_word_in_a_state(
+    status: TopUpStatus, attempt: AttemptState, said: PaymentStatus, wanted: Verdict, becomes: TopUpStatus | None
+) -> None:
+    found = verdict(status, attempt, said)
+    assert (found.verdict, found.becomes) == (wanted, becomes)
+    assert becomes is None or becomes in TRANSITIONS[status]
+
+
+def test_our_own_refund_is_no_surprise() -> None:
+    assert verdict(S.PARTLY_REFUNDED, A.PAID, P.PARTLY_REFUNDED, refunded=100).verdict is V.NOTED
+    assert verdict(S.REFUNDED, A.PAID, P.REFUNDED, refunded=50_000).verdict is V.NOTED
+
+
+def test_late_money_may_be_left_to_the_operator() -> None:
+    assert verdict(S.EXPIRED, A.PAYABLE, P.CONFIRMED, credit_late=False) == Judgement(V.LATE_NOT_CREDITED)
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        (replace(SAID, terminal="Another"), V.WRONG_TERMINAL),
+        (replace(SAID, order_id="another"), V.UNKNOWN_ORDER),
+        (replace(SAID, bank_payment_id="701"), V.WRONG_PAYMENT),
+        (replace(SAID, currency="USD"), V.WRONG_CURRENCY),
+        (replace(SAID, amount_minor=49_999), V.WRONG_AMOUNT),
+        (replace(SAID, amount_minor=None), V.WRONG_AMOUNT),
+        (replace(SAID, amount_minor=1, status=P.HELD), V.WRONG_AMOUNT),
+    ],
+)
+@pytest.mark.parametrize("status", list(S))
+def test_what_does_not_fit_is_refused_in_every_state(said: Notification, wanted: Verdict, status: TopUpStatus) -> None:
+    assert judge(replace(TOPUP, status=status), ATTEMPT, said, TERMINAL, credit_late=True) == Judgement(wanted)
+
+
+def test_no_word_of_a_bank_leads_anywhere_that_transitions_do_not() -> None:
+    for status in S:
+        for attempt in A:
+            for said in P:
+                becomes = verdict(status, attempt, said).becomes
+                assert becomes is None or becomes in TRANSITIONS[status], (status, attempt, said)
+
+
+def test_a_step_that_is_not_there_is_a_bug() -> None:
+    with pytest.raises(IllegalTransition):
+        replace(TOPUP, status=S.REFUNDED).must_become(S.CONFIRMED)
+
+
+def test_order_numbers_fit_every_bank_and_never_repeat() -> None:
+    numbers = [order_id_of(TOPUP.topup_id, attempt_no) for attempt_no in range(1, 50)]
+    assert numbers[0] == TOPUP.topup_id.hex
+    assert len(set(numbers)) == len(numbers)
+    assert {len(number) for number in numbers} == {32}
+
+
+def test_every_status_has_a_public_word() -> None:
+    assert {public_status(status) for status in S} == {"pending", "confirmed", "failed", "expired", "refunded"}

@@ -1,0 +1,91 @@
+"""T-Bank's protocol: tokens over what came, and what its statuses mean."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from services.payments.banks.base import BadSignature, BankEnvironment, PaymentStatus
+from services.payments.banks.tbank import STATUSES, TBank, TBankSettings, token
+from services.sandbox_bank.protocols.tbank import sign
+
+PASSWORD = "the terminal's password"
+
+VALUES = st.one_of(st.text(max_size=20), st.integers(), st.booleans(), st.none(), st.lists(st.integers(), max_size=2))
+FIELDS = st.dictionaries(st.text("ABCabcTokenPassword", min_size=1, max_size=8), VALUES, max_size=8)
+
+
+@pytest.fixture
+def bank() -> TBank:
+    return TBank(
+        TBankSettings(terminal_key="Terminal", password=SecretStr(PASSWORD), url="http://127.0.0.1:9/v2/"),
+        BankEnvironment(environment="sandbox"),
+    )
+
+
+def notify(bank: TBank, raw: str, method: str = "POST") -> object:
+    return bank.parse_notification(method, {}, raw.encode(), {}, "127.0.0.1")
+
+
+@given(FIELDS)
+def test_adapter_and_sandbox_agree_on_every_token(fields: dict[str, object]) -> None:
+    assert token(fields, PASSWORD) == sign(fields, PASSWORD)
+
+
+def test_what_is_nested_is_left_out_and_what_is_unknown_is_not() -> None:
+    plain = {"Amount": 100, "Success": True}
+    assert token({**plain, "DATA": {"a": 1}, "Receipt": [1], "Token": "x", "Empty": None}, PASSWORD) == token(
+        plain, PASSWORD
+    )
+    assert token({**plain, "NewField": "x"}, PASSWORD) != token(plain, PASSWORD)
+
+
+def test_numbers_are_signed_as_the_text_that_came(bank: TBank) -> None:
+    signed = token({"TerminalKey": "Terminal", "Amount": "100.10", "PaymentId": "7", "Status": "NEW"}, PASSWORD)
+    said = bank.parse_notification(
+        "POST",
+        {},
+        f'{{"TerminalKey":"Terminal","Amount":100.10,"PaymentId":7,"Status":"NEW","Token":"{signed}"}}'.encode(),
+        {},
+        "",
+    )
+    assert (said.bank_payment_id, said.amount_minor) == ("7", None)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["", "[]", "null", "{", "OK", '{"Token": 5}', '{"Token": null}', '{"a": 1}', "[" * 100_000, '{"Token":"Ω"}'],
+    ids=range(10),
+)
+def test_what_is_no_notification_is_a_bad_signature(bank: TBank, raw: str) -> None:
+    with pytest.raises(BadSignature):
+        notify(bank, raw)
+
+
+def test_one_changed_character_is_a_bad_signature(bank: TBank) -> None:
+    fields = {"TerminalKey": "Terminal", "OrderId": "1", "Amount": 100, "PaymentId": 7, "Status": "CONFIRMED"}
+    good = json.dumps({**fields, "Token": token(fields, PASSWORD)})
+    assert notify(bank, good)
+    for changed in (good.replace("100", "101"), good.replace("CONFIRMED", "REFUNDED"), good.replace('"1"', '"2"')):
+        with pytest.raises(BadSignature):
+            notify(bank, changed)
+    with pytest.raises(BadSignature):
+        notify(bank, good, method="GET")
+
+
+def test_money_counts_when_it_is_taken_and_not_before() -> None:
+    meant = {status: {name for name, found in STATUSES.items() if found is status} for status in PaymentStatus}
+    assert meant[PaymentStatus.CONFIRMED] == {"CONFIRMED", "REFUNDING"}
+    assert "AUTHORIZED" in meant[PaymentStatus.HELD]
+    assert {"REJECTED", "CANCELED", "DEADLINE_EXPIRED", "REVERSED"} <= meant[PaymentStatus.FAILED]
+    assert "AUTH_FAIL" in meant[PaymentStatus.OPEN]
+
+
+def test_a_status_of_tomorrow_is_noted(bank: TBank) -> None:
+    fields = {"TerminalKey": "Terminal", "Status": "RECEIPT", "PaymentId": 7}
+    said = bank.parse_notification(
+        "POST", {}, json.dumps({**fields, "Token": token(fields, PASSWORD)}).encode(), {}, ""
+    )
+    assert said.status is PaymentStatus.OTHER
