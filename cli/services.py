@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 #: Who signs tokens: a private key each. The operator is the person at the command line.
-CALLERS: Final = ("gateway", "checks", "operator")
+CALLERS: Final = ("gateway", "checks", "payments", "operator")
 
 #: The role that may read every database and write none.
 AUDITOR: Final = "auditor"
@@ -17,6 +17,9 @@ COMMON_VARIABLES: Final = ("FASTCHECK_ENVIRONMENT", "FASTCHECK_LOG_LEVEL")
 
 _TOKENS = "FASTCHECK_TOKEN_PUBLIC_KEYS"
 _BROKER = "FASTCHECK_BROKER_URL"
+#: Of banks that are switched on by setting these; the sandbox bank then plays them too.
+_YOOKASSA = ("FASTCHECK_YOOKASSA_SHOP_ID", "FASTCHECK_YOOKASSA_SECRET_KEY")
+_SBER = ("FASTCHECK_SBER_USER_NAME", "FASTCHECK_SBER_PASSWORD", "FASTCHECK_SBER_CALLBACK_SECRET")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +78,23 @@ SERVICES: Final = (
             "FASTCHECK_PAYMENTS_DATABASE_URL",
             _BROKER,
             _TOKENS,
+            "FASTCHECK_PAYMENTS_TOKEN_KEY",
+            "FASTCHECK_BALANCE_URL",
             "FASTCHECK_PUBLIC_URL",
             "FASTCHECK_RETURN_ORIGINS",
             "FASTCHECK_BANK",
+            "FASTCHECK_BANKS",
             "FASTCHECK_TBANK_TERMINAL_KEY",
             "FASTCHECK_TBANK_PASSWORD",
             "FASTCHECK_TBANK_URL",
+            *_YOOKASSA,
+            "FASTCHECK_YOOKASSA_URL",
+            "FASTCHECK_YOOKASSA_MORE_NETWORKS",
+            *_SBER,
+            "FASTCHECK_SBER_TOKEN",
+            "FASTCHECK_SBER_URL",
+            "FASTCHECK_SBER_JSON_REQUESTS",
+            "FASTCHECK_SBER_CALLBACK_PUBLIC_KEY",
         ),
         bus_roles=("worker", "scheduler", "relay"),
     ),
@@ -89,8 +103,12 @@ SERVICES: Final = (
         variables=(
             "FASTCHECK_SANDBOX_BANK_DATABASE_URL",
             "FASTCHECK_SANDBOX_BANK_URL",
+            "FASTCHECK_PUBLIC_URL",
             "FASTCHECK_TBANK_TERMINAL_KEY",
             "FASTCHECK_TBANK_PASSWORD",
+            *_YOOKASSA,
+            *_SBER,
+            "FASTCHECK_SANDBOX_BANK_SBER_PRIVATE_KEY",
         ),
     ),
     Service(

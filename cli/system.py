@@ -5,6 +5,8 @@ from functools import partial
 from typing import Final
 
 from cli import credentials, logfiles, ports, state
+from cli.audit.process import auditor_process
+from cli.audit.sources import AUDITED, BANK
 from cli.data_dir import DataDir
 from cli.embedded.postgres import EmbeddedPostgres
 from cli.embedded.redis import EmbeddedRedis
@@ -13,7 +15,7 @@ from cli.failure import LaunchError
 from cli.migrating import migrate
 from cli.processes import Process, Stage, service_processes
 from cli.provisioning import provision
-from cli.services import SERVICES, Service
+from cli.services import AUDITOR, SERVICES, Service
 from cli.signals import SignalWatch
 from cli.supervisor import StopRequested, Supervisor
 
@@ -39,7 +41,7 @@ class System:
         self._watch = watch
         user = user_settings(environ)
         self._secrets = credentials.load_or_create(data_dir)
-        names = ["postgres", "redis", *(service.name for service in SERVICES)]
+        names = ["postgres", "redis", AUDITOR, *(service.name for service in SERVICES)]
         self._ports = ports.choose(data_dir, names, gateway=gateway_port)
         addresses = {name: f"{ports.HOST}:{port}" for name, port in self._ports.items()}
         self._settings = system_settings(self._secrets, addresses, public_url=self.gateway_url, user=user)
@@ -77,7 +79,11 @@ class System:
         with_database = [service for service in self._services if service.has_database]
         migrate(with_database, self._settings, self._data_dir, self._watch)
         self._supervisor.raise_if_stopped()
-        self._supervisor.start(service_processes(self._settings, self._ports, self._data_dir, self._services))
+        processes = service_processes(self._settings, self._ports, self._data_dir, self._services)
+        if all(name in self._own_databases for name in (*AUDITED, BANK)):
+            # On servers of the user's own the auditor is started by whoever made its role there.
+            processes.append(auditor_process(self._secrets, self._ports, self._data_dir, self._settings))
+        self._supervisor.start(processes)
         self._complete = True
         self._write_state()
 

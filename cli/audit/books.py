@@ -42,18 +42,18 @@ def _examine(sources: Sources, scope: Scope, report: Report) -> None:
     guards.examine(sources, report)
     trail.examine(sources, report)
     chain.examine(sources.balance, report, start, scope.expected_head)
-    ledger.examine(sources.balance, report, low=start.low, sealed_upto=report.head.last_no if report.head else 0)
-    if not start.low:
+    ledger.examine(sources.balance, report, start)
+    if not start.is_partial:
         accounts.examine(sources.balance, report)
-    _cross(sources, scope, report, start.low)
+    _cross(sources, scope, report, start)
 
 
-def _cross(sources: Sources, scope: Scope, report: Report, low: int) -> None:
+def _cross(sources: Sources, scope: Scope, report: Report, start: chain.Start) -> None:
     dead = DeadEvents.of(sources.balance)
     # Without a sealed block before it there is no place in the ledger to begin from: then all is compared.
-    since = scope.since if low else None
-    checks = cross_checks.examine(sources, report, since=since, low=low, dead=dead)
-    topups = cross_payments.examine(sources, report, since=since, low=low, dead=dead)
+    since = scope.since if start.is_partial else None
+    checks = cross_checks.examine(sources, report, since=since, low=start.low, dead=dead)
+    topups = cross_payments.examine(sources, report, since=since, low=start.low, dead=dead)
     refunds = cross_refunds.examine(sources, report)
     orders = cross_bank.examine(sources, sources.bank, report) if sources.bank else Comparison()
     # The deciders once more, newer than the ledger's picture, which stays.

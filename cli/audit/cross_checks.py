@@ -106,10 +106,11 @@ def examine(sources: Sources, report: Report, *, since: datetime | None, low: in
         if not fits or event_id != str(derived_id(event_type, check_id)):
             payloads.append(Finding(PAYLOADS, f"event {event_id}", f"does not say what check {check_id} says"))
     report.apply(PAYLOADS, payloads)
-    where = "AND (h.transfer_no > %(low)s OR e.transfer_no > %(low)s)" if low else ""
+    where = "AND (h.transfer_no > %(low)s OR e.transfer_no > %(low)s)" if since else ""
     pairs = side_by_side(
         sources.checks.stream(_CHECKS.format(where=_CHECKS_SINCE if since else ""), {"since": since}),
         sources.balance.stream(_LEDGER.format(where=where), {"low": low}),
+        comparison.repeated(RULE, "check"),
     )
     for left, right in pairs:
         comparison.compared += 1

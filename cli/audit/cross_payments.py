@@ -84,7 +84,8 @@ def examine(sources: Sources, report: Report, *, since: datetime | None, low: in
         sources.payments.stream(
             _TOPUPS.format(where="AND confirmed_at >= %(since)s" if since else ""), {"since": since}
         ),
-        sources.balance.stream(_CREDITS.format(where="AND transfer_no > %(low)s" if low else ""), {"low": low}),
+        sources.balance.stream(_CREDITS.format(where="AND transfer_no > %(low)s" if since else ""), {"low": low}),
+        comparison.repeated(RULE, "top-up"),
     )
     for left, right in pairs:
         comparison.compared += 1

@@ -1,11 +1,12 @@
 """Rules that the ledger must keep by itself, proved from one picture of it.
 
-Each query reads a table once and joins by hashing, so the time grows with the books and no faster. With ``low`` above
-zero only transfers with higher numbers are looked at, and what was before them is taken as proved.
+Each query reads a table once and joins by hashing, so the time grows with the books and no faster. After a later
+start only transfers with higher numbers are looked at, and what was before them is taken as proved.
 """
 
 from typing import Final
 
+from cli.audit.chain import Start
 from cli.audit.digest import TRANSFER_DIGEST
 from cli.audit.findings import Finding, Report
 from cli.audit.sources import Row, Source
@@ -149,13 +150,14 @@ _TOTALS: Final = """
 """
 
 
-def examine(ledger: Source, report: Report, *, low: int, sealed_upto: int) -> None:
-    """Apply every rule to the transfers above ``low``; up to ``sealed_upto`` the chain says how they were."""
-    parameters = {"low": low, "sealed_upto": sealed_upto}
+def examine(ledger: Source, report: Report, start: Start) -> None:
+    """Apply every rule to the transfers after ``start``; as far as they are sealed the chain says how they were."""
+    sealed_upto = report.head.last_no if report.head else 0
+    parameters = {"low": start.low, "sealed_upto": sealed_upto}
     wrong = ledger.rows(_TRANSFERS, parameters)
     entries, expected, transfers = ledger.rows(_ENTRY_COUNT)[0]
     stray: list[Row] = []
-    if low:
+    if start.is_partial:
         stray = ledger.rows(_LATE_STRAY_ENTRIES, parameters)
     elif wrong or entries != expected:
         stray = ledger.rows(_ALL_STRAY_ENTRIES)
@@ -163,13 +165,13 @@ def examine(ledger: Source, report: Report, *, low: int, sealed_upto: int) -> No
     report.apply(FITTING, (_misplaced(row) for row in wrong if not row[18]))
     report.apply(SEALED, (_unsealed(row, sealed_upto) for row in wrong if not row[19]))
     for rule, query in RULES.items():
-        chosen = _RULES_SINCE.get(rule, query) if low else query
+        chosen = _RULES_SINCE.get(rule, query) if start.is_partial else query
         if chosen is None:
             continue
-        violations = ledger.rows(chosen.format(entries=_ENTRIES if low else "entries"), parameters)
+        violations = ledger.rows(chosen.format(entries=_ENTRIES if start.is_partial else "entries"), parameters)
         report.apply(rule, (Finding(rule, subject, message) for subject, message in violations))
     report.counts |= {"transfers": transfers, "entries": entries}
-    if not low:
+    if not start.is_partial:
         for kind, currency, total, _ in ledger.rows(_TOTALS):
             report.totals.setdefault(kind, {})[currency] = total
 

@@ -96,7 +96,7 @@ def urls(data_dir: DataDir) -> dict[str, str]:
             exit_code=COULD_NOT_AUDIT,
         )
     password = secrets.role_passwords[AUDITOR]
-    return {name: given[name] or _auditor_url(name, password, port) for name in (*AUDITED, BANK)}
+    return {name: given[name] or auditor_url(name, password, port) for name in (*AUDITED, BANK)}
 
 
 def variable(service: str) -> str:
@@ -104,7 +104,8 @@ def variable(service: str) -> str:
     return f"FASTCHECK_AUDIT_{service.upper()}_DATABASE_URL"
 
 
-def _auditor_url(service: str, password: str, port: int) -> str:
+def auditor_url(service: str, password: str, port: int) -> str:
+    """The URL of a service's database on our own server, for the auditor."""
     own = database_url(AUDITOR_ROLE, password, f"{ports.HOST}:{port}")
     return own.removesuffix(AUDITOR_ROLE) + f"fastcheck_{service}"
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.exc import DisconnectionError
 
 from common.core.settings import DatabaseSettings
+from common.db.driver import LeanConnection
 
 #: How long a statement waits for a row lock before it gives up and the caller is told to come back.
 LOCK_TIMEOUT_MS: Final = 2_000
@@ -33,6 +34,7 @@ class Database:
             pool_timeout=settings.database_pool_timeout_seconds,
             pool_recycle=1800,
             connect_args={
+                "connection_factory": LeanConnection,
                 "connect_timeout": 3,
                 "application_name": application_name,
                 "options": (
@@ -41,14 +43,19 @@ class Database:
                 ),
             },
         )
-        self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        # Two views of one pool. The option is a mark for who watches the engine: the driver needs none.
+        self._autocommit = self._engine.execution_options(autocommit=True)
         event.listen(self._engine, "connect", _prepare_connection)
         event.listen(self._engine, "checkout", _refuse_dead_connection)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """Run the block in one READ COMMITTED transaction: committed at the end, rolled back on any exception."""
+        """Run the block in one READ COMMITTED transaction: committed at the end, rolled back on any exception.
+
+        It costs one round trip more than its statements: BEGIN travels with the first of them.
+        """
         with self._engine.begin() as tx:
+            _driver_of(tx).begins = True
             yield tx
 
     @contextmanager
@@ -84,6 +91,11 @@ class Database:
     def dispose(self) -> None:
         """Close the idle connections."""
         self._engine.dispose()
+
+
+def _driver_of(tx: Connection) -> LeanConnection:
+    driver: LeanConnection = tx.connection.driver_connection  # type: ignore[assignment]
+    return driver
 
 
 def _prepare_connection(connection: Any, _record: object) -> None:

@@ -6,13 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from celery import Celery
-from kombu.exceptions import OperationalError
 
 from common.contracts.envelope import Envelope
 from common.core.logging import get_logger
 from common.db.engine import Database
 from common.messaging import outbox
-from common.messaging.celery_app import register_task
+from common.messaging.celery_app import broker_errors, register_task
 from common.messaging.inbox import Inbox
 from common.messaging.topology import acknowledge_task, acknowledgements_queue, consume_task, events_queue
 
@@ -56,7 +55,7 @@ def _acknowledge(app: Celery, source: str, subscriber: str, event_ids: Sequence[
             args=[subscriber, [str(event_id) for event_id in event_ids]],
             queue=acknowledgements_queue(source),
         )
-    except OperationalError as error:
+    except broker_errors(app) as error:
         # The effect is committed. The publisher will send again, and will be answered from the inbox.
         log.warning("acknowledgement not sent", source=source, events=len(event_ids), error=repr(error))
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from celery import Celery
 from kombu import Queue
+from kombu.exceptions import OperationalError
 
 from common.core.settings import BusSettings
 from common.messaging.topology import queues_of, schedule_queue
@@ -92,3 +93,9 @@ def register_task(app: Celery, name: str, function: Callable[..., object], *boun
         function(*bound, *arguments)
 
     app.task(name=name, shared=False)(task)
+
+
+def broker_errors(app: Celery) -> tuple[type[Exception], ...]:
+    """What the broker's client raises when the broker is away, besides kombu's own OperationalError."""
+    connection = app.connection_for_write()  # opens nothing
+    return (OperationalError, *connection.connection_errors, *connection.channel_errors)

@@ -9,7 +9,6 @@ from typing import Any, Final
 import psycopg2
 from celery import Celery
 from kombu import Connection as BrokerConnection
-from kombu.exceptions import OperationalError
 from sqlalchemy.exc import SQLAlchemyError
 
 from common.contracts.envelope import Envelope
@@ -18,6 +17,7 @@ from common.core.logging import get_logger
 from common.core.settings import BusSettings
 from common.db.engine import Database
 from common.messaging import bus, outbox
+from common.messaging.celery_app import broker_errors
 from common.messaging.outbox import Due
 from common.messaging.topology import events_queue
 
@@ -38,6 +38,7 @@ class Relay:
         self._db = db
         self._app = app
         self._settings = settings
+        self._broker_errors = broker_errors(app)
 
     def run(self, stop: threading.Event) -> None:
         """Run until ``stop`` is set; survives the loss of database and broker."""
@@ -47,12 +48,12 @@ class Relay:
                     while not stop.is_set():
                         if self.send_due() < self._settings.outbox_batch_size:
                             _wait_for_notification(notifications)
-            except (SQLAlchemyError, psycopg2.Error, OSError, OperationalError) as error:
+            except (SQLAlchemyError, psycopg2.Error, OSError, *self._broker_errors) as error:
                 log.warning("relay pauses", error=repr(error))
                 stop.wait(PAUSE_AFTER_FAILURE_SECONDS)
 
     def send_due(self) -> int:
-        """Send one batch; returns how many events it had. Raises OperationalError when the broker is away."""
+        """Send one batch; returns how many events it had. Raises one of ``broker_errors`` when the broker is away."""
         if self._subscribers_are_full():
             return 0
         with self._db.autocommit() as tx:

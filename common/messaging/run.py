@@ -56,6 +56,7 @@ def run(build: Callable[[], BusProcess], arguments: list[str]) -> None:
 def _run_worker(process: BusProcess) -> None:
     process.app.worker_main(
         [
+            "--quiet",  # no banner between the JSON lines
             "worker",
             "--pool=threads",
             f"--concurrency={process.threads}",

@@ -1,17 +1,29 @@
 """Request and response models of balance."""
 
-from typing import Literal
+import re
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, BeforeValidator, Field
 
 from common.web.schemas import AmountMinor, CurrencyCode, PageQuery, QueryModel, RequestModel, ResponseModel, UtcTime
 from services.balance.models import TransferKind
 
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+
+def _written_out(value: object) -> object:
+    """Only RFC 3339: pydantic alone would take a number for a moment in 1970."""
+    if isinstance(value, str) and not _RFC_3339.fullmatch(value):
+        raise ValueError("must be a time like 2026-01-19T09:08:18Z")
+    return value
+
 
 class BalanceQuery(QueryModel):
     currency: CurrencyCode = "RUB"
-    at: AwareDatetime | None = Field(default=None, description="the balance as it stood at the end of this second")
+    at: Annotated[AwareDatetime, BeforeValidator(_written_out)] | None = Field(
+        default=None, description="the balance as it stood at the end of this second"
+    )
 
 
 class BalanceView(ResponseModel):

@@ -23,8 +23,9 @@ class PaymentsSettings(BankEnvironment, DatabaseSettings, BusSettings, CallerSet
     #: The bank of new top-ups, and all whose notifications and open payments are looked after.
     bank: str = "tbank"
     banks: CommaSeparated = ()
-    topup_description: str = Field(default="FastCheck top-up", min_length=1)
+    topup_description: str = Field(default="FastCheck top-up", min_length=1, max_length=80)
     topup_lifetime_seconds: int = Field(default=3600, ge=60, le=86_400)
+    #: Money that comes after our expiry: credited, or given back to the card.
     topup_credit_late: bool = True
     topup_poll_first_seconds: float = Field(default=15.0, gt=0)
     topup_poll_max_seconds: float = Field(default=300.0, gt=0)

@@ -3,6 +3,7 @@
 One page with the whole of it: ``docs/top-up-life.md``. The tables are in ``migrations``.
 """
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,6 +63,7 @@ class AttemptState(StrEnum):
     CREATING = "creating"  # the bank has been asked, or is about to be; its answer is not stored
     PAYABLE = "payable"  # the page's address is known
     PAID = "paid"  # its money came and is accounted for: credited, or given back before it was
+    SURPLUS = "surplus"  # its money came, is not credited, and goes back to the card
     VOID = "void"  # given up: nobody was ever told its page
 
 
@@ -76,8 +78,8 @@ class Verdict(StrEnum):
     WRONG_AMOUNT = "wrong_amount"
     WRONG_CURRENCY = "wrong_currency"
     WRONG_PAYMENT = "wrong_payment"  # another payment for the same order
-    SECOND_PAYMENT = "second_payment"  # the money of another attempt, when the top-up has its money
-    LATE_NOT_CREDITED = "late_not_credited"  # after our expiry, where the setting says not to credit
+    SECOND_PAYMENT = "second_payment"  # another attempt's money, when the top-up has its own: it goes back
+    LATE_NOT_CREDITED = "late_not_credited"  # after our expiry, where the setting says not to credit: it goes back
     UNEXPECTED_REFUND = "unexpected_refund"  # given back at the bank, and not by us
 
 
@@ -151,20 +153,18 @@ class Attempt:
 
 
 def order_id_of(topup_id: UUID, attempt_no: int) -> str:
-    """Our number of an attempt: 32 characters, which is what the tightest of the banks allows.
-
-    That of the first attempt is the top-up's id without its dashes, so that it is found in the bank's cabinet.
-    """
-    return topup_id.hex if attempt_no == 1 else derived_id("topup_attempt", topup_id, str(attempt_no)).hex
+    """Our number of an attempt: 26 characters, because the tightest of the banks takes no more than 30."""
+    number = topup_id if attempt_no == 1 else derived_id("topup_attempt", topup_id, str(attempt_no))
+    return base64.b32encode(number.bytes).decode().rstrip("=").lower()
 
 
 def order_of(topup: TopUp, attempt: Attempt, description: str) -> PaymentOrder:
-    """The attempt in the words of the port."""
+    """The attempt in the words of the port. The description bears our id, so that it is found in the bank's cabinet."""
     return PaymentOrder(
         topup_id=topup.topup_id,
         order_id=attempt.bank_order_id,
         money=topup.money,
-        description=description,
+        description=f"{description} {topup.topup_id}",
         created_at=topup.created_at,
         expires_at=topup.expires_at,
         bank_payment_id=attempt.bank_payment_id,
@@ -174,11 +174,11 @@ def order_of(topup: TopUp, attempt: Attempt, description: str) -> PaymentOrder:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What is to be done about a bank's word: the verdict, the new status if there is one, the attempt's end."""
+    """What is to be done about a bank's word: the verdict, and what becomes of top-up and attempt, if anything."""
 
     verdict: Verdict
     becomes: TopUpStatus | None = None
-    accounts_for_the_money: bool = False
+    attempt_becomes: AttemptState | None = None
 
 
 def judge(topup: TopUp, attempt: Attempt, said: Notification, terminal: str, *, credit_late: bool) -> Judgement:
@@ -216,16 +216,18 @@ def _mismatch(topup: TopUp, attempt: Attempt, said: Notification, terminal: str)
 
 
 def _judge_confirmation(topup: TopUp, attempt: Attempt, *, credit_late: bool) -> Judgement:
-    if attempt.state is AttemptState.PAID:
+    if attempt.state in (AttemptState.PAID, AttemptState.SURPLUS):
         return Judgement(Verdict.NOTED)
     if topup.status is TopUpStatus.EXPIRED and not credit_late:
-        return Judgement(Verdict.LATE_NOT_CREDITED)
+        return Judgement(Verdict.LATE_NOT_CREDITED, attempt_becomes=AttemptState.SURPLUS)
     if topup.may_become(TopUpStatus.CONFIRMED) and topup.confirmed_at is None:
-        return Judgement(Verdict.APPLIED, TopUpStatus.CONFIRMED, accounts_for_the_money=True)
-    return Judgement(Verdict.SECOND_PAYMENT)
+        return Judgement(Verdict.APPLIED, TopUpStatus.CONFIRMED, AttemptState.PAID)
+    return Judgement(Verdict.SECOND_PAYMENT, attempt_becomes=AttemptState.SURPLUS)
 
 
 def _judge_refund(topup: TopUp, attempt: Attempt, status: PaymentStatus) -> Judgement:
+    if attempt.state is AttemptState.SURPLUS:
+        return Judgement(Verdict.NOTED)
     if attempt.state is AttemptState.PAID:
         expected = topup.status is TopUpStatus.REFUND_PENDING or topup.refunded_minor > 0
         return Judgement(Verdict.NOTED if expected else Verdict.UNEXPECTED_REFUND)
@@ -234,4 +236,4 @@ def _judge_refund(topup: TopUp, attempt: Attempt, status: PaymentStatus) -> Judg
     # It came and went behind our back, before we were told that it came: a confirmation that is still on its way
     # speaks of money that is gone.
     fails = topup.may_become(TopUpStatus.FAILED)
-    return Judgement(Verdict.UNEXPECTED_REFUND, TopUpStatus.FAILED if fails else None, accounts_for_the_money=True)
+    return Judgement(Verdict.UNEXPECTED_REFUND, TopUpStatus.FAILED if fails else None, AttemptState.PAID)

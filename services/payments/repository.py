@@ -35,19 +35,12 @@ _FIND = text(f"""
      LIMIT 1
 """)  # noqa: S608  the columns are ours
 
-# The attempt whose money was credited, which is the one that can be given back.
-_FIND_PAID = text(f"""
-    SELECT {_TOPUP}, {_ATTEMPT}
-      FROM topups t JOIN attempts a USING (topup_id)
-     WHERE t.topup_id = :topup_id AND a.state = 'paid'
-     ORDER BY a.attempt_no DESC
-     LIMIT 1
-""")  # noqa: S608
+_PAID_ORDER = text("SELECT bank_order_id FROM attempts WHERE topup_id = :topup_id AND state = 'paid'")
 
-_FIND_BY_ORDER = text(f"""
+_FIND_ATTEMPT = text(f"""
     SELECT {_TOPUP}, {_ATTEMPT}
       FROM attempts a JOIN topups t USING (topup_id)
-     WHERE a.bank = :bank AND a.bank_order_id = :bank_order_id
+     WHERE t.topup_id = :topup_id AND a.bank_order_id = :bank_order_id
 """)  # noqa: S608
 
 _ATTEMPTS = text(f"""
@@ -71,7 +64,7 @@ _STORE_PAYMENT = text("""
            SET state = CASE WHEN state = 'creating' THEN 'payable' ELSE state END,
                bank_payment_id = :bank_payment_id,
                payment_url = :payment_url
-         WHERE bank = :bank AND bank_order_id = :bank_order_id AND state IN ('creating', 'paid')
+         WHERE bank = :bank AND bank_order_id = :bank_order_id AND state IN ('creating', 'paid', 'surplus')
         RETURNING topup_id
     )
     UPDATE topups t
@@ -122,7 +115,9 @@ _SAVE_STATUS = text("""
 
 _ADD_REFUNDED = text("UPDATE topups SET refunded_minor = refunded_minor + :amount_minor WHERE topup_id = :topup_id")
 
-_MARK_PAID = text("UPDATE attempts SET state = 'paid' WHERE bank = :bank AND bank_order_id = :bank_order_id")
+_SAVE_ATTEMPT_STATE = text("""
+    UPDATE attempts SET state = :state WHERE bank = :bank AND bank_order_id = :bank_order_id
+""")
 
 _LEARN_PAYMENT_ID = text("""
     UPDATE attempts SET bank_payment_id = :bank_payment_id
@@ -201,15 +196,15 @@ def find(tx: Connection, topup_id: UUID) -> Located | None:
     return _located(row) if row else None
 
 
-def find_paid(tx: Connection, topup_id: UUID) -> Located | None:
-    """A top-up with the attempt whose money it was credited for."""
-    row = tx.execute(_FIND_PAID, {"topup_id": topup_id}).mappings().one_or_none()
-    return _located(row) if row else None
+def paid_order(tx: Connection, topup_id: UUID) -> str:
+    """The number of the one attempt whose money a top-up was credited for."""
+    number: str = tx.execute(_PAID_ORDER, {"topup_id": topup_id}).scalar_one()
+    return number
 
 
-def find_by_order(tx: Connection, bank: str, bank_order_id: str) -> Located | None:
-    """The attempt that has this number, whether it still counts or not."""
-    row = tx.execute(_FIND_BY_ORDER, {"bank": bank, "bank_order_id": bank_order_id}).mappings().one_or_none()
+def find_attempt(tx: Connection, topup_id: UUID, bank_order_id: str) -> Located | None:
+    """A top-up with one of its attempts."""
+    row = tx.execute(_FIND_ATTEMPT, {"topup_id": topup_id, "bank_order_id": bank_order_id}).mappings().one_or_none()
     return _located(row) if row else None
 
 
@@ -325,9 +320,9 @@ def add_refunded(tx: Connection, topup: TopUp, amount_minor: int) -> None:
     tx.execute(_ADD_REFUNDED, {"topup_id": topup.topup_id, "amount_minor": amount_minor})
 
 
-def mark_paid(tx: Connection, bank: str, bank_order_id: str) -> None:
+def save_attempt_state(tx: Connection, bank: str, bank_order_id: str, state: AttemptState) -> None:
     """This attempt's money came and is accounted for: nothing more follows from its coming."""
-    tx.execute(_MARK_PAID, {"bank": bank, "bank_order_id": bank_order_id})
+    tx.execute(_SAVE_ATTEMPT_STATE, {"bank": bank, "bank_order_id": bank_order_id, "state": state.value})
 
 
 def learn_payment_id(tx: Connection, bank: str, bank_order_id: str, bank_payment_id: str) -> None:

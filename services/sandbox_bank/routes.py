@@ -117,6 +117,11 @@ class Plan(BaseModel):
     plan: list[list[Fault]] = Field(max_length=1_000)
 
 
+class OrderPath(BaseModel):
+    protocol: str
+    order_id: str
+
+
 class Faults(BaseModel):
     model_config = ConfigDict(extra="forbid")
     faults: list[Fault]
@@ -144,10 +149,10 @@ def set_plan(body: Plan) -> Response:
 
 @admin.put("/payments/<protocol>/<order_id>/faults")
 @anybody
-def set_faults(protocol: str, order_id: str) -> Response:
+@parsed
+def set_faults(path: OrderPath, body: Faults) -> Response:
     """What goes wrong with one payment that is there already."""
-    faults = Faults.model_validate_json(request.get_data(cache=False)).faults
-    service.set_faults(context_of(Context), protocol, order_id, faults)
+    service.set_faults(context_of(Context), path.protocol, path.order_id, body.faults)
     return Response(status=204)
 
 

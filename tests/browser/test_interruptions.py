@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Route, expect
 
 from tests.browser.person import Person, accept_link, button
@@ -93,6 +94,30 @@ def test_a_lost_answer_can_be_asked_for_again(person: NEW_PERSON) -> None:
     button(anna.page, "Write a check").click()
     expect(anna.page.locator(".check-amount")).to_have_text("₽30")
     assert len(anna.api.active_checks()) == 1
+
+
+@pytest.mark.parametrize(("code", "same_key"), [("bank_unavailable", True), ("bank_refused", False)])
+def test_the_bank_says_no(person: NEW_PERSON, code: str, *, same_key: bool) -> None:
+    """Not reached: the next try bears the same key and cannot pay twice. Refused: the next try is a new one."""
+    anna = person()
+    keys: list[str | None] = []
+
+    def refuse_once(route: Route) -> None:
+        keys.append(route.request.headers.get("idempotency-key"))
+        if len(keys) > 1:
+            route.continue_()
+        else:
+            route.fulfill(status=502, json={"message": "the bank says no", "code": code})
+
+    anna.page.route(re.compile(r"/topup$"), refuse_once)
+    anna.go("/top-up", "Top up")
+    anna.page.get_by_label("Amount", exact=True).fill("500")
+    button(anna.page, "To the bank’s page").click()
+    expect(anna.page.get_by_role("alert")).to_contain_text("The bank")
+    button(anna.page, "To the bank’s page").click()
+    expect(anna.page.locator("[name=card_number]")).to_be_visible()
+    assert all(keys)
+    assert (keys[0] == keys[1]) is same_key
 
 
 def test_offline_and_back(person: NEW_PERSON) -> None:

@@ -9,12 +9,14 @@ from tests.chaos.client import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, PATIE
 from tests.chaos.wire import Answer, Silence, Wire
 
 CARD_THAT_IS_DECLINED: Final = {**CARD_THAT_PAYS, "card_number": "4000 0000 0000 0002"}
+#: What somebody does at the page; also the names of these operations.
+INTENTS: Final = ("pay", "decline", "call off")
 #: So many people close the browser at the bank, and never come back by its redirect.
 COMES_BACK_SHARE: Final = 0.6
 
 
 def visit(client: Client, payment_url: str, transaction_id: str, intent: str) -> None:
-    """Pay, be declined or cancel (``intent``), until the page says that the payment is over."""
+    """Pay, be declined or call it off (``intent``), until the page says that the payment is over."""
     operation = client.new_operation()
     client.journal.write("ask", operation=operation, kind=intent, transaction=transaction_id)
     outcome = "unknown"
@@ -41,7 +43,7 @@ def _try_once(client: Client, bank: Wire, path: str, intent: str) -> str:
     if "card_number" not in form.fields:
         return "done" if page.status == 200 else f"{page.status}"
     card = CARD_THAT_IS_DECLINED if intent == "decline" else CARD_THAT_PAYS
-    fields = {**form.fields, **card, "action": "cancel" if intent == "cancel" else "pay"}
+    fields = {**form.fields, **card, "action": "cancel" if intent == "call off" else "pay"}
     answer = _ask(client, bank, "POST", path, urlencode(fields))
     if answer is None or answer.status >= 500:
         return "unknown"

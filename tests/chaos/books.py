@@ -117,7 +117,7 @@ def read_books(databases: Databases) -> Books:
     def made(kind: Any, name: str, sql: str) -> list[Any]:
         return [kind(*row) for row in databases.rows(name, sql)]
 
-    orders: dict[str, str] = dict(databases.rows("payments", _ORDERS))  # type: ignore[arg-type]
+    orders: dict[str, str] = dict(databases.rows("payments", _ORDERS))
     return Books(
         users=databases.ids("accounts", "SELECT user_id FROM users"),
         checks=made(Check, "checks", _CHECKS),
@@ -126,7 +126,7 @@ def read_books(databases: Databases) -> Books:
         transfers=made(Transfer, "balance", _TRANSFERS),
         entries=made(Entry, "balance", _ENTRIES),
         accounts=made(Account, "balance", _ACCOUNTS),
-        expired_at=dict(databases.rows("checks", _EXPIRED_AT)),  # type: ignore[arg-type]
+        expired_at=dict(databases.rows("checks", _EXPIRED_AT)),
         open_events=[*databases.ids("checks", _OPEN), *databases.ids("payments", _OPEN)],
         dead_letters=sorted(databases.ids("balance", _DEAD)),
         unprocessed=sorted(databases.ids("balance", _UNPROCESSED)),

@@ -63,7 +63,7 @@ def decides(answer: Answer) -> bool:
 class Client:
     """Asks on behalf of one user. ``name`` is also the name of its journal and begins its keys."""
 
-    def __init__(self, name: str, world: World, user: User, session_id: str, journal: Journal, seed: int) -> None:
+    def __init__(self, name: str, world: World, user: User, *, session_id: str, journal: Journal, seed: int) -> None:
         self.name = name
         self.world = world
         self.user = user

@@ -88,8 +88,8 @@ class Person(threading.Thread):
         if answer is None or answer.status != 201:
             return
         self._perhaps_again(operation, "top up", "/topup", body)
-        intent = self._rng.choices(("pay", "decline", "cancel", "leave"), (90, 4, 5, 1))[0]
-        if intent != "leave":
+        intent = self._rng.choices((*bank_visit.INTENTS, None), (90, 4, 5, 1))[0]
+        if intent is not None:
             bank_visit.visit(self._client, answer.body["paymentUrl"], answer.body["transactionID"], intent)
 
     def _create(self) -> None:

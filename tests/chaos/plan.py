@@ -93,7 +93,9 @@ FAULTS_PER_ROUND: Final = sum(count for count, _ in _PILES)
 
 def make_plan(seed: int, *, rounds: int, striking_seconds: float) -> list[list[Fault]]:
     """The faults of each round, in order of time. A shorter run of the same seed begins like a longer one."""
-    piles = [(count, _draw(random.Random(f"{seed}/pile/{place}"), cards)) for place, (count, cards) in enumerate(_PILES)]
+    piles = [
+        (count, _draw(random.Random(f"{seed}/pile/{place}"), cards)) for place, (count, cards) in enumerate(_PILES)
+    ]
     plan = []
     number = 0
     for round_no in range(1, rounds + 1):

@@ -60,11 +60,8 @@ class Victims:
 
 def children_of(pid: int) -> list[int]:
     """Pids of the living children of a process, the oldest first."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and _parent(entry) == pid:
-            found.append(int(entry.name))
-    return sorted(found)
+    entries = (entry for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return sorted(int(entry.name) for entry in entries if _parent(entry) == pid)
 
 
 def _parent(entry: Path) -> int | None:

@@ -14,6 +14,8 @@ USERS: Final = {name: uuid5(UUID(int=2030), name) for name in NAMES}
 
 #: These say "not now": the client may ask the same again.
 _ASK_AGAIN: Final = frozenset({"request_in_progress", "bank_unavailable", "temporarily_unavailable"})
+#: What an answer says about the check, for ever after.
+ENDINGS: Final = {"check_used": "used", "check_expired": "expired", "check_cancelled": "cancelled"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,11 @@ class Told:
     @property
     def is_yes(self) -> bool:
         return self.status < 300
+
+    @property
+    def is_end_of_check(self) -> bool:
+        """Whether it says, of the check that was asked about, that it has ended."""
+        return self.code in ENDINGS or self.body.get("status") in ("used", "cancelled")
 
 
 @dataclass(slots=True)

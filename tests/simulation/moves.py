@@ -14,7 +14,7 @@ ALL_GATES: Final = 10_000
 class Move:
     """One thing that happens. ``subject`` is an actor, a letter, a wish or a process; what does not exist is passed over.
 
-    verbs: ask, run, deliver, copy, lose, time_out, give_up, crash, wait, nudge, pay, notify, wipe_broker,
+    verbs: ask, run, go, deliver, copy, lose, time_out, give_up, crash, wait, nudge, pay, notify, wipe_broker,
     broker_down, broker_up.
     """
 
@@ -31,6 +31,8 @@ class Move:
             case "run":
                 far = "as far as it can" if self.number >= ALL_GATES else f"through {self.number} gate(s)"
                 return f"{self.subject} runs {far}"
+            case "go":
+                return f"{self.subject} and all that it asks of others comes to its end"
             case "deliver":
                 return f"{self.subject} arrives"
             case "copy":

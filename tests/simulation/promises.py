@@ -3,15 +3,11 @@
 import json
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Final
 
 from cryptography.fernet import Fernet
 
 from tests.simulation.books import Books, Check
-from tests.simulation.clients import USERS, Asked, Clients, Told
-
-#: What the answer to an accept says about the check, for ever after.
-_SAYS: Final = {"check_used": "used", "check_expired": "expired", "check_cancelled": "cancelled"}
+from tests.simulation.clients import ENDINGS, USERS, Asked, Clients, Told
 
 
 class Promises:
@@ -89,7 +85,7 @@ class Promises:
         for told in asked.final:
             if told.is_yes and (check.status, check.acceptor) != ("used", str(USERS[asked.wish.user])):
                 yield f"was told yes, and the check is {check}"
-            if not told.is_yes and check.status != _SAYS.get(told.code, check.status):
+            if not told.is_yes and check.status != ENDINGS.get(told.code, check.status):
                 yield f"was told {told.code}, and the check is {check.status}"
             changed = any((o.wish.kind, o.wish.of) == ("code", asked.wish.of) for o in self._clients.asked.values())
             if told.status == 404 and not asked.wish.wrong_code and not changed:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from tests.simulation.actors import Actor, Killed, Stage, State
 from tests.simulation.bank import SimulatedBank
+from tests.simulation.calm import calm
 from tests.simulation.clients import Clients
 from tests.simulation.clock import SimulatedClock
 from tests.simulation.databases import SimulatedDatabases, put_gates
@@ -156,6 +157,12 @@ class World:
         self.stage.run(actor, move.number)
         return True
 
+    def _go(self, move: Move) -> bool:
+        if move.subject not in self.stage.actors:
+            return False
+        calm(self, move.subject)
+        return True
+
     def _time_out(self, move: Move) -> bool:
         actor = self.stage.actors.get(move.subject)
         if actor is None or actor.state is not State.WAITING:
@@ -220,6 +227,11 @@ class World:
     def _broker_up(self, _move: Move) -> bool:
         self.network.broker_is_up = True
         return True
+
+    def serves(self, caller: Actor) -> bool:
+        """Whether somebody works on what this actor waits for."""
+        letters = (actor.letter for actor in self.stage.actors.values())
+        return any(isinstance(letter, Request) and letter.name == caller.waits_for for letter in letters)
 
     def in_state(self, *states: State) -> Iterable[Actor]:
         """The actors in these states, by name."""

@@ -63,9 +63,10 @@ async function sendUntilAnswered(body, key, send) {
   }
 }
 
-/** 4xx: it was refused and nothing happened. Anything else leaves the outcome open. */
+/** 4xx, and the bank's own no: it was refused and nothing happened. Anything else leaves the outcome open. */
 function isDefinite(error) {
-  return error instanceof ApiError && error.status < 500 && error.status !== 401 && error.code !== 'request_in_progress';
+  if (!(error instanceof ApiError) || error.status === 401 || error.code === 'request_in_progress') return false;
+  return error.status < 500 || error.code === 'bank_refused';
 }
 
 function write(kind, note) {

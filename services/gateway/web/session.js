@@ -1,5 +1,5 @@
 // Who is signed in, in this tab. Where the session id is kept, and why there, is the subject
-// of docs/decisions (web-session-storage). In short: in this module and in sessionStorage, never in
+// of docs/decisions 0014. In short: in this module and in sessionStorage, never in
 // localStorage, never in an address, never in the page.
 
 const STORED = 'fastcheck.session';

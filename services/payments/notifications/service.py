@@ -17,10 +17,11 @@ from services.payments.banks.base import Acknowledgement, BadSignature, Bank, Ba
 from services.payments.context import Context
 from services.payments.errors import NotificationForged, NotificationRefused
 from services.payments.metrics import NOTIFICATIONS
-from services.payments.models import REFUSED, Judgement, TopUpStatus, Verdict, judge
+from services.payments.models import REFUSED, AttemptState, Judgement, TopUpStatus, Verdict, judge
 from services.payments.notifications import repository as notifications
 from services.payments.notifications.masking import mask_cards
 from services.payments.notifications.repository import Evidence
+from services.payments.refunds import repository as refunds
 from services.payments.repository import Located
 
 log = get_logger(__name__)
@@ -137,8 +138,10 @@ def _take(
     topup, attempt = found.topup, found.attempt
     if judgement.verdict not in REFUSED and attempt.bank_payment_id is None:
         repository.learn_payment_id(tx, bank.name, attempt.bank_order_id, said.bank_payment_id)
-    if judgement.accounts_for_the_money:
-        repository.mark_paid(tx, bank.name, attempt.bank_order_id)
+    if judgement.attempt_becomes is not None:
+        repository.save_attempt_state(tx, bank.name, attempt.bank_order_id, judgement.attempt_becomes)
+    if judgement.attempt_becomes is AttemptState.SURPLUS:
+        refunds.insert_surplus(tx, topup, attempt.bank_order_id, reason=judgement.verdict.value, now=now)
     if judgement.becomes is None:
         return
     repository.save_status(tx, topup, judgement.becomes, now=now)

@@ -72,15 +72,15 @@ def apply(context: Context, report: Report, wanted: WantedReport, *, operator: s
             reason=reason,
             details={"since": wanted.since, "until": wanted.until, "differences": len(report.differences)},
         )
-    return replace(report, differences=[_apply(context, wanted.bank, difference) for difference in report.differences])
+    return replace(report, differences=[_apply(context, difference) for difference in report.differences])
 
 
-def _apply(context: Context, bank: str, difference: Difference) -> Difference:
+def _apply(context: Context, difference: Difference) -> Difference:
     ours = difference.ours
     if ours is None:
         return replace(difference, applied="left: no top-up of ours to apply it to")
     with context.db.autocommit() as tx:
-        found = topups.find_by_order(tx, bank, ours.bank_order_id)
+        found = topups.find_attempt(tx, ours.topup_id, ours.bank_order_id)
     if found is None:
         return replace(difference, applied="left: it is gone")
     try:

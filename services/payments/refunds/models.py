@@ -39,10 +39,16 @@ MAX_PAUSE_SECONDS: Final = 3_600
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """One refund of a top-up, whole or in part, in whole minor units."""
+    """One refund of a top-up, whole or in part, in whole minor units.
+
+    ``bank_order_id``: the attempt whose money goes back. Not ``was_credited``: surplus money, which was never on the
+    balance; where the bank does not take it back, the user gets it.
+    """
 
     refund_id: UUID
     topup_id: UUID
+    bank_order_id: str
+    was_credited: bool
     amount_minor: int
     status: RefundStatus
     operator: str

@@ -6,15 +6,21 @@ from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, text
 
+from common.core.ids import derived_id
+from services.payments.models import TopUp
 from services.payments.refunds.models import FINISHED, Refund, RefundStatus, WantedRefund
 
 _COLUMNS: Final = (
-    "refund_id, topup_id, amount_minor, status, operator, reason, note, unknown, tries, created_at, finished_at"
+    "refund_id, topup_id, bank_order_id, was_credited, amount_minor, status, operator, reason, note, unknown, tries,"
+    " created_at, finished_at"
 )
 
 _INSERT = text("""
-    INSERT INTO refunds (refund_id, topup_id, amount_minor, status, operator, reason, next_try_at, created_at)
-    VALUES (:refund_id, :topup_id, :amount_minor, 'requested', :operator, :reason, :now, :now)
+    INSERT INTO refunds (refund_id, topup_id, bank_order_id, was_credited, amount_minor, status, operator, reason,
+                         next_try_at, created_at)
+    VALUES (:refund_id, :topup_id, :bank_order_id, :was_credited, :amount_minor, :status, :operator, :reason,
+            :now, :now)
+    ON CONFLICT DO NOTHING
 """)
 _FIND = text(f"SELECT {_COLUMNS} FROM refunds WHERE refund_id = :refund_id")  # noqa: S608  the columns are ours
 _LOCK = text(f"SELECT {_COLUMNS} FROM refunds WHERE refund_id = :refund_id FOR UPDATE")  # noqa: S608
@@ -37,16 +43,37 @@ _POSTPONE = text("""
 """)
 
 
-def insert(tx: Connection, wanted: WantedRefund, amount_minor: int, *, now: datetime) -> None:
+def insert(tx: Connection, wanted: WantedRefund, amount_minor: int, bank_order_id: str, *, now: datetime) -> None:
     """Write a refund down before anything is done about it; its first turn is now."""
     tx.execute(
         _INSERT,
         {
             "refund_id": wanted.refund_id,
             "topup_id": wanted.topup_id,
+            "bank_order_id": bank_order_id,
+            "was_credited": True,
             "amount_minor": amount_minor,
+            "status": RefundStatus.REQUESTED.value,
             "operator": wanted.operator,
             "reason": wanted.reason,
+            "now": now,
+        },
+    )
+
+
+def insert_surplus(tx: Connection, topup: TopUp, bank_order_id: str, *, reason: str, now: datetime) -> None:
+    """Money came that is not to be credited: it goes back to the card, and was never on the balance."""
+    tx.execute(
+        _INSERT,
+        {
+            "refund_id": derived_id("surplus", topup.topup_id, bank_order_id),
+            "topup_id": topup.topup_id,
+            "bank_order_id": bank_order_id,
+            "was_credited": False,
+            "amount_minor": topup.amount_minor,
+            "status": RefundStatus.DEBITED.value,
+            "operator": "fastcheck",
+            "reason": reason,
             "now": now,
         },
     )

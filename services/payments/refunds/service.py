@@ -5,6 +5,7 @@ If the bank then refuses, it goes back to the balance. A crash, a lost answer, a
 taken up where its row says it stands.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -28,7 +29,7 @@ from services.payments.context import Context
 from services.payments.errors import RefundNotPossible, TopUpNotFound
 from services.payments.models import TopUp, TopUpStatus, order_of
 from services.payments.refunds import repository
-from services.payments.refunds.models import TURN_SECONDS, Refund, RefundStatus, WantedRefund
+from services.payments.refunds.models import FINISHED, TURN_SECONDS, Refund, RefundStatus, WantedRefund
 from services.payments.repository import Located
 
 log = get_logger(__name__)
@@ -63,7 +64,7 @@ def _write_down(context: Context, wanted: WantedRefund) -> None:
                 raise RefundNotPossible("this refundID belongs to another refund")
             return
         amount_minor = _amount(topup, wanted)
-        repository.insert(tx, wanted, amount_minor, now=now)
+        repository.insert(tx, wanted, amount_minor, topups.paid_order(tx, topup.topup_id), now=now)
         topups.save_status(tx, topup, TopUpStatus.REFUND_PENDING, now=now)
         operator_actions.record(
             tx,
@@ -104,7 +105,7 @@ def pursue(context: Context, refund_id: UUID) -> None:
         now = context.clock.now()
         with context.db.autocommit() as tx:
             refund = repository.take_turn(tx, refund_id, now=now, until=now + timedelta(seconds=TURN_SECONDS))
-            found = topups.find_paid(tx, refund.topup_id) if refund else None
+            found = topups.find_attempt(tx, refund.topup_id, refund.bank_order_id) if refund else None
         if refund is None or found is None:
             return
         if not _take_step(context, refund, found):
@@ -132,6 +133,8 @@ def _ask_bank(context: Context, refund: Refund, found: Located) -> bool:
         _postpone(context, refund, f"{found.topup.bank} is switched off")
         return False
     order = order_of(found.topup, found.attempt, context.settings.topup_description)
+    if not refund.was_credited:
+        order = replace(order, refunded_minor=0)
     try:
         outcome = bank.refund(order, refund.amount_minor, refund.refund_id.hex)
     except BankUnavailable as error:
@@ -153,7 +156,7 @@ def _weigh_refusal(context: Context, bank: Bank, refund: Refund, found: Located,
     except (BankUnavailable, PaymentNotFound) as failure:
         _postpone(context, refund, f"the bank refused ({error}) and did not say how the payment stands: {failure}")
         return False
-    completes = topup.refunded_minor + refund.amount_minor == topup.amount_minor
+    completes = not refund.was_credited or topup.refunded_minor + refund.amount_minor == topup.amount_minor
     if said.status is PaymentStatus.REFUNDED and completes:
         return _save(context, refund, RefundStatus.DONE, note=f"the bank has it as refunded: {error}")
     if said.status is PaymentStatus.PARTLY_REFUNDED and refund.unknown:
@@ -176,11 +179,10 @@ def _save(context: Context, refund: Refund, status: RefundStatus, *, note: str |
         if topup is None or current is None or current.status is not refund.status:
             return False
         repository.save(tx, current, status, now=now, note=note)
-        if status is RefundStatus.DONE:
-            topups.add_refunded(tx, topup, refund.amount_minor)
-        if status in (RefundStatus.DONE, RefundStatus.REFUSED, RefundStatus.RETURNED):
-            refunded = topup.refunded_minor + (refund.amount_minor if status is RefundStatus.DONE else 0)
-            _end(tx, topup, refunded, now)
+        if status in FINISHED and refund.was_credited:
+            given_back = refund.amount_minor if status is RefundStatus.DONE else 0
+            topups.add_refunded(tx, topup, given_back)
+            _end(tx, topup, topup.refunded_minor + given_back, now)
     log.info("refund moved on", refund_id=str(refund.refund_id), status=status.value, note=note)
     return status in (RefundStatus.DEBITED, RefundStatus.RETURNING)
 

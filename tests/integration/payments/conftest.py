@@ -36,7 +36,7 @@ MakeTown = Callable[..., Town]
 
 @pytest.fixture
 def make_town(make_database: Callable[[str], str]) -> Iterator[MakeTown]:
-    """``make_town(bank="sber", with_balance=True, topup_lifetime_seconds=60, sandbox={"sandbox_bank_faults": ...})``."""
+    """``make_town(bank="sber", with_balance=True, sandbox={"sandbox_bank_faults": ("notify_twice",)})``."""
     with ExitStack() as stack:
         yield lambda sandbox=None, **settings: stack.enter_context(_town(make_database, settings, sandbox or {}))
 

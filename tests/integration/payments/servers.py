@@ -30,6 +30,7 @@ from services.payments.banks.sber import Sber, SberSettings
 from services.payments.banks.tbank import TBank, TBankSettings
 from services.payments.banks.yookassa import YooKassa, YooKassaSettings
 from services.payments.context import Context
+from services.payments.models import order_id_of
 from services.sandbox_bank.context import Context as BankContext
 from services.sandbox_bank.protocols.tbank import sign
 
@@ -197,7 +198,8 @@ class Town:
     def word(self, topup: Mapping[str, Any], status: str = "CONFIRMED", **more: object) -> dict[str, object]:
         """What T-Bank would say of a top-up's payment."""
         payment = self.bank_rows(
-            "SELECT public_id, order_id FROM payments WHERE order_id = :id", id=UUID(topup["transactionID"]).hex
+            "SELECT public_id, order_id FROM payments WHERE order_id = :id",
+            id=order_id_of(UUID(topup["transactionID"]), 1),
         )[0]
         return {
             "TerminalKey": TERMINAL,

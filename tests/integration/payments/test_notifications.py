@@ -8,6 +8,8 @@ import pytest
 import requests
 from sqlalchemy import text
 
+from services.payments import tasks
+from services.payments.models import order_id_of
 from tests.integration.payments.conftest import MakeTown
 from tests.integration.payments.servers import TIMEOUT, Town
 from tests.support.eventually import eventually
@@ -124,6 +126,50 @@ def test_money_that_comes_after_the_expiry_is_never_lost(make_town: MakeTown, cr
     assert ("CONFIRMED", wanted) in town.verdicts(topup["transactionID"])
 
 
+def test_late_money_that_is_not_credited_goes_back_to_its_card(make_town: MakeTown) -> None:
+    town = make_town(topup_credit_late=False)
+    town.plan(["notify_lost"])
+    user = town.user()
+    topup = user.start()
+    _expire(town)
+    user.pay(topup)
+    for _ in range(2):
+        assert town.notify(town.word(topup)).text == "OK"
+    tasks.pursue_refunds(town.context)
+    assert town.bank_rows("SELECT state FROM payments") == [{"state": "REFUNDED"}]
+    assert town.rows("SELECT status, was_credited FROM refunds") == [{"status": "done", "was_credited": False}]
+    assert (user.status(topup), town.credits(topup["transactionID"])) == ("expired", 0)
+    assert town.notify(town.word(topup, "REFUNDED")).text == "OK"
+    assert ("REFUNDED", "noted") in town.verdicts(topup["transactionID"])
+
+
+def test_a_second_payment_for_one_topup_goes_back_to_its_card(town: Town) -> None:
+    """A page that we had given up was paid all the same, and then the page that we told was paid too."""
+    town.plan(["notify_lost"])
+    user = town.user()
+    topup = user.start()
+    user.pay(topup)
+    with town.context.db.autocommit() as tx:
+        another = {"id": topup["transactionID"], "order": "given-up", "payment": "1"}
+        tx.execute(
+            text(
+                "INSERT INTO attempts (bank, bank_order_id, topup_id, attempt_no, state, bank_payment_id)"
+                " VALUES ('tbank', :order, :id, 2, 'void', :payment)"
+            ),
+            another,
+        )
+    assert town.notify({**town.word(topup), "OrderId": "given-up", "PaymentId": 1}).text == "OK"
+    assert user.status(topup) == "confirmed"
+    assert town.notify(town.word(topup)).text == "OK"
+    assert ("CONFIRMED", "second_payment") in town.verdicts(topup["transactionID"])
+    assert town.credits(topup["transactionID"]) == 1
+    tasks.pursue_refunds(town.context)
+    assert town.bank_rows("SELECT state FROM payments") == [{"state": "REFUNDED"}]
+    assert user.status(topup) == "confirmed"
+    refused = town.as_operator("GET", "/internal/notifications/refused").json()["notifications"]
+    assert [item["verdict"] for item in refused] == ["second_payment"]
+
+
 def test_a_notification_before_our_own_answer_is_stored(town: Town) -> None:
     """The bank is quicker than its own answer to us: the order is known, the payment's id is not."""
     user = town.user()
@@ -201,7 +247,7 @@ def test_yookassa_is_believed_only_from_its_addresses_and_only_what_it_says_when
 def test_a_parameter_that_comes_twice_is_refused(make_town: MakeTown) -> None:
     town = make_town(bank="sber")
     topup = town.user().start()
-    order = UUID(topup["transactionID"]).hex
+    order = order_id_of(UUID(topup["transactionID"]), 1)
     url = f"{town.url}/bank/webhook/sber?orderNumber={order}&orderNumber=1&mdOrder=1&operation=deposited&status=1"
     assert requests.get(url, timeout=TIMEOUT).status_code == 403
 

@@ -1,4 +1,4 @@
-"""Refunds: off the balance first, then to the card; in the end one of two definite states, whatever fails on the way."""
+"""Refunds: off the balance first, then to the card; one of two definite ends, whatever fails on the way."""
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor

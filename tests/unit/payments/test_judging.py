@@ -82,6 +82,9 @@ def verdict(
         (S.REFUND_PENDING, A.PAID, P.CONFIRMED, V.NOTED, None),
         (S.REFUNDED, A.PAID, P.CONFIRMED, V.NOTED, None),
         (S.REFUNDED, A.VOID, P.CONFIRMED, V.SECOND_PAYMENT, None),
+        (S.CONFIRMED, A.SURPLUS, P.CONFIRMED, V.NOTED, None),
+        (S.CONFIRMED, A.SURPLUS, P.REFUNDED, V.NOTED, None),
+        (S.EXPIRED, A.SURPLUS, P.CONFIRMED, V.NOTED, None),
     ],
 )
 def test_a_word_in_a_state(
@@ -97,8 +100,10 @@ def test_our_own_refund_is_no_surprise() -> None:
     assert verdict(S.REFUNDED, A.PAID, P.REFUNDED, refunded=50_000).verdict is V.NOTED
 
 
-def test_late_money_may_be_left_to_the_operator() -> None:
-    assert verdict(S.EXPIRED, A.PAYABLE, P.CONFIRMED, credit_late=False) == Judgement(V.LATE_NOT_CREDITED)
+def test_money_that_is_not_credited_goes_back_to_its_card() -> None:
+    late = verdict(S.EXPIRED, A.PAYABLE, P.CONFIRMED, credit_late=False)
+    assert late == Judgement(V.LATE_NOT_CREDITED, None, A.SURPLUS)
+    assert verdict(S.CONFIRMED, A.VOID, P.CONFIRMED).attempt_becomes is A.SURPLUS
 
 
 @pytest.mark.parametrize(
@@ -133,9 +138,9 @@ def test_a_step_that_is_not_there_is_a_bug() -> None:
 
 def test_order_numbers_fit_every_bank_and_never_repeat() -> None:
     numbers = [order_id_of(TOPUP.topup_id, attempt_no) for attempt_no in range(1, 50)]
-    assert numbers[0] == TOPUP.topup_id.hex
     assert len(set(numbers)) == len(numbers)
-    assert {len(number) for number in numbers} == {32}
+    assert {len(number) for number in numbers} == {26}
+    assert all(number.isascii() and number.isalnum() for number in numbers)
 
 
 def test_every_status_has_a_public_word() -> None:

@@ -236,5 +236,6 @@ export default {
   'error.too_many_requests': 'Too fast. Try again in {time}.',
   'error.request_in_progress': 'The same request is still under way. Wait a moment.',
   'error.bank_unavailable': 'The bank cannot be reached. Try again in a minute; you will not pay twice.',
+  'error.bank_refused': 'The bank does not take this payment. Nothing was charged.',
   'error.return_url_not_allowed': 'Topping up does not work from this address of the site.',
 };

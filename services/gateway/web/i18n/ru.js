@@ -236,5 +236,6 @@ export default {
   'error.too_many_requests': 'Слишком часто. Попробуйте через {time}.',
   'error.request_in_progress': 'Такой же запрос ещё выполняется. Подождите немного.',
   'error.bank_unavailable': 'Банк недоступен. Повторите через минуту: дважды вы не заплатите.',
+  'error.bank_refused': 'Банк не принимает этот платёж. Деньги не списаны.',
   'error.return_url_not_allowed': 'С этого адреса сайта пополнить нельзя.',
 };

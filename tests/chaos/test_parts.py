@@ -1,0 +1,85 @@
+"""The plan, the picture and the kept seeds."""
+
+from collections import Counter
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.chaos import picture, seeds
+from tests.chaos.injector import Struck
+from tests.chaos.options import LONGEST_FREEZE_SECONDS, Options
+from tests.chaos.outcome import Outcome, Round
+from tests.chaos.plan import FAULTS_PER_ROUND, LASTING, Fault, Kind, make_plan
+from tests.chaos.tally import Tally
+from tests.chaos.violation import Violation
+from tests.chaos.watch import Sample
+
+
+def options(tmp_path: Path, minutes: float = 9.0) -> Options:
+    return Options(seed=7, minutes=minutes, clients=24, rate=60, out=tmp_path)
+
+
+def test_a_seed_is_a_plan() -> None:
+    def plan(seed: int, rounds: int = 5) -> list[list[Fault]]:
+        return make_plan(seed, rounds=rounds, striking_seconds=70)
+
+    assert plan(1) == plan(1) != plan(2)
+    assert plan(1, rounds=2) == plan(1)[:2], "a shorter run must begin like a longer one"
+    faults = [fault for faults in plan(1) for fault in faults]
+    assert len(faults) == 5 * FAULTS_PER_ROUND == 60
+    assert set(Kind) == {fault.kind for fault in faults}, "in five rounds everything happens"
+    assert all(0 <= fault.at <= 70 for fault in faults)
+    assert all((fault.seconds > 0) == (fault.kind in LASTING) for fault in faults)
+    assert max(fault.seconds for fault in faults) <= LONGEST_FREEZE_SECONDS
+
+
+def test_every_process_is_struck() -> None:
+    faults = [fault for faults in make_plan(3, rounds=10, striking_seconds=70) for fault in faults]
+    killed = Counter(fault.target for fault in faults if fault.kind in (Kind.WEB, Kind.BUS))
+    assert len(killed) == 6 + 8, "six web servers, and eight processes on the bus"
+    assert max(killed.values()) - min(killed.values()) <= 1 + 3, "none is spared for long"
+
+
+def test_a_short_run_is_one_round(tmp_path: Path) -> None:
+    assert options(tmp_path, minutes=0.5).rounds == 1
+    assert options(tmp_path, minutes=0.5).striking_seconds == pytest.approx(21)
+    assert options(tmp_path).rounds == 5
+
+
+def test_the_picture_is_svg_and_shows_everything(tmp_path: Path) -> None:
+    outcome = Outcome(options(tmp_path), Tally())
+    outcome.tally.operation("create", "201")
+    outcome.rounds = [Round(1, began=100.0, last_fault=170.0, ended=190.0, settled=4.5)]
+    faults = [fault for faults in make_plan(1, rounds=3, striking_seconds=70) for fault in faults]
+    outcome.struck = [Struck(fault, 100 + fault.at, 101 + fault.at, "<done> & so on") for fault in faults]
+    outcome.samples = [Sample(101.0), Sample(102.0, paid=500, users=200, escrow=100, active=100)]
+    outcome.violations = [Violation("a rule", "<it>", "is & was wrong")]
+    root = ElementTree.fromstring(picture.draw(outcome))
+    titles = [element for element in root.iter() if element.tag.endswith("title")]
+    assert len(titles) == len(faults)
+    assert "settled in 4.5 s" in ElementTree.tostring(root, encoding="unicode")
+
+
+def test_a_picture_can_be_drawn_of_nothing(tmp_path: Path) -> None:
+    assert ElementTree.fromstring(picture.draw(Outcome(options(tmp_path), Tally()))).tag.endswith("svg")
+
+
+def test_what_is_on_its_way_is_what_fits_nowhere() -> None:
+    settled = Sample(1.0, paid=1_000, users=700, escrow=300, active=300)
+    assert settled.on_its_way == 0
+    assert Sample(1.0, paid=1_500, users=700, escrow=300, active=250).on_its_way == 500 + 50
+    assert Sample(1.0).on_its_way is None
+
+
+def test_seeds_that_failed_are_kept_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "seeds.txt"
+    file.write_text("# why\n12 9\n")
+    monkeypatch.setattr(seeds, "FILE", file)
+    seeds.keep(34, 0.5)
+    seeds.keep(12, 9.0)
+    assert seeds.read() == [seeds.Kept(12, 9.0), seeds.Kept(34, 0.5)]
+
+
+def test_the_kept_seeds_can_be_read() -> None:
+    assert len({kept.seed for kept in seeds.read()}) == len(seeds.read())

@@ -1,0 +1,25 @@
+"""The guards that the auditor expects are those that the migrations make."""
+
+from collections.abc import Callable
+
+import pytest
+
+from cli.audit import guards
+from cli.audit.expected_guards import GUARDS
+from cli.audit.sources import Source
+
+
+@pytest.mark.parametrize("service", guards.TABLES)
+def test_expected_guards_are_those_of_a_fresh_database(make_database: Callable[[str], str], service: str) -> None:
+    """When a migration changes one on purpose: ``python -m cli.audit.guards`` prints them anew."""
+    url = make_database(service)
+    # The owner sees the same definitions as the auditor does.
+    source = Source(url.replace("+psycopg2", ""))
+    assert guards.found(source, service) == GUARDS[service]
+    source.close()
+
+
+def test_the_guards_of_the_ledger_are_all_there() -> None:
+    names = " ".join(GUARDS["balance"])
+    for word in ("append_only on transfers", "append_only on entries", "check_entries", "balance_is_never_negative"):
+        assert word in names

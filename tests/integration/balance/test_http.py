@@ -1,0 +1,121 @@
+"""The routes of balance: who may call them, and what wrong input gets."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from flask.testing import FlaskClient
+
+from cli.credentials import generate
+from common.web.identity import TokenIssuer
+from services.balance.app import create_app
+
+SECRETS = generate()
+GATEWAY = TokenIssuer("gateway", SECRETS.token_keys["gateway"])
+CHECKS = TokenIssuer("checks", SECRETS.token_keys["checks"])
+
+
+@pytest.fixture
+def client(make_database: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
+    monkeypatch.setenv("FASTCHECK_BALANCE_DATABASE_URL", make_database("balance"))
+    monkeypatch.setenv("FASTCHECK_BROKER_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("FASTCHECK_TOKEN_PUBLIC_KEYS", json.dumps(SECRETS.public_keys()))
+    app = create_app()
+    yield app.test_client()
+    app.extensions["context"].db.dispose()
+
+
+def _as_user(user_id: UUID) -> dict[str, str]:
+    return {"Authorization": f"Bearer {GATEWAY.issue('balance', user_id)}"}
+
+
+def _as_checks() -> dict[str, str]:
+    return {"Authorization": f"Bearer {CHECKS.issue('balance')}"}
+
+
+def _hold(**changes: Any) -> dict[str, Any]:
+    body = {
+        "checkID": str(uuid4()),
+        "userID": str(uuid4()),
+        "amount": 500,
+        "currency": "RUB",
+        "fastcheck": "1234-5678-0001",
+    }
+    return {**body, **changes}
+
+
+def test_the_balance_is_as_the_source_document_shows_it(client: FlaskClient) -> None:
+    answer = client.get("/balance", headers=_as_user(uuid4()))
+    assert (answer.status_code, answer.json) == (200, {"balance": 0, "currency": "RUB"})
+
+
+@pytest.mark.parametrize("path", ["/balance", "/balance/history"])
+def test_a_stranger_is_told_one_thing_only(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.json) == (401, {"message": "not authorized"})
+
+
+@pytest.mark.parametrize("path", ["/internal/holds", "/internal/settlements", "/internal/releases"])
+def test_users_cannot_give_commands(client: FlaskClient, path: str) -> None:
+    assert client.post(path, json=_hold(), headers=_as_user(uuid4())).status_code == 403
+    assert client.post(path, json=_hold()).status_code == 401
+
+
+def test_checks_cannot_read_for_a_user(client: FlaskClient) -> None:
+    assert client.get("/balance", headers=_as_checks()).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("currency=XXX", "currency"),
+        ("currency=rub", "currency"),
+        ("at=0.5", "at"),
+        ("at=2026-01-19", "at"),
+        ("at=2026-01-19T09:08:18", "at"),
+        ("at=2999-01-19T09:08:18Z", "at"),
+        ("what=ever", "what"),
+    ],
+)
+def test_a_wrong_query_names_the_field(client: FlaskClient, query: str, field: str) -> None:
+    answer = client.get(f"/balance?{query}", headers=_as_user(uuid4()))
+    assert answer.status_code == 400
+    assert answer.json is not None
+    assert list(answer.json["errors"]) == [field]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"amount": 0},
+        {"amount": -5},
+        {"amount": 5.0},
+        {"amount": "5"},
+        {"amount": True},
+        {"amount": 10**13},
+        {"currency": "XXX"},
+        {"checkID": "no"},
+        {"userID": None},
+        {"more": 1},
+    ],
+)
+def test_a_wrong_command_is_refused(client: FlaskClient, change: dict[str, Any]) -> None:
+    answer = client.post("/internal/holds", json=_hold(**change), headers=_as_checks())
+    assert answer.status_code == 400
+    assert answer.json is not None
+    assert list(answer.json["errors"]) == list(change)
+
+
+def test_a_hold_without_money_is_refused_in_words(client: FlaskClient) -> None:
+    answer = client.post("/internal/holds", json=_hold(), headers=_as_checks())
+    assert answer.status_code == 409
+    assert answer.json == {"message": "not enough money on the balance", "code": "insufficient_funds"}
+
+
+def test_a_settlement_of_nothing_is_a_conflict_and_no_error_of_ours(client: FlaskClient) -> None:
+    answer = client.post("/internal/settlements", json=_hold(), headers=_as_checks())
+    assert answer.status_code == 409
+    assert answer.json is not None
+    assert answer.json["code"] == "transfer_conflict"
