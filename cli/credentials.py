@@ -26,6 +26,9 @@ class Credentials:
     code_keys: str
     tbank_terminal_key: str
     tbank_password: str
+    yookassa_secret_key: str
+    sber_password: str
+    sber_callback_secret: str
 
     def public_keys(self) -> dict[str, str]:
         """What everybody may know: with it a service checks who calls it."""
@@ -67,6 +70,9 @@ def _completed(stored: dict[str, Any]) -> dict[str, Any]:
         "code_keys": stored.get("code_keys") or Fernet.generate_key().decode(),
         "tbank_terminal_key": stored.get("tbank_terminal_key") or f"FastCheck{secrets.randbelow(10**8):08d}",
         "tbank_password": stored.get("tbank_password") or _password(),
+        "yookassa_secret_key": stored.get("yookassa_secret_key") or f"test_{_password()}",
+        "sber_password": stored.get("sber_password") or _password(),
+        "sber_callback_secret": stored.get("sber_callback_secret") or _password(),
     }
 
 

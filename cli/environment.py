@@ -19,11 +19,16 @@ PREFIX: Final = "FASTCHECK_"
 BROKER_DATABASE: Final = 0
 CACHE_DATABASE: Final = 1
 
+#: From where the sandbox bank may notify in YooKassa's name, which signs nothing: this machine, or containers on it.
+SANDBOX_NETWORKS: Final = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
+
 #: Of the user's environment, what a process needs to run at all.
 PASSED_ON: Final = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 #: Variables of one service or another, which the others do not get.
-_OWNED: Final = frozenset(name for service in SERVICES for name in (*service.variables, service.url_variable))
+_OWNED: Final = frozenset(
+    name for service in SERVICES for name in (*service.variables, *service.may_have, service.url_variable)
+)
 #: What ends so is a secret, whoever it belongs to.
 _SECRET_ENDINGS: Final = ("_DATABASE_URL", "_TOKEN_KEY", "_PASSWORD")
 
@@ -55,9 +60,18 @@ def system_settings(
         "FASTCHECK_PUBLIC_URL": public_url,
         "FASTCHECK_RETURN_ORIGINS": public_url,
         "FASTCHECK_BANK": "tbank",
+        "FASTCHECK_BANKS": "tbank,yookassa,sber",
         "FASTCHECK_TBANK_TERMINAL_KEY": credentials.tbank_terminal_key,
         "FASTCHECK_TBANK_PASSWORD": credentials.tbank_password,
         "FASTCHECK_TBANK_URL": f"http://{addresses['sandbox_bank']}/v2/",
+        "FASTCHECK_YOOKASSA_SHOP_ID": "100500",
+        "FASTCHECK_YOOKASSA_SECRET_KEY": credentials.yookassa_secret_key,
+        "FASTCHECK_YOOKASSA_URL": f"http://{addresses['sandbox_bank']}/v3/",
+        "FASTCHECK_YOOKASSA_MORE_NETWORKS": SANDBOX_NETWORKS,
+        "FASTCHECK_SBER_USER_NAME": "fastcheck-api",
+        "FASTCHECK_SBER_PASSWORD": credentials.sber_password,
+        "FASTCHECK_SBER_CALLBACK_SECRET": credentials.sber_callback_secret,
+        "FASTCHECK_SBER_URL": f"http://{addresses['sandbox_bank']}/payment/rest/",
         "FASTCHECK_CODE_KEYS": credentials.code_keys,
         "FASTCHECK_TOKEN_PUBLIC_KEYS": json.dumps(credentials.public_keys(), separators=(",", ":")),
         "FASTCHECK_BROKER_URL": redis_url(credentials, addresses["redis"], BROKER_DATABASE),
@@ -77,7 +91,7 @@ def system_settings(
 
 def process_environment(service: Service, settings: Mapping[str, str]) -> dict[str, str]:
     """What one process of ``service`` is told."""
-    names = {*COMMON_VARIABLES, *service.variables, *filter(_is_for_everybody, settings)}
+    names = {*COMMON_VARIABLES, *service.variables, *service.may_have, *filter(_is_for_everybody, settings)}
     return {
         **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
         "PYTHONUNBUFFERED": "1",

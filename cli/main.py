@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "down": "cli.commands.down",
     "demo": "cli.commands.demo",
     "audit": "cli.commands.audit",
+    "events": "cli.commands.events",
     "env": "cli.commands.env",
     "provision": "cli.commands.provision",
 }

@@ -17,7 +17,7 @@ COMMON_VARIABLES: Final = ("FASTCHECK_ENVIRONMENT", "FASTCHECK_LOG_LEVEL")
 
 _TOKENS = "FASTCHECK_TOKEN_PUBLIC_KEYS"
 _BROKER = "FASTCHECK_BROKER_URL"
-#: Of banks that are switched on by setting these; the sandbox bank then plays them too.
+#: Known to both sides of a bank's interface, while the sandbox bank is the other side.
 _YOOKASSA = ("FASTCHECK_YOOKASSA_SHOP_ID", "FASTCHECK_YOOKASSA_SECRET_KEY")
 _SBER = ("FASTCHECK_SBER_USER_NAME", "FASTCHECK_SBER_PASSWORD", "FASTCHECK_SBER_CALLBACK_SECRET")
 
@@ -28,6 +28,8 @@ class Service:
 
     name: str
     variables: tuple[str, ...]
+    #: Given too where the user has set them.
+    may_have: tuple[str, ...] = ()
     bus_roles: tuple[str, ...] = ()
     has_database: bool = True
     web_workers: int = 1
@@ -91,8 +93,10 @@ SERVICES: Final = (
             "FASTCHECK_YOOKASSA_URL",
             "FASTCHECK_YOOKASSA_MORE_NETWORKS",
             *_SBER,
-            "FASTCHECK_SBER_TOKEN",
             "FASTCHECK_SBER_URL",
+        ),
+        may_have=(
+            "FASTCHECK_SBER_TOKEN",
             "FASTCHECK_SBER_JSON_REQUESTS",
             "FASTCHECK_SBER_CALLBACK_PUBLIC_KEY",
         ),
@@ -108,8 +112,8 @@ SERVICES: Final = (
             "FASTCHECK_TBANK_PASSWORD",
             *_YOOKASSA,
             *_SBER,
-            "FASTCHECK_SANDBOX_BANK_SBER_PRIVATE_KEY",
         ),
+        may_have=("FASTCHECK_SANDBOX_BANK_SBER_PRIVATE_KEY",),
     ),
     Service(
         name="gateway",

@@ -41,7 +41,8 @@ def accept_checks(url: str, people: Sequence[Person], codes: Codes, connections:
         for number, (code, person) in enumerate(zip(codes, itertools.cycle(people), strict=False))
     ]
     sources = [
-        partial(in_turn, requests[number :: load.MOST_PROCESSES]) for number in range(min(load.MOST_PROCESSES, connections))
+        partial(in_turn, requests[number :: load.MOST_PROCESSES])
+        for number in range(min(load.MOST_PROCESSES, connections))
     ]
     return load.run(url, sources, connections=connections, seconds=_WITHOUT_END)
 

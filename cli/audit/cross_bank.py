@@ -9,12 +9,16 @@ from cli.audit.sources import Row, Source, Sources
 
 RULE: Final = "what the bank says was paid is what was confirmed"
 
-#: ``is_asked_about``: the schedule will ask the bank again, so that its word cannot be missed for ever.
+#: ``is_asked_about``: the schedule will ask the bank again, so that its word cannot be missed for ever, or is giving
+#: surplus money back. Surplus money that the bank did not take back is the user's.
 _OURS: Final = """
     SELECT (a.bank || ' ' || a.bank_order_id) COLLATE "C", t.topup_id::text, t.amount_minor, t.currency, t.status,
-           a.state = 'paid' AND t.confirmed_at IS NOT NULL, t.refunded_minor,
-           t.next_poll_at IS NOT NULL OR t.status = 'pending'
-      FROM attempts a JOIN topups t USING (topup_id) {where}
+           a.state = 'paid' AND t.confirmed_at IS NOT NULL OR s.status IS NOT DISTINCT FROM 'returned',
+           CASE WHEN s.status IS NULL THEN t.refunded_minor ELSE 0 END,
+           t.next_poll_at IS NOT NULL OR t.status = 'pending' OR COALESCE(s.status IN ('debited', 'returning'), false)
+      FROM attempts a JOIN topups t USING (topup_id)
+      LEFT JOIN refunds s ON s.topup_id = t.topup_id AND s.bank_order_id = a.bank_order_id AND NOT s.was_credited
+           {where}
      ORDER BY 1
 """
 

@@ -13,7 +13,8 @@ SUMS: Final = "what counts as refunded of a top-up is the sum of its refunds"
 
 #: The first five columns are those of the ledger below.
 _REFUNDS: Final = """
-    SELECT r.refund_id::text, t.user_id::text, r.amount_minor, t.currency, r.topup_id::text, r.status
+    SELECT r.refund_id::text, t.user_id::text, r.amount_minor, t.currency, r.topup_id::text,
+           CASE WHEN r.was_credited THEN r.status ELSE 'surplus ' || r.status END
       FROM refunds r JOIN topups t USING (topup_id) {where} ORDER BY r.refund_id
 """
 
@@ -31,7 +32,8 @@ _LEDGER: Final = """
 _SUMS: Final = """
     SELECT t.topup_id::text, t.refunded_minor, COALESCE(r.done, 0)
       FROM topups t
-      LEFT JOIN (SELECT topup_id, sum(amount_minor) AS done FROM refunds WHERE status = 'done' GROUP BY topup_id) r
+      LEFT JOIN (SELECT topup_id, sum(amount_minor) AS done FROM refunds
+                   WHERE status = 'done' AND was_credited GROUP BY topup_id) r
             USING (topup_id)
      WHERE t.refunded_minor <> COALESCE(r.done, 0)
 """
@@ -39,6 +41,8 @@ _SUMS: Final = """
 NOTHING: Final = ""
 REFUSED: Final = "topup_refunded refused"
 TAKEN: Final = "topup_refunded posted"
+#: Surplus money was never on the balance; the user gets it where the bank does not take it back.
+GIVEN: Final = "topup posted"
 TAKEN_AND_GIVEN_BACK: Final = "topup_refunded posted, topup posted"
 
 #: What the ledger may show of a refund in a status: the payments ask first and write down the answer after it.
@@ -49,6 +53,10 @@ _MAY_SHOW: Final[Mapping[str, tuple[str, ...]]] = {
     "done": (TAKEN,),
     "refused": (REFUSED,),
     "returned": (TAKEN_AND_GIVEN_BACK,),
+    "surplus debited": (NOTHING,),
+    "surplus returning": (NOTHING, GIVEN),
+    "surplus done": (NOTHING,),
+    "surplus returned": (GIVEN,),
 }
 #: What it may show when the refund came into a status after the ledger was looked at.
 _MAY_HAVE_SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
@@ -58,11 +66,17 @@ _MAY_HAVE_SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "done": (NOTHING, TAKEN),
     "refused": (NOTHING, REFUSED),
     "returned": (NOTHING, TAKEN, TAKEN_AND_GIVEN_BACK),
+    "surplus debited": (NOTHING,),
+    "surplus returning": (NOTHING, GIVEN),
+    "surplus done": (NOTHING,),
+    "surplus returned": (NOTHING, GIVEN),
 }
 _UNDER_WAY: Final[Mapping[str, str]] = {
     "requested": "refund is asked for: the balance has not answered yet",
     "debited": "refund is taken from the balance: the bank has not answered yet",
     "returning": "refund was refused by the bank: on its way back to the balance",
+    "surplus debited": "surplus money: on its way back to the card",
+    "surplus returning": "surplus money was not taken back by the bank: on its way to the balance",
 }
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.exc import DisconnectionError
 
 from common.core.settings import DatabaseSettings
-from common.db.driver import LeanConnection
+from common.db.driver import LeanConnection, shorten
 
 #: How long a statement waits for a row lock before it gives up and the caller is told to come back.
 LOCK_TIMEOUT_MS: Final = 2_000
@@ -47,6 +47,7 @@ class Database:
         self._autocommit = self._engine.execution_options(autocommit=True)
         event.listen(self._engine, "connect", _prepare_connection)
         event.listen(self._engine, "checkout", _refuse_dead_connection)
+        event.listen(self._engine, "before_cursor_execute", shorten, retval=True)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

@@ -1,6 +1,7 @@
 """Whole use cases are run again when PostgreSQL says that only their timing was bad."""
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
 import stamina
@@ -30,6 +31,18 @@ def is_conflict(error: Exception) -> bool:
 
 def retry_on_conflict(use_case: Callable[P, T]) -> Callable[P, T]:
     """Run a use case (which opens its own transaction) again on 40001 and 40P01, a bounded number of times."""
-    return stamina.retry(on=is_conflict, attempts=6, timeout=5.0, wait_initial=0.005, wait_max=0.2, wait_jitter=0.02)(
+    again = stamina.retry(on=is_conflict, attempts=6, timeout=5.0, wait_initial=0.005, wait_max=0.2, wait_jitter=0.02)(
         use_case
     )
+
+    @wraps(use_case)
+    def first_and_again(*args: P.args, **kwargs: P.kwargs) -> T:
+        # A conflict is rare, and the machinery of trying again is not free: it is set up when there is one.
+        try:
+            return use_case(*args, **kwargs)
+        except DBAPIError as error:
+            if not is_conflict(error):
+                raise
+        return again(*args, **kwargs)
+
+    return first_and_again

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, text
 from common.contracts.envelope import Envelope
 from common.contracts.events import Event, unpack
 from common.core.logging import get_logger
+from common.db.driver import prepared
 from common.db.engine import Database
 from common.db.retry import retry_on_conflict
 
@@ -25,7 +26,7 @@ log = get_logger(__name__)
 #: Makes a list of events of one type true, in the transaction that it is given.
 Handler = Callable[[Connection, Sequence[Any]], None]
 
-_COUNT_ATTEMPTS = text("""
+_COUNT_ATTEMPTS = prepared("""
     INSERT INTO inbox AS i (event_id, type, source)
     SELECT e.event_id, e.type, :source
       FROM unnest(CAST(:event_ids AS uuid[]), CAST(:types AS text[])) AS e (event_id, type)
@@ -35,14 +36,14 @@ _COUNT_ATTEMPTS = text("""
     RETURNING event_id, attempts, processed_at IS NOT NULL OR parked_at IS NOT NULL AS finished
 """)
 
-_LOCK_UNPROCESSED = text("""
+_LOCK_UNPROCESSED = prepared("""
     SELECT event_id FROM inbox
      WHERE event_id = ANY(CAST(:event_ids AS uuid[])) AND processed_at IS NULL AND parked_at IS NULL
      ORDER BY event_id
        FOR UPDATE
 """)
 
-_MARK_PROCESSED = text("""
+_MARK_PROCESSED = prepared("""
     UPDATE inbox SET processed_at = clock_timestamp() WHERE event_id = ANY(CAST(:event_ids AS uuid[]))
 """)
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 
 from common.contracts.envelope import Envelope
 from common.contracts.events import SUBSCRIBERS, Event, pack
+from common.db.driver import prepared
 
 #: The LISTEN/NOTIFY channel that wakes the relay.
 CHANNEL: Final = "outbox"
@@ -32,11 +33,11 @@ WRITTEN: Final = """
     )
 """
 
-_INSERT = text(
+_INSERT = prepared(
     f"WITH {WRITTEN} SELECT CASE WHEN :delay = 0 THEN pg_notify(:channel, '') END FROM written LIMIT 1"  # noqa: S608
 )
 
-_TAKE_DUE = text("""
+_TAKE_DUE = prepared("""
     UPDATE outbox o
        SET sends = o.sends + 1,
            available_at = now() + make_interval(secs => LEAST(:max_delay, :delay * power(2, LEAST(o.sends, 20))))
@@ -56,7 +57,7 @@ _GIVE_BACK = text("""
      WHERE subscriber = :subscriber AND event_id = ANY(CAST(:event_ids AS uuid[])) AND closed_at IS NULL
 """)
 
-_CLOSE = text("""
+_CLOSE = prepared("""
     UPDATE outbox
        SET closed_at = now()
      WHERE closed_at IS NULL AND subscriber = :subscriber

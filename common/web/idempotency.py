@@ -6,13 +6,17 @@ that is rolled back leaves no trace of the key.
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
 
 from common.core.errors import BusinessError
+from common.db.driver import prepared
 
 SCHEMA_V1: Final = """
 CREATE TABLE idempotency_keys (
@@ -33,18 +37,32 @@ CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 #: Says that an answer is the first one, given again.
 REPLAYED_HEADER: Final = "Idempotency-Replayed"
 
-_CLAIM = text("""
-    WITH turn AS (SELECT pg_try_advisory_xact_lock(hashtextextended(:scope, 7)) AS granted)
-    SELECT turn.granted, k.request_hash, k.subject_id, k.status, k.answer
-      FROM turn
-      LEFT JOIN idempotency_keys k ON k.user_id = :user_id AND k.operation = :operation AND k.key = :key
-""")
+#: Claiming a key as the first part of a larger statement, which goes on where ``is_first``; see :func:`claim`.
+#: Executed with :func:`claiming`, and its row is read by :func:`first_answer`.
+CLAIMED: Final = """
+    turn AS (SELECT pg_try_advisory_xact_lock(hashtextextended(:key_scope, 7)) AS granted),
+    claimed AS (
+        SELECT turn.granted, turn.granted AND k.key IS NULL AS is_first, k.request_hash,
+               k.subject_id AS first_subject_id, k.status AS first_status, k.answer AS first_answer
+          FROM turn
+          LEFT JOIN idempotency_keys k
+                 ON k.user_id = :key_user_id AND k.operation = :key_operation AND k.key = :key
+    )
+"""
 
-_STORE = text("""
-    INSERT INTO idempotency_keys (user_id, operation, key, request_hash, subject_id, status, answer)
-    VALUES (:user_id, :operation, :key, :request_hash, :subject_id, :status, :answer)
-    ON CONFLICT DO NOTHING
-""")
+#: Storing the answer as the last part of a larger statement, for each row of its part ``effect``. Executed with
+#: :func:`claiming` and :func:`storing`, within :func:`first_wins`.
+STORED: Final = """
+    stored AS (
+        INSERT INTO idempotency_keys (user_id, operation, key, request_hash, subject_id, status, answer)
+        SELECT :key_user_id, :key_operation, :key, :key_request_hash, :key_subject_id, :key_status, :key_answer
+          FROM effect
+    )
+"""
+
+_CLAIM = prepared(f"WITH {CLAIMED} SELECT * FROM claimed")  # noqa: S608  constants of this module
+
+_STORE = prepared(f"WITH effect AS (SELECT 1), {STORED} SELECT 1")
 
 _PURGE = text("""
     DELETE FROM idempotency_keys
@@ -97,12 +115,25 @@ def claim(tx: Connection, key: IdempotencyKey) -> StoredAnswer | None:
     Raises RequestInProgress while another transaction holds the key, IdempotencyKeyReused when the
     key belongs to another request.
     """
-    scope = f"{key.user_id}|{key.operation}|{key.key}"
-    row = tx.execute(_CLAIM, {"scope": scope, "user_id": key.user_id, "operation": key.operation, "key": key.key}).one()
+    return first_answer(tx.execute(_CLAIM, claiming(key)).one(), key)
+
+
+def claiming(key: IdempotencyKey) -> dict[str, object]:
+    """The parameters of :data:`CLAIMED`."""
+    return {
+        "key_scope": f"{key.user_id}|{key.operation}|{key.key}",
+        "key_user_id": key.user_id,
+        "key_operation": key.operation,
+        "key": key.key,
+    }
+
+
+def first_answer(row: Any, key: IdempotencyKey) -> StoredAnswer | None:
+    """What a row with the columns of :data:`CLAIMED` says; raises as :func:`claim`."""
     if row.request_hash is not None:
         if bytes(row.request_hash) != key.request_hash:
             raise IdempotencyKeyReused
-        return StoredAnswer(row.status, bytes(row.answer), row.subject_id)
+        return StoredAnswer(row.first_status, bytes(row.first_answer), row.first_subject_id)
     if not row.granted:
         raise RequestInProgress
     return None
@@ -110,20 +141,29 @@ def claim(tx: Connection, key: IdempotencyKey) -> StoredAnswer | None:
 
 def store(tx: Connection, key: IdempotencyKey, status: int, answer: bytes, subject_id: UUID | None = None) -> None:
     """Keep the answer; raises RequestInProgress if another transaction was quicker (this one must roll back)."""
-    inserted = tx.execute(
-        _STORE,
-        {
-            "user_id": key.user_id,
-            "operation": key.operation,
-            "key": key.key,
-            "request_hash": key.request_hash,
-            "subject_id": subject_id,
-            "status": status,
-            "answer": answer,
-        },
-    ).rowcount
-    if not inserted:
-        raise RequestInProgress
+    with first_wins():
+        tx.execute(_STORE, {**claiming(key), **storing(key, status, answer, subject_id)})
+
+
+def storing(key: IdempotencyKey, status: int, answer: bytes, subject_id: UUID | None = None) -> dict[str, object]:
+    """The parameters of :data:`STORED`, beside those of :func:`claiming`."""
+    return {
+        "key_request_hash": key.request_hash,
+        "key_status": status,
+        "key_answer": answer,
+        "key_subject_id": subject_id,
+    }
+
+
+@contextmanager
+def first_wins() -> Iterator[None]:
+    """Between the look at the key and the storing another transaction may have ended: the database refuses ours."""
+    try:
+        yield
+    except IntegrityError as error:
+        if error.orig is None or error.orig.diag.constraint_name != "idempotency_keys_pkey":  # type: ignore[attr-defined]
+            raise
+        raise RequestInProgress from error
 
 
 def purge(tx: Connection, *, older_than_hours: int, limit: int) -> int:

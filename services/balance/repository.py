@@ -6,12 +6,13 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from common.db.driver import prepared
 from services.balance.models import Posting, StatementLine
 
 # The order is what makes it right under concurrency: the conditional UPDATE takes the row lock, so two
 # debits of one account run one after the other, and the second sees what the first has left. Should
 # both be the same transfer, the unique id of the second fails and takes its debit back with it.
-_DEBIT = text("""
+_DEBIT = prepared("""
     WITH debited AS (
         UPDATE accounts
            SET balance_minor = balance_minor - :amount_minor
@@ -52,7 +53,7 @@ _FIND = text("""
 # Many credits in one statement. The transfers come first: who inserts the id owns the effect. Accounts
 # are then locked in ascending order; an account that is credited several times is updated once, and its
 # entries get the running balance of their place in the batch.
-_CREDIT = text("""
+_CREDIT = prepared("""
     WITH wanted AS (
         SELECT * FROM unnest(
             CAST(:transfer_ids AS uuid[]), CAST(:kinds AS text[]), CAST(:subject_ids AS uuid[]),
@@ -94,14 +95,14 @@ _CREDIT = text("""
     SELECT transfer_id FROM posted
 """)
 
-_POSTED_AMONG = text("""
+_POSTED_AMONG = prepared("""
     SELECT transfer_id FROM transfers
      WHERE transfer_id = ANY(CAST(:transfer_ids AS uuid[])) AND outcome = 'posted'
 """)
 
-_BALANCE = text("SELECT balance_minor FROM accounts WHERE account_id = :account_id")
+_BALANCE = prepared("SELECT balance_minor FROM accounts WHERE account_id = :account_id")
 
-_BALANCE_AT = text("""
+_BALANCE_AT = prepared("""
     SELECT balance_after FROM entries
      WHERE account_id = :account_id AND created_at < :before
      ORDER BY account_id DESC, entry_id DESC

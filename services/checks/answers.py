@@ -16,6 +16,7 @@ from common.web.idempotency import IdempotencyKey, StoredAnswer
 from services.checks import errors, repository
 from services.checks.context import Context
 from services.checks.models import Result
+from services.checks.repository import KeptAnswer
 
 #: What a use case decides in its transaction: a refusal is committed too, with what was counted.
 Decision = Result | BusinessError
@@ -46,25 +47,26 @@ def decide_once(context: Context, key: IdempotencyKey | None, decide: Callable[[
     with context.db.transaction() as tx:
         first = idempotency.claim(tx, key) if key else None
         if first is not None:
-            decision = _again(context, tx, first)
+            decision = again(context, tx, first)
         else:
             decision = decide(tx)
             if key:
-                _remember(tx, key, decision)
+                idempotency.store(tx, key, *kept(decision))
     if isinstance(decision, BusinessError):
         raise decision
     return decision
 
 
-def _remember(tx: Connection, key: IdempotencyKey, decision: Decision) -> None:
+def kept(decision: Decision) -> KeptAnswer:
+    """What is stored of a decision under its key."""
     if isinstance(decision, BusinessError):
-        idempotency.store(tx, key, decision.status, type(decision).__name__.encode())
-    else:
-        shown = decision.check.code_ciphertext if decision.code is not None else b""
-        idempotency.store(tx, key, _SUCCESS, shown, subject_id=decision.check.check_id)
+        return decision.status, type(decision).__name__.encode(), None
+    shown = decision.check.code_ciphertext if decision.code is not None else b""
+    return _SUCCESS, shown, decision.check.check_id
 
 
-def _again(context: Context, tx: Connection, first: StoredAnswer) -> Decision:
+def again(context: Context, tx: Connection, first: StoredAnswer) -> Decision:
+    """The decision that was kept."""
     if first.subject_id is None:
         return replayed(_FINAL_REFUSALS[first.answer.decode()]())
     code = context.codes.open(first.subject_id, first.answer) if first.answer else None

@@ -1,6 +1,6 @@
 """The guard of the codes: every attempt is judged and counted under the lock of its check."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -9,20 +9,29 @@ from common.core.logging import get_logger
 from services.checks import errors, repository
 from services.checks.context import Context
 from services.checks.models import Attempt, Check, CheckStatus, FreezePolicy, seconds_until
-from services.checks.repository import Allowance
+from services.checks.repository import Allowance, Locked
 
 log = get_logger(__name__)
 
 
-def judge(context: Context, tx: Connection, attempt: Attempt) -> Check | BusinessError:
-    """The active check that this number and code open, locked; or the refusal, counted in this transaction.
+def allowance_at(context: Context, moment: datetime) -> Allowance:
+    """How many failures a user may have behind him at a moment."""
+    settings = context.settings
+    return Allowance(
+        settings.failed_attempts_allowed, moment - timedelta(seconds=settings.failed_attempts_window_seconds)
+    )
 
-    Raises CheckFrozen and TooManyAttempts: these attempts are not looked at, so nothing is to be committed.
+
+def judge(context: Context, tx: Connection, attempt: Attempt, found: Locked) -> Check | BusinessError:
+    """The active check that this number and code open; or the refusal, counted in this transaction.
+
+    ``found`` is what the attempt found, locked. Raises CheckFrozen and TooManyAttempts: these attempts are not
+    looked at, so nothing is to be committed.
     """
     settings = context.settings
     window = timedelta(seconds=settings.failed_attempts_window_seconds)
-    allowance = Allowance(settings.failed_attempts_allowed, attempt.at - window)
-    exhausted_at, check = repository.lock_for_attempt(tx, attempt, allowance)
+    allowance = allowance_at(context, attempt.at)
+    exhausted_at, check = found.exhausted_at, found.check
     if exhausted_at is not None:
         raise errors.TooManyAttempts(retry_after_seconds=seconds_until(exhausted_at + window, attempt.at))
     if check is not None and check.frozen_until is not None and check.is_frozen(attempt.at):

@@ -11,15 +11,18 @@ from uuid import UUID
 from sqlalchemy import Connection, RowMapping, text
 
 from common.contracts.events import Event
+from common.db.driver import prepared
 from common.messaging import outbox
-from services.checks.models import Attempt, Check, CheckStatus, HistoryLine, HistoryType
+from common.web import idempotency
+from common.web.idempotency import IdempotencyKey, StoredAnswer
+from services.checks.models import Attempt, Check, CheckStatus
 
-_COLUMNS: Final = """
+COLUMNS: Final = """
     check_id, number, creator_id, acceptor_id, amount_minor, currency, note, code_ciphertext, status, created_at,
     expires_at, closes_at, failed_attempts, freezes, frozen_until, tries, next_try_at
 """
 
-_INSERT = text("""
+_INSERT = prepared("""
     INSERT INTO checks (check_id, number, creator_id, amount_minor, currency, note, code_ciphertext, status,
                         created_at, expires_at, closes_at, next_try_at)
     VALUES (:check_id, :number, :creator_id, :amount_minor, :currency, :note, :code_ciphertext, :status,
@@ -27,11 +30,25 @@ _INSERT = text("""
     ON CONFLICT (number) DO NOTHING
 """)
 
-_FIND = text(f"SELECT {_COLUMNS} FROM checks WHERE check_id = :check_id")
+# The same, once per key of a client: the key is claimed, the check written and its answer kept by one statement.
+_INSERT_ONCE = prepared(f"""
+    WITH {idempotency.CLAIMED}, effect AS (
+        INSERT INTO checks (check_id, number, creator_id, amount_minor, currency, note, code_ciphertext, status,
+                            created_at, expires_at, closes_at, next_try_at)
+        SELECT :check_id, :number, :creator_id, :amount_minor, :currency, :note, :code_ciphertext, :status,
+               :created_at, :expires_at, :closes_at, :next_try_at
+          FROM claimed WHERE is_first
+        ON CONFLICT (number) DO NOTHING
+        RETURNING 1
+    ), {idempotency.STORED}
+    SELECT claimed.*, EXISTS (SELECT 1 FROM effect) AS inserted FROM claimed
+""")
+
+_FIND = prepared(f"SELECT {COLUMNS} FROM checks WHERE check_id = :check_id")
 
 # A check without money behind it is unknown to everybody, its creator included.
 _FIND_OWN = f"""
-    SELECT {_COLUMNS} FROM checks
+    SELECT {COLUMNS} FROM checks
      WHERE number = :number AND creator_id = :creator_id AND status NOT IN ('pending', 'rejected')
 """
 _SEE_OWN = text(_FIND_OWN)
@@ -46,13 +63,20 @@ _LAST_ALLOWED_FAILURE: Final = """
 """
 
 # One row always comes back, whether or not the number exists. A blocked user's attempt locks nothing.
-_LOCK_FOR_ATTEMPT = text(f"""
+_ATTEMPTED: Final = f"""
     SELECT u.exhausted_at, c.*
       FROM (SELECT ({_LAST_ALLOWED_FAILURE}) AS exhausted_at) u
-      LEFT JOIN LATERAL (SELECT {_COLUMNS} FROM checks
+      LEFT JOIN LATERAL (SELECT {COLUMNS} FROM checks
                           WHERE number = :number AND status NOT IN ('pending', 'rejected')
                             AND u.exhausted_at IS NULL
                             FOR UPDATE) c ON true
+"""
+_LOCK_FOR_ATTEMPT = prepared(_ATTEMPTED)
+
+# The same with the claim of a client's key before it. What was answered before is not looked at again.
+_LOCK_FOR_ATTEMPT_ONCE = prepared(f"""
+    WITH {idempotency.CLAIMED}
+    SELECT * FROM claimed LEFT JOIN LATERAL ({_ATTEMPTED}) attempted ON claimed.is_first
 """)
 
 _LOCK_FAILURES = text("SELECT pg_advisory_xact_lock(hashtextextended(:user_id, 11))")
@@ -72,30 +96,41 @@ _RECORD_FAILURE = text(f"""
     SELECT attempted_at FROM exhausted
 """)
 
-_SAVE_DECISION = text("""
+_SAVE_DECISION = prepared("""
     UPDATE checks
        SET status = :status, closes_at = :closes_at, next_try_at = NULL
      WHERE check_id = :check_id AND status = 'pending'
 """)
 
-_SAVE_END = text(f"""
+_SAVE_END = prepared(f"""
     WITH {outbox.WRITTEN}
     UPDATE checks
        SET status = :status, acceptor_id = :acceptor_id, closes_at = :closes_at
      WHERE check_id = :check_id AND status = 'active'
 """)
 
+# The same, and the answer under the client's key, which this transaction has claimed.
+_SAVE_END_ONCE = prepared(f"""
+    WITH {outbox.WRITTEN}, effect AS (
+        UPDATE checks
+           SET status = :status, acceptor_id = :acceptor_id, closes_at = :closes_at
+         WHERE check_id = :check_id AND status = 'active'
+        RETURNING 1
+    ), {idempotency.STORED}
+    SELECT 1 FROM effect
+""")
+
 _SAVE_CODE = text("UPDATE checks SET code_ciphertext = :code_ciphertext WHERE check_id = :check_id")
 
-_LOCK_DUE = text(f"""
-    SELECT {_COLUMNS} FROM checks
+_LOCK_DUE = prepared(f"""
+    SELECT {COLUMNS} FROM checks
      WHERE status = 'active' AND closes_at <= :now
      ORDER BY closes_at
      LIMIT :limit
        FOR UPDATE SKIP LOCKED
 """)
 
-_SAVE_EXPIRED = text("""
+_SAVE_EXPIRED = prepared("""
     UPDATE checks SET status = :status WHERE check_id = ANY(CAST(:check_ids AS uuid[])) AND status = 'active'
 """)
 
@@ -105,56 +140,29 @@ _TAKE_PENDING: Final = """
            next_try_at = CAST(:now AS timestamptz)
                          + make_interval(secs => LEAST(:max_delay, :delay * power(2, LEAST(tries, 20))))
 """
+# No turn is put off for so long. One that is was written by a process whose clock was ahead, and would not come.
+_IS_DUE: Final = "(next_try_at <= :now OR next_try_at > CAST(:now AS timestamptz) + interval '2 minutes')"
 _TAKE_ONE_PENDING = text(f"""
-    {_TAKE_PENDING} WHERE check_id = :check_id AND status = 'pending' AND next_try_at <= :now
-    RETURNING {_COLUMNS}
+    {_TAKE_PENDING} WHERE check_id = :check_id AND status = 'pending' AND {_IS_DUE}
+    RETURNING {COLUMNS}
 """)
 _TAKE_DUE_PENDING = text(f"""
     {_TAKE_PENDING} WHERE check_id IN (SELECT check_id FROM checks
-                                        WHERE status = 'pending' AND next_try_at <= :now
+                                        WHERE status = 'pending' AND {_IS_DUE}
                                         ORDER BY next_try_at
                                         LIMIT :limit
                                           FOR UPDATE SKIP LOCKED)
-    RETURNING {_COLUMNS}
+    RETURNING {COLUMNS}
 """)
 
-_GIVE_PENDING_BACK = text("UPDATE checks SET next_try_at = :now WHERE check_id = :check_id AND status = 'pending'")
+_GIVE_PENDING_BACK = text("""
+    UPDATE checks SET tries = GREATEST(tries - 1, 0), next_try_at = :now
+     WHERE check_id = ANY(CAST(:check_ids AS uuid[])) AND status = 'pending'
+""")
 
 _UNDECIDED = text("""
     SELECT count(*) AS checks, min(created_at) AS oldest_created_at, max(tries) AS most_tries
       FROM checks WHERE status = 'pending' AND created_at <= :created_before
-""")
-
-_ACTIVE = text(f"""
-    SELECT {_COLUMNS} FROM checks
-     WHERE creator_id = :creator_id AND status = 'active' AND expires_at > :now
-       AND (created_at, check_id) < (:created_at, :check_id)
-     ORDER BY created_at DESC, check_id DESC
-     LIMIT :limit
-""")
-
-# Each status of the creator's checks, and the accepted ones, is one index range that is read backwards and no
-# further than a page; the rows that are sorted at the end are a few pages at most. "active" is asked for too
-# where "expired" is: what is over is over before the sweep says so.
-_HISTORY = text(f"""
-    SELECT 'created' AS type, h.*
-      FROM unnest(CAST(:statuses AS text[])) AS wanted (status)
-     CROSS JOIN LATERAL (SELECT {_COLUMNS} FROM checks c
-                          WHERE c.creator_id = :user_id AND c.status = wanted.status
-                            AND c.status NOT IN ('pending', 'rejected')
-                            AND c.closes_at <= :now
-                            AND (c.closes_at, c.check_id, 2) < (:closes_at, :check_id, :rank)
-                          ORDER BY c.closes_at DESC, c.check_id DESC
-                          LIMIT :limit) h
-    UNION ALL
-    (SELECT 'accepted', {_COLUMNS} FROM checks c
-      WHERE :with_accepted AND c.acceptor_id = :user_id
-        AND c.closes_at <= :now
-        AND (c.closes_at, c.check_id, 1) < (:closes_at, :check_id, :rank)
-      ORDER BY c.closes_at DESC, c.check_id DESC
-      LIMIT :limit)
-    ORDER BY closes_at DESC, check_id DESC, type DESC
-    LIMIT :limit
 """)
 
 _PURGE_FAILED_ATTEMPTS = text("""
@@ -173,6 +181,18 @@ class Allowance:
 
 
 @dataclass(frozen=True, slots=True)
+class Locked:
+    """When the user used up his allowance, if he did; else the check with this number, locked, if there is one."""
+
+    exhausted_at: datetime | None
+    check: Check | None
+
+
+#: Status, text and check of an answer, as ``idempotency.store`` takes them.
+KeptAnswer = tuple[int, bytes, UUID | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Undecided:
     """Pending checks whose money is neither held nor refused after a long time."""
 
@@ -187,22 +207,51 @@ def insert_pending(tx: Connection, check: Check) -> bool:
     return tx.execute(_INSERT, parameters).rowcount == 1
 
 
+def insert_pending_once(
+    tx: Connection, check: Check, key: IdempotencyKey, answer: KeptAnswer
+) -> tuple[StoredAnswer | None, bool]:
+    """Write a new check down with its answer, in autocommit: what was answered before under the key, if anything;
+    else whether the check is written, for its number may be taken. Raises as ``idempotency.claim`` and ``store``.
+    """
+    parameters = {name: getattr(check, name) for name in Check.__slots__}
+    with idempotency.first_wins():
+        row = tx.execute(
+            _INSERT_ONCE, {**parameters, **idempotency.claiming(key), **idempotency.storing(key, *answer)}
+        ).one()
+    return idempotency.first_answer(row, key), row.inserted
+
+
 def find(tx: Connection, check_id: UUID) -> Check:
     """The check with this id, which must exist."""
-    return _check(tx.execute(_FIND, {"check_id": check_id}).mappings().one())
+    return check_of(tx.execute(_FIND, {"check_id": check_id}).mappings().one())
 
 
 def find_own(tx: Connection, number: str, creator_id: UUID, *, lock: bool) -> Check | None:
     """A check of this creator that he was told of, locked until the end of the transaction if asked for."""
     statement = _LOCK_OWN if lock else _SEE_OWN
     row = tx.execute(statement, {"number": number, "creator_id": creator_id}).mappings().one_or_none()
-    return _check(row) if row else None
+    return check_of(row) if row else None
 
 
-def lock_for_attempt(tx: Connection, attempt: Attempt, allowance: Allowance) -> tuple[datetime | None, Check | None]:
-    """When the user used up his allowance, if he did; else the check with this number, locked, if there is one."""
+def lock_for_attempt(tx: Connection, attempt: Attempt, allowance: Allowance) -> Locked:
+    """What an attempt finds, locked until the end of the transaction."""
     row = tx.execute(_LOCK_FOR_ATTEMPT, {"number": attempt.number, **_counted(attempt, allowance)}).mappings().one()
-    return row["exhausted_at"], _check(row) if row["check_id"] else None
+    return Locked(row["exhausted_at"], check_of(row) if row["check_id"] else None)
+
+
+def lock_for_attempt_once(
+    tx: Connection, attempt: Attempt, allowance: Allowance, key: IdempotencyKey
+) -> StoredAnswer | Locked:
+    """The same for a request with a key, or its first answer if there is one; raises as ``idempotency.claim``."""
+    row = tx.execute(
+        _LOCK_FOR_ATTEMPT_ONCE,
+        {"number": attempt.number, **_counted(attempt, allowance), **idempotency.claiming(key)},
+    ).one()
+    first = idempotency.first_answer(row, key)
+    if first is not None:
+        return first
+    found = row._mapping  # noqa: SLF001  SQLAlchemy's public name for a row by column
+    return Locked(row.exhausted_at, check_of(found) if row.check_id else None)
 
 
 def record_failure(tx: Connection, attempt: Attempt, allowance: Allowance, counted: Check | None) -> datetime | None:
@@ -231,18 +280,32 @@ def save_decision(tx: Connection, check: Check) -> None:
     tx.execute(_SAVE_DECISION, {"check_id": check.check_id, "status": check.status.value, "closes_at": check.closes_at})
 
 
-def save_end(tx: Connection, check: Check, event: Event, *, delay_seconds: float) -> None:
-    """An active check, locked by the caller, is used or cancelled now, and the event says so: one statement."""
-    saved = tx.execute(
-        _SAVE_END,
-        {
-            "check_id": check.check_id,
-            "status": check.status.value,
-            "acceptor_id": check.acceptor_id,
-            "closes_at": check.closes_at,
-            **outbox.bindings([event], delay_seconds=delay_seconds),
-        },
-    ).rowcount
+def save_end(
+    tx: Connection,
+    check: Check,
+    event: Event,
+    *,
+    delay_seconds: float,
+    kept: tuple[IdempotencyKey, KeptAnswer] | None = None,
+) -> None:
+    """An active check, locked by the caller, is used or cancelled now, and the event says so: one statement.
+
+    With ``kept`` the answer is stored in it too, under a key that the transaction has claimed.
+    """
+    parameters = {
+        "check_id": check.check_id,
+        "status": check.status.value,
+        "acceptor_id": check.acceptor_id,
+        "closes_at": check.closes_at,
+        **outbox.bindings([event], delay_seconds=delay_seconds),
+    }
+    if kept is None:
+        saved = tx.execute(_SAVE_END, parameters).rowcount
+    else:
+        key, answer = kept
+        parameters |= idempotency.claiming(key) | idempotency.storing(key, *answer)
+        with idempotency.first_wins():
+            saved = tx.execute(_SAVE_END_ONCE, parameters).rowcount
     if saved != 1:
         raise RuntimeError(f"check {check.check_id} was not locked while it was changed")
 
@@ -254,7 +317,7 @@ def save_code(tx: Connection, check: Check) -> None:
 
 def lock_due_checks(tx: Connection, *, now: datetime, limit: int) -> list[Check]:
     """Active checks whose time has passed, oldest first, without those that somebody else has locked."""
-    return [_check(row) for row in tx.execute(_LOCK_DUE, {"now": now, "limit": limit}).mappings()]
+    return [check_of(row) for row in tx.execute(_LOCK_DUE, {"now": now, "limit": limit}).mappings()]
 
 
 def save_expired(tx: Connection, checks: Sequence[Check]) -> None:
@@ -273,62 +336,24 @@ def take_pending(tx: Connection, check_id: UUID, *, now: datetime, delay: float,
         .mappings()
         .one_or_none()
     )
-    return _check(row) if row else None
+    return check_of(row) if row else None
 
 
 def take_due_pending(tx: Connection, *, now: datetime, limit: int, delay: float, max_delay: float) -> list[Check]:
     """Take the turn for many; the next turn of each comes after a growing delay (in seconds)."""
     rows = tx.execute(_TAKE_DUE_PENDING, {"now": now, "limit": limit, "delay": delay, "max_delay": max_delay})
-    return [_check(row) for row in rows.mappings()]
+    return [check_of(row) for row in rows.mappings()]
 
 
-def give_pending_back(tx: Connection, check_id: UUID, *, now: datetime) -> None:
-    """Balance did not answer: anybody may ask again at once."""
-    tx.execute(_GIVE_PENDING_BACK, {"check_id": check_id, "now": now})
+def give_pending_back(tx: Connection, check_ids: Sequence[UUID], *, now: datetime) -> None:
+    """Balance did not answer: these turns do not count, and anybody may ask again at once."""
+    tx.execute(_GIVE_PENDING_BACK, {"check_ids": list(check_ids), "now": now})
 
 
 def undecided(tx: Connection, *, created_before: datetime) -> Undecided | None:
     """What has been pending for too long, if anything."""
     row = tx.execute(_UNDECIDED, {"created_before": created_before}).one()
     return Undecided(row.checks, row.oldest_created_at, row.most_tries) if row.checks else None
-
-
-def active_checks(
-    tx: Connection, creator_id: UUID, *, now: datetime, before: tuple[datetime, UUID], limit: int
-) -> list[Check]:
-    """Active checks of one creator, created before a position, newest first."""
-    parameters = {"creator_id": creator_id, "now": now, "created_at": before[0], "check_id": before[1], "limit": limit}
-    return [_check(row) for row in tx.execute(_ACTIVE, parameters).mappings()]
-
-
-def history(
-    tx: Connection,
-    user_id: UUID,
-    *,
-    statuses: Sequence[CheckStatus],
-    with_accepted: bool,
-    now: datetime,
-    before: tuple[datetime, UUID, int],
-    limit: int,
-) -> list[HistoryLine]:
-    """Ended checks that the user created, in these statuses, and those that he accepted, last ended first.
-
-    A position is (closes_at, check_id, rank): of a check that is listed twice the created side (rank 2) comes first.
-    """
-    rows = tx.execute(
-        _HISTORY,
-        {
-            "user_id": user_id,
-            "statuses": [status.value for status in statuses],
-            "with_accepted": with_accepted,
-            "now": now,
-            "closes_at": before[0],
-            "check_id": before[1],
-            "rank": before[2],
-            "limit": limit,
-        },
-    ).mappings()
-    return [HistoryLine(HistoryType(row["type"]), _check(row)) for row in rows]
 
 
 def purge_failed_attempts(tx: Connection, *, before: datetime, limit: int) -> int:
@@ -344,7 +369,8 @@ def _counted(attempt: Attempt, allowance: Allowance) -> dict[str, object]:
     }
 
 
-def _check(row: RowMapping) -> Check:
+def check_of(row: RowMapping) -> Check:
+    """A row with all of COLUMNS."""
     values: dict[str, Any] = {name: row[name] for name in Check.__slots__}
     values["status"] = CheckStatus(values["status"])
     values["code_ciphertext"] = bytes(values["code_ciphertext"])

@@ -14,10 +14,11 @@ from common.core.errors import BusinessError, ServiceUnavailable
 from common.core.logging import get_logger
 from common.db.retry import retry_on_conflict
 from common.messaging import outbox
-from common.web.idempotency import IdempotencyKey, RequestInProgress
+from common.web import idempotency
+from common.web.idempotency import IdempotencyKey, RequestInProgress, StoredAnswer
 from services.checks import errors, repository
-from services.checks.answers import Decision, decide_once, replayed
-from services.checks.attempts import judge
+from services.checks.answers import Decision, again, decide_once, kept, replayed
+from services.checks.attempts import allowance_at, judge
 from services.checks.clients import UnexpectedAnswer
 from services.checks.codes import random_code
 from services.checks.context import Context
@@ -29,12 +30,13 @@ from services.checks.models import (
     Result,
     random_number,
 )
+from services.checks.repository import Locked
 
 log = get_logger(__name__)
 
 #: With a million million numbers one taken is rare, and ten in a row are a bug.
 _NUMBER_TRIES: Final = 10
-#: Balance is asked about a pending check after this delay, then twice as long, up to the second.
+#: Balance is asked again about a check that it did not decide after this delay, then twice as long, up to the second.
 _PENDING_DELAY_SECONDS: Final = 5.0
 _PENDING_MAX_DELAY_SECONDS: Final = 60.0
 
@@ -67,17 +69,21 @@ def _must_be_acceptable(context: Context, order: Order) -> None:
 
 
 def _write_pending(context: Context, creator_id: UUID, order: Order, key: IdempotencyKey | None) -> Result:
-    def write(tx: Connection) -> Result:
-        for _ in range(_NUMBER_TRIES):
-            draft = _draft(context, creator_id, order)
-            if repository.insert_pending(tx, draft.check):
-                return draft
-        raise RuntimeError("no free number was found for a check")
-
-    if key is None:
+    """One statement and one commit, with the client's key or without."""
+    for _ in range(_NUMBER_TRIES):
+        draft = _draft(context, creator_id, order)
+        first = None
         with context.db.autocommit() as tx:
-            return write(tx)
-    return decide_once(context, key, write)
+            if key is None:
+                inserted = repository.insert_pending(tx, draft.check)
+            else:
+                first, inserted = repository.insert_pending_once(tx, draft.check, key, kept(draft))
+            decision = again(context, tx, first) if first else draft
+        if isinstance(decision, BusinessError):
+            raise decision
+        if first or inserted:
+            return decision
+    raise RuntimeError("no free number was found for a check")
 
 
 def _draft(context: Context, creator_id: UUID, order: Order) -> Result:
@@ -104,14 +110,10 @@ def _draft(context: Context, creator_id: UUID, order: Order) -> Result:
 
 
 def _take_turn(context: Context, check: Check) -> Check:
+    turn = context.settings.hold_turn_seconds
     with context.db.autocommit() as tx:
-        taken = repository.take_pending(
-            tx,
-            check.check_id,
-            now=context.clock.now(),
-            delay=context.settings.hold_turn_seconds,
-            max_delay=_PENDING_MAX_DELAY_SECONDS,
-        )
+        # However often its user has asked: should this request die, the next turn comes as soon as after the first.
+        taken = repository.take_pending(tx, check.check_id, now=context.clock.now(), delay=turn, max_delay=turn)
     if taken is None:
         raise RequestInProgress(retry_after_seconds=1)
     return taken
@@ -123,7 +125,7 @@ def _ask_for_user(context: Context, check: Check) -> Check:
     except ServiceUnavailable:
         log.warning("check stays pending", check_id=str(check.check_id))
         with context.db.autocommit() as tx:
-            repository.give_pending_back(tx, check.check_id, now=context.clock.now())
+            repository.give_pending_back(tx, [check.check_id], now=context.clock.now())
         raise
     if decided.status is CheckStatus.REJECTED:
         raise errors.InsufficientFunds
@@ -142,7 +144,8 @@ def _ask_for_money(context: Context, check: Check) -> Check:
 def finish_pending_checks(context: Context, limit: int) -> bool:
     """Ask balance again about a batch of checks that were left pending; returns whether to go on with another.
 
-    Stops when balance does not answer: what it was not asked about comes up again later.
+    Stops when balance does not answer. What it did not speak of is due again at once: its users may repeat their
+    requests, and the schedule asks once per run whether balance is back.
     """
     with context.db.autocommit() as tx:
         checks = repository.take_due_pending(
@@ -152,11 +155,14 @@ def finish_pending_checks(context: Context, limit: int) -> bool:
             delay=_PENDING_DELAY_SECONDS,
             max_delay=_PENDING_MAX_DELAY_SECONDS,
         )
-    for check in checks:
+    for place, check in enumerate(checks):
         try:
             decided = _ask_for_money(context, check)
         except ServiceUnavailable as error:
-            log.warning("balance does not answer, checks stay pending", checks=len(checks), error=repr(error))
+            undecided = [each.check_id for each in checks[place:]]
+            log.warning("balance does not answer, checks stay pending", checks=len(undecided), error=repr(error))
+            with context.db.autocommit() as tx:
+                repository.give_pending_back(tx, undecided, now=context.clock.now())
             return False
         except UnexpectedAnswer:
             log.exception("balance does not decide about a check", check_id=str(check.check_id))
@@ -174,14 +180,30 @@ def accept_check(context: Context, user_id: UUID, number: str, code: str, key: I
 
     def decide(tx: Connection) -> Decision:
         attempt = Attempt(user_id, number, code, context.clock.now())
-        verdict = judge(context, tx, attempt)
+        allowance = allowance_at(context, attempt.at)
+        # With a key the claim, and at the end the answer, travel in the statements that are needed anyhow.
+        if key is None:
+            found: StoredAnswer | Locked = repository.lock_for_attempt(tx, attempt, allowance)
+        else:
+            found = repository.lock_for_attempt_once(tx, attempt, allowance, key)
+        if isinstance(found, StoredAnswer):
+            return again(context, tx, found)
+        verdict = judge(context, tx, attempt, found)
         if isinstance(verdict, BusinessError):
+            if key is not None:
+                idempotency.store(tx, key, *kept(verdict))
             return verdict
         used = verdict.accept(user_id, attempt.at)
-        repository.save_end(tx, used, used.accepted_event(), delay_seconds=context.settings.settle_event_delay_seconds)
+        repository.save_end(
+            tx,
+            used,
+            used.accepted_event(),
+            delay_seconds=context.settings.settle_event_delay_seconds,
+            kept=(key, kept(Result(used))) if key else None,
+        )
         return Result(used)
 
-    result = decide_once(context, key, decide)
+    result = decide_once(context, None, decide)
     # For a repeat too: the first time may have ended before balance knew.
     _settle_at_once(context, context.balance.settle, result.check, result.check.accepted_event())
     return result
@@ -193,7 +215,8 @@ def preview_check(context: Context, user_id: UUID, number: str, code: str) -> Ch
 
 
 def _look(context: Context, tx: Connection, user_id: UUID, number: str, code: str) -> Decision:
-    verdict = judge(context, tx, Attempt(user_id, number, code, context.clock.now()))
+    attempt = Attempt(user_id, number, code, context.clock.now())
+    verdict = judge(context, tx, attempt, repository.lock_for_attempt(tx, attempt, allowance_at(context, attempt.at)))
     return verdict if isinstance(verdict, BusinessError) else Result(verdict)
 
 

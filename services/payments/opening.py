@@ -132,12 +132,21 @@ def _open_in_time(context: Context, topup: TopUp, attempt: Attempt, *, first: bo
         except BankUnavailable:
             if monotonic() - started > SECOND_TRY_WITHIN_SECONDS:
                 raise
-            return _open_once(context, topup, attempt, first=False)
+            # The first try may have put another attempt in the place of the one that it was given.
+            return _open_once(context, topup, _current_attempt(context, topup), first=False)
     except BankUnavailable as error:
         log.warning("topup not opened", bank=topup.bank, topup_id=str(topup.topup_id), error=str(error))
         with context.db.autocommit() as tx:
             repository.release_lease(tx, topup.topup_id)
         raise TopUpUnavailable from error
+
+
+def _current_attempt(context: Context, topup: TopUp) -> Attempt:
+    with context.db.autocommit() as tx:
+        found = repository.find(tx, topup.topup_id)
+    if found is None:
+        raise TopUpNeverStarted
+    return found.attempt
 
 
 def _open_once(context: Context, topup: TopUp, attempt: Attempt, *, first: bool) -> Opened:

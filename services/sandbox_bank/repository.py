@@ -113,10 +113,7 @@ _DROP_PLAN = text("DELETE FROM fault_plan")
 
 @dataclass(frozen=True, slots=True)
 class NewPayment:
-    """What a merchant asks for. Without ``public_id`` the payment's number is its id.
-
-    ``faults_by``: what the plan of faults knows the payment by, where the protocol has no number of an order.
-    """
+    """What a merchant asks for. Without ``public_id`` the payment's number is its id."""
 
     protocol: str
     order_id: str | None
@@ -131,7 +128,6 @@ class NewPayment:
     idempotence_key: str | None = None
     request_hash: bytes | None = None
     details: dict[str, Any] | None = None
-    faults_by: str | None = None
 
 
 def insert(tx: Connection, new: NewPayment, *, page_key: str, now: datetime, faults: Iterable[Fault]) -> Payment | None:
@@ -236,7 +232,7 @@ def add_refund(tx: Connection, payment: Payment, request_key: str, amount_minor:
 def set_faults(tx: Connection, protocol: str, order_id: str, faults: Iterable[Fault]) -> bool:
     """Change what goes wrong with a payment; False if there is no such order."""
     found = tx.execute(_SET_FAULTS, {"protocol": protocol, "order_id": order_id, "faults": sorted(faults)})
-    return found.one_or_none() is not None
+    return found.first() is not None
 
 
 def add_delivery(

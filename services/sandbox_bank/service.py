@@ -53,11 +53,10 @@ def create_payment(context: Context, new: NewPayment) -> Payment:
 
     Raises OrderTaken, KeyReused.
     """
-    faults_by = new.faults_by or new.order_id
     with context.db.transaction() as tx:
         faults = parse_faults(context.settings.sandbox_bank_faults)
-        if faults_by is not None:
-            faults = repository.faults_of_order(tx, new.protocol, faults_by, faults)
+        if new.order_id is not None:
+            faults = repository.faults_of_order(tx, new.protocol, new.order_id, faults)
         payment = repository.insert(tx, new, page_key=secrets.token_urlsafe(24), now=context.clock.now(), faults=faults)
         if payment is None and new.idempotence_key is not None:
             known = repository.lock_by_key(tx, new.protocol, new.idempotence_key)

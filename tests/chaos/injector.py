@@ -63,9 +63,9 @@ class Injector:
             return [struck for struck in self.struck if not struck.missed]
 
     def _strike(self, fault: Fault) -> None:
-        began = time.time()
+        began = [time.time()]
         try:
-            done, missed = self._patiently(fault), False
+            done, missed = self._patiently(fault, began), False
         except NotThere as error:
             done, missed = f"not there: {error}", True
         except Forged as error:
@@ -74,7 +74,7 @@ class Injector:
         except Exception as error:  # noqa: BLE001  a thread's exception would be nobody's; the run ends with it
             done, missed = repr(error), True
             self.failures.append(f"fault {fault.number} ({fault.title}) could not be made: {error!r}")
-        struck = Struck(fault, began, time.time(), done, missed)
+        struck = Struck(fault, began[-1], time.time(), done, missed)
         with self._lock:
             self.struck.append(struck)
         self._journal.write(
@@ -89,9 +89,11 @@ class Injector:
             missed=missed,
         )
 
-    def _patiently(self, fault: Fault) -> str:
+    def _patiently(self, fault: Fault, began: list[float]) -> str:
+        """Strike as soon as there is something to strike; ``began`` gets the time of each attempt."""
         deadline = time.monotonic() + WAIT_FOR_VICTIM_SECONDS
         while True:
+            began.append(time.time())
             try:
                 return self._striker.strike(fault)
             except NotThere:

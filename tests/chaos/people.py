@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tests.chaos import bank_visit
@@ -23,11 +23,12 @@ MORE_THAN_ANYBODY_HAS: Final = 10**11
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A check of the client's own that he has not given away."""
+    """A check of the client's own that he may still cancel. ``is_given``: somebody has its code already."""
 
     number: str
     code: str
     amount: int
+    is_given: bool = False
 
 
 class Person(threading.Thread):
@@ -112,7 +113,7 @@ class Person(threading.Thread):
         if fate in ("give", "race"):
             self._give(check, 1 if fate == "give" else self._rng.randint(2, 3))
         if fate in ("hold", "race"):
-            self._held.append(check)
+            self._held.append(replace(check, is_given=fate == "race"))
 
     def _give(self, check: Held, copies: int) -> None:
         self._client.world.market.put_up(Offer(check.number, check.code, check.amount), copies)
@@ -141,10 +142,11 @@ class Person(threading.Thread):
 
     def _change_code(self) -> None:
         """With a new code the check goes to somebody; where the new code is not known it is nobody's to give."""
-        if not self._held:
+        check = next((held for held in reversed(self._held) if not held.is_given), None)
+        if check is None:
             self._create()
             return
-        check = self._held.pop()
+        self._held.remove(check)
         operation = self._client.new_operation()
         answer = self._client.ask(operation, "change code", "POST", f"/fastcheck/{check.number}/code")
         if answer is not None and answer.status == 200:

@@ -115,8 +115,8 @@ def _throughput(axis: Axis, outcome: Outcome) -> list[str]:
         f'<polygon points="{axis.x(first)},{floor} {points} {axis.x(seconds[-1])},{floor}" fill="{ANSWERED}"',
         f' fill-opacity="0.25" stroke="{ANSWERED}" stroke-width="1"/>',
         *_bars(axis, seconds, unanswered, top),
-        _text(12, TOP + 32, "finished", fill=ANSWERED, size=11),
-        _text(12, TOP + 47, "requests to repeat", fill=UNANSWERED, size=11),
+        _text(12, TOP + 14, "finished", fill=ANSWERED, size=11),
+        _text(12, TOP + 29, "requests to repeat", fill=UNANSWERED, size=11),
     ]
 
 
@@ -131,9 +131,12 @@ def _bars(axis: Axis, seconds: Sequence[int], counts: Sequence[int], top: float)
 
 
 def _money(axis: Axis, samples: Sequence[Sample], y: int) -> list[str]:
-    known = [(sample.at, sample.on_its_way / 100) for sample in samples if sample.on_its_way is not None]
-    top = _round_up(max([roubles for _, roubles in known] or [1.0]))
-    points = " ".join(f"{axis.x(at)},{_y(y, roubles, top)}" for at, roubles in known)
+    top = _round_up(max([sample.on_its_way / 100 for sample in samples if sample.on_its_way is not None] or [1.0]))
+    lines = [
+        f'<polyline points="{" ".join(f"{axis.x(at)},{_y(y, roubles, top)}" for at, roubles in line)}"'
+        f' fill="none" stroke="{MONEY}" stroke-width="1.4"/>'
+        for line in _without_gaps(samples)
+    ]
     away = [
         f'<rect x="{axis.x(sample.at - 1)}" y="{y}" width="{max(axis.x(sample.at) - axis.x(sample.at - 1), 1):.1f}" '
         f'height="{PANEL}" fill="{AWAY}"/>'
@@ -143,10 +146,21 @@ def _money(axis: Axis, samples: Sequence[Sample], y: int) -> list[str]:
     return [
         *away,
         *_frame(y, top, "money on its way", f"{top:,.0f} ₽"),
-        f'<polyline points="{points}" fill="none" stroke="{MONEY}" stroke-width="1.4"/>',
-        _text(12, y + 32, "roubles", fill=MONEY, size=11),
-        _text(12, y + 47, "red: no database", fill=FAINT, size=11),
+        *lines,
+        _text(12, y + 14, "roubles", fill=MONEY, size=11),
+        _text(12, y + 29, "red: no database", fill=FAINT, size=11),
     ]
+
+
+def _without_gaps(samples: Sequence[Sample]) -> list[list[tuple[float, float]]]:
+    """Pieces of the line: nothing is drawn over a time in which nobody could look."""
+    pieces: list[list[tuple[float, float]]] = [[]]
+    for sample in samples:
+        if sample.on_its_way is None:
+            pieces.append([])
+        else:
+            pieces[-1].append((sample.at, sample.on_its_way / 100))
+    return [piece for piece in pieces if piece]
 
 
 def _lanes(axis: Axis, struck: Sequence[Struck], y: int) -> list[str]:
@@ -176,7 +190,7 @@ def _frame(y: int, top: float, name: str, highest: str) -> list[str]:
     heights = (y, y + PANEL / 2, y + PANEL)
     return [
         *(f'<line x1="{LEFT}" y1="{at}" x2="{WIDTH - RIGHT}" y2="{at}" stroke="{GRID}"/>' for at in heights),
-        _text(12, y + 14, name, weight="600"),
+        _text(12, y - 8, name, weight="600"),
         _text(LEFT - 6, y + 4, highest, fill=FAINT, anchor="end", size=11),
         _text(LEFT - 6, y + PANEL / 2 + 4, middle, fill=FAINT, anchor="end", size=11),
         _text(LEFT - 6, y + PANEL + 4, "0", fill=FAINT, anchor="end", size=11),

@@ -1,5 +1,7 @@
 """One run: a system of its own, its clients, the faults, and after each round the reckoning."""
 
+import os
+import random
 import shutil
 import threading
 import time
@@ -8,6 +10,7 @@ from typing import Final
 
 import psycopg2
 
+from cli import ports
 from tests.chaos import auditing, journal
 from tests.chaos.books import read_books
 from tests.chaos.checker import check
@@ -179,6 +182,10 @@ def _told(current: Round) -> str:
     return f"round {current.number}: {settled}; audit under fire {under_fire}; compared {compared}"
 
 
+def _any_order(numbers: range, seed: int) -> list[int]:
+    return random.Random(f"{seed}/{os.getpid()}").sample(numbers, len(numbers))
+
+
 def run(options: Options, say: Say, watched: Callable[[Run], None] = lambda _: None) -> Outcome:
     """Start a system, run, and stop it. ``watched`` is told of the run before it begins.
 
@@ -189,7 +196,9 @@ def run(options: Options, say: Say, watched: Callable[[Run], None] = lambda _: N
     options.out.mkdir(parents=True)
     data_dir = options.out / "system"
     say("The system starts.")
-    with running(data_dir, SETTINGS) as system:
+    # Not on the port that every system likes best: while its gateway is dead, another system's would take its place.
+    port = next(port for port in _any_order(ports.RANGE, options.seed) if ports.is_free(port))
+    with running(data_dir, SETTINGS, "--port", str(port)) as system:
         one = Run(options, system, say)
         watched(one)
         outcome = one.go()

@@ -99,9 +99,9 @@ class SmallWorld:
     def _line(self, who: str, say: str, **fields: Any) -> None:
         self.lines.append({"who": who, "say": say, **fields})
 
-    def change_check(self, status: str, **fields: Any) -> None:
-        """The check that has this status gets other particulars in the books alone."""
-        self.books.checks = [replace(c, **fields) if c.status == status else c for c in self.books.checks]
+    def change_check(self, having: str, **fields: Any) -> None:
+        """The check of this status gets other particulars in the books alone."""
+        self.books.checks = [replace(c, **fields) if c.status == having else c for c in self.books.checks]
 
     def drop_line(self, unwanted: Callable[[dict[str, Any]], bool]) -> None:
         """The client does not know it."""

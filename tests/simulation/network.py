@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import urllib3
+from celery import Celery
 from kombu.exceptions import OperationalError
 
 from common.web.client import HttpAnswer, NoAnswer
@@ -190,25 +191,19 @@ class SimulatedBankHttp(BankHttp):
         return BankAnswer(answer.status, answer.body)
 
 
-class SimulatedCelery:
-    """In the place of a Celery application: tasks are registered and sent as there, and run when they are delivered."""
+class SimulatedCelery(Celery):
+    """A Celery application whose broker is the network: a task that is sent runs when the scheduler delivers it."""
 
     def __init__(self, wire: Callable[[], Wire]) -> None:
+        super().__init__("simulated", broker="memory://", set_as_current=False)
         self._wire = wire
-        self.tasks: dict[str, Callable[..., None]] = {}
-        self.pool = _BrokerPool(wire)
-
-    def task(self, *, name: str, shared: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
-        assert not shared, "a task must belong to its own app alone"
-
-        def register(function: Callable[..., None]) -> Callable[..., None]:
-            self.tasks[name] = function
-            return function
-
-        return register
 
     def send_task(self, name: str, *, args: list[Any], queue: str) -> None:
         self._wire().publish(name, args, queue)
+
+    @property
+    def pool(self) -> "_BrokerPool":
+        return _BrokerPool(self._wire)
 
 
 class _BrokerPool:

@@ -98,7 +98,8 @@ def create_payment() -> Response:
     order_id = metadata.get("order_id") if isinstance(metadata, dict) else None
     new = NewPayment(
         protocol=NAME,
-        order_id=None,
+        # Of the shop's metadata, for those who look into the books and for the plan of faults; it need not be unique.
+        order_id=str(order_id)[:64] if order_id else None,
         amount_minor=amount_minor,
         currency=currency,
         description=str(fields.get("description") or "")[:128],
@@ -110,9 +111,8 @@ def create_payment() -> Response:
         idempotence_key=_idempotence_key(),
         request_hash=hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).digest(),
         details={"metadata": metadata},
-        faults_by=str(order_id) if order_id else None,
     )
-    payment = service.with_faults(context, NAME, new.faults_by, lambda: service.create_payment(context, new))
+    payment = service.with_faults(context, NAME, new.order_id, lambda: service.create_payment(context, new))
     return _payment(payment)
 
 

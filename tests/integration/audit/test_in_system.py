@@ -10,7 +10,8 @@ from tests.support.system import RunningSystem, fastcheck
 def test_a_running_system_audits_itself_and_says_when_it_was_last_clean(system: RunningSystem) -> None:
     def last_clean() -> float:
         with urllib.request.urlopen(f"{system.url('auditor')}/metrics", timeout=5) as answer:  # noqa: S310
-            found = re.search(r"^fastcheck_audit_last_clean_timestamp_seconds (\S+)$", answer.read().decode(), re.M)
+            text = answer.read().decode()
+        found = re.search(r"^fastcheck_audit_last_clean_timestamp_seconds (\S+)$", text, re.MULTILINE)
         assert found
         return float(found.group(1))
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ import pytest
 from common.web.idempotency import IdempotencyKey
 from services.checks import service, tasks
 from services.checks.models import Order, Result
-from tests.integration.checks.world import World
+from tests.integration.checks.world import MovableClock, World
 
 
 def test_a_check_takes_its_money_from_the_balance(world: World) -> None:
@@ -227,8 +228,10 @@ def test_the_schedule_asks_again_less_and_less_often_and_tells_of_it(
     told: list[dict[str, Any]] = []
     monkeypatch.setattr(tasks.log, "error", lambda message, **facts: told.append({"message": message, **facts}))
     anna = world.person(5_000)
-    world.balance.down()
-    assert world.try_create(anna, 2_000).status_code == 503
+    begun = _killed_after_the_first_commit(world, anna, 2_000, "k-1")
+    # Balance does answer, and has another amount for this check: nothing is decided until a person looks.
+    assert world.context.balance.hold(replace(begun.check, amount_minor=1_999))
+    world.clock.move(seconds=10)
     waits = []
     for _ in range(6):
         tasks.finish_pending_checks(world.context)
@@ -239,6 +242,39 @@ def test_the_schedule_asks_again_less_and_less_often_and_tells_of_it(
     assert waits == [5, 10, 20, 40, 60, 60]
     assert told[-1]["message"] == "checks undecided for too long"
     assert told[-1]["checks"] == 1
+
+
+def test_while_balance_is_down_nobody_is_put_off(world: World) -> None:
+    anna = world.person(5_000)
+    world.balance.down()
+    for _ in range(6):
+        assert world.try_create(anna, 2_000, key="k-1").status_code == 503
+        tasks.finish_pending_checks(world.context)
+    world.balance.up()
+    assert world.try_create(anna, 2_000, key="k-1").status_code == 201
+    assert world.money_of(anna) == 3_000
+
+
+def test_when_balance_is_back_the_schedule_decides_at_once(world: World) -> None:
+    anna = world.person(5_000)
+    world.balance.down()
+    for number in range(3):
+        assert world.try_create(anna, 1_000, key=f"k-{number}").status_code == 503
+    for _ in range(6):
+        tasks.finish_pending_checks(world.context)
+    world.balance.up()
+    tasks.finish_pending_checks(world.context)
+    assert [check["amount"] for check in world.active(anna)] == [1_000, 1_000, 1_000]
+    assert world.money_of(anna) == 2_000
+
+
+def test_a_clock_that_was_ahead_holds_up_nothing(world: World) -> None:
+    anna = world.person(5_000)
+    _killed_after_the_first_commit(world, anna, 2_000, "k-1")
+    ahead = MovableClock()
+    ahead.move(days=8)
+    world.balance.down()
+    tasks.finish_pending_checks(replace(world.context, clock=ahead))
     world.balance.up()
     tasks.finish_pending_checks(world.context)
     assert [check["amount"] for check in world.active(anna)] == [2_000]

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from common.web.paging import encode_cursor
-from services.checks import lists, repository, tasks
+from services.checks import list_repository, lists, tasks
 from services.checks.models import Check, CheckStatus
 from tests.integration.checks.world import Json, World
 
@@ -194,7 +194,7 @@ def test_a_page_reads_a_page_and_no_more(crowded: tuple[World, UUID]) -> None:
     for moment in (lists._LAST_MOMENT, world.clock.now() - timedelta(seconds=5_000)):
 
         def page(tx: Connection, before: tuple[datetime, UUID]) -> list[Check]:
-            return repository.active_checks(tx, user_id, now=world.clock.now(), before=before, limit=51)
+            return list_repository.active_checks(tx, user_id, now=world.clock.now(), before=before, limit=51)
 
         _assert_reads_no_more_than(51, world, partial(page, before=(moment, uuid4())))
 
@@ -214,7 +214,7 @@ def test_a_page_of_the_history_reads_a_page_of_each_range(crowded: tuple[World, 
     for moment in (lists._LAST_MOMENT, world.clock.now() - timedelta(seconds=3_000)):
         for statuses, with_accepted, ranges in RANGES:
             page = partial(
-                repository.history,
+                list_repository.history,
                 user_id=user_id,
                 statuses=statuses,
                 with_accepted=with_accepted,

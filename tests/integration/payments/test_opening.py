@@ -49,6 +49,19 @@ def test_a_bank_that_made_the_payment_and_then_failed(town_of_each_bank: Town) -
     assert town.credits(topup["transactionID"]) == 1
 
 
+def test_a_bank_that_fails_again_and_again_is_asked_until_it_does_not(town_of_each_bank: Town) -> None:
+    town = town_of_each_bank
+    town.plan(["api_500"], ["api_dead"], ["api_500"], ["api_dead"], [])
+    user = town.user()
+    answers = [user.post_topup(key="k").status_code for _ in range(3)]
+    assert set(answers) <= {201, 502}
+    assert answers[-1] == 201
+    topup = user.start(key="k")
+    user.pay(topup)
+    eventually(lambda: user.status(topup) == "confirmed")
+    assert town.credits(topup["transactionID"]) == 1
+
+
 def test_a_slow_bank_is_unavailable_and_the_same_key_finds_out(make_town: MakeTown) -> None:
     town = make_town(bank_timeout_seconds=1.7, sandbox={"sandbox_bank_slow_seconds": 3.0})
     town.plan(["api_slow"], [])

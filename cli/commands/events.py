@@ -1,0 +1,150 @@
+"""``fastcheck events``"""
+
+import getpass
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from cli.commands.options import data_dir_option
+from cli.data_dir import DataDir
+from cli.operators import databases
+from cli.operators import events as operations
+from common.core.clock import format_utc
+from common.core.money import MINOR_DIGITS, Money
+
+limit_option = click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
+
+
+def _who() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def _a_reason(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if not value.strip():
+        raise click.BadParameter("say why, for whoever reads the trail")
+    return value.strip()
+
+
+reason_option = click.option("--reason", required=True, callback=_a_reason, help="Why. Written down with the deed.")
+operator_option = click.option("--operator", default=_who, show_default="user@host", help="Who you are.")
+event_argument = click.argument("event_id", type=click.UUID)
+
+
+@contextmanager
+def _opened(data_dir: DataDir) -> Iterator[dict[str, Any]]:
+    with databases.opened(databases.urls(data_dir)) as opened:
+        yield opened
+
+
+@click.group()
+def events() -> None:
+    """Events between the services: what has not arrived, why, and what to do about it.
+
+    An event is OPEN until its subscriber has acknowledged it, LATE after a minute, and DEAD when it failed too often
+    and was parked, so that it does not hold up the others. Whatever an operator does is recorded where it cannot be
+    changed.
+    """
+
+
+@events.command(name="list")
+@data_dir_option
+@click.option("--state", "states", type=click.Choice(operations.STATES), multiple=True, help="Only these.")
+@limit_option
+@json_option
+def list_(*, data_dir: DataDir, states: tuple[str, ...], limit: int, as_json: bool) -> None:
+    """List what has not arrived, and what cannot be decided."""
+    with _opened(data_dir) as opened:
+        lines = operations.list_events(opened, states=states or operations.STATES, limit=limit)
+        undecided = operations.list_undecided(opened, limit=limit)
+    if as_json:
+        content = {"events": [line.as_json() for line in lines], "undecided": [item.as_json() for item in undecided]}
+        click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+        return
+    console = Console()
+    if lines:
+        table = Table("state", "event", "type", "about", "amount", "since", "tries", "note", title="Events")
+        for line in lines:
+            amount = _amount(line.amount_minor, line.currency)
+            since = format_utc(line.since)
+            table.add_row(line.state, line.event_id, line.type, line.subject, amount, since, str(line.tries), line.note)
+        console.print(table)
+    if undecided:
+        table = Table("what", "id", "amount", "since", "why", title="Undecided, or for a person to look at")
+        for item in undecided:
+            amount = _amount(item.amount_minor, item.currency)
+            table.add_row(item.kind, item.subject, amount, format_utc(item.since), item.why)
+        console.print(table)
+    if not lines and not undecided:
+        click.echo("Every event has arrived, and nothing is undecided.")
+
+
+@events.command()
+@event_argument
+@data_dir_option
+@json_option
+def show(*, event_id: UUID, data_dir: DataDir, as_json: bool) -> None:
+    """Show one event with its history."""
+    with _opened(data_dir) as opened:
+        story = operations.show(opened, event_id)
+    if as_json:
+        click.echo(json.dumps(story.as_json(), indent=2, ensure_ascii=False))
+        return
+    click.echo(f"{story.event_id}  {story.type}  {story.state}")
+    for name, value in story.payload.items():
+        click.echo(f"    {name}: {value}")
+    for step in story.steps:
+        click.echo(f"{format_utc(step.at)}  {step.where}: {step.what}")
+
+
+@events.command()
+@event_argument
+@reason_option
+@operator_option
+@data_dir_option
+def replay(*, event_id: UUID, reason: str, operator: str, data_dir: DataDir) -> None:
+    """Send an event again, by the ordinary road: outbox, relay, inbox. What has taken effect takes none again."""
+    with _opened(data_dir) as opened:
+        click.echo(operations.replay(opened, event_id, operator=operator, reason=reason))
+
+
+@events.command()
+@event_argument
+@reason_option
+@operator_option
+@data_dir_option
+def discard(*, event_id: UUID, reason: str, operator: str, data_dir: DataDir) -> None:
+    """Decide that a parked event never takes effect. The audit goes on naming money that it leaves behind."""
+    with _opened(data_dir) as opened:
+        click.echo(operations.discard(opened, event_id, operator=operator, reason=reason))
+
+
+@events.command()
+@data_dir_option
+@limit_option
+@json_option
+def actions(*, data_dir: DataDir, limit: int, as_json: bool) -> None:
+    """List what operators did, newest first."""
+    with _opened(data_dir) as opened:
+        found = operations.list_actions(opened, limit=limit)
+    if as_json:
+        click.echo(json.dumps([{**row, "acted_at": row["acted_at"].isoformat()} for row in found], indent=2))
+        return
+    for row in found:
+        click.echo(
+            f"{format_utc(row['acted_at'])}  {row['service']} no. {row['action_no']}  {row['operator']}:"
+            f" {row['action']} {row['subject']} ({row['reason']})"
+        )
+
+
+def _amount(amount_minor: int | None, currency: str | None) -> str:
+    if amount_minor is None or currency not in MINOR_DIGITS:
+        return ""
+    return str(Money(amount_minor, currency))

@@ -1,0 +1,56 @@
+"""The databases of the services on the bus, each in the service's own role: an operator changes what they own."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from cli import credentials, ports, state
+from cli.data_dir import DataDir
+from cli.environment import database_url
+from cli.failure import LaunchError
+from cli.services import BY_NAME
+from common.core.settings import DatabaseSettings
+from common.db.engine import Database
+
+#: Who writes events into an outbox, and who receives them in an inbox.
+PUBLISHERS: Final = ("checks", "payments")
+SUBSCRIBERS: Final = ("balance",)
+SERVICES: Final = (*SUBSCRIBERS, *PUBLISHERS)
+
+
+def urls(data_dir: DataDir) -> dict[str, str]:
+    """``FASTCHECK_<SERVICE>_DATABASE_URL``, else the system in the data folder."""
+    given = {name: os.environ.get(BY_NAME[name].database_variable, "") for name in SERVICES}
+    if all(given.values()):
+        return given
+    secrets = credentials.load(data_dir)
+    port = (data_dir.read_json(ports.FILE) or {}).get("postgres")
+    if secrets is None or port is None or not state.now(data_dir).processes:
+        names = ", ".join(BY_NAME[name].database_variable for name in SERVICES)
+        raise LaunchError(
+            f"No FastCheck runs in {data_dir.path}. Start one with `fastcheck up`, or say where the databases are with"
+            f" {names}."
+        )
+    address = f"{ports.HOST}:{port}"
+    return {
+        name: given[name] or database_url(BY_NAME[name].database, secrets.role_passwords[name], address)
+        for name in SERVICES
+    }
+
+
+@contextmanager
+def opened(where: Mapping[str, str]) -> Iterator[dict[str, Database]]:
+    """The databases by service. Raises LaunchError with a sentence when one of them fails, now or later."""
+    settings = DatabaseSettings(database_pool_size=2)
+    made = {name: Database(where[name], settings=settings, application_name="fastcheck-operator") for name in SERVICES}
+    try:
+        yield made
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise LaunchError(f"FastCheck cannot reach or change its databases: {reason}") from error
+    finally:
+        for database in made.values():
+            database.dispose()

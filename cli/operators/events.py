@@ -1,0 +1,275 @@
+"""Events that are open, late or dead: found, shown with their history, replayed or discarded. Every deed is recorded.
+
+A replay goes the ordinary road. The event becomes due again in the outbox of its publisher, the relay sends it, the
+inbox takes it in, and what has taken effect before takes none again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import RowMapping
+
+from cli.failure import LaunchError
+from cli.operators import store
+from cli.operators.databases import PUBLISHERS, SERVICES, SUBSCRIBERS
+from common.db.engine import Database
+from common.messaging import dead_letters, operator_actions
+
+Databases = Mapping[str, Database]
+STATES: Final = ("dead", "late", "open")
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    """One event that has not arrived. ``service``: where it is; ``tries``: sendings, or attempts to handle it."""
+
+    event_id: str
+    state: str
+    service: str
+    type: str
+    subject: str
+    amount_minor: int | None
+    currency: str | None
+    since: datetime
+    tries: int
+    note: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "since": self.since.isoformat()}
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """Something that waits for a decision which does not come: named, so that nobody must guess."""
+
+    kind: str
+    subject: str
+    amount_minor: int | None
+    currency: str | None
+    since: datetime
+    why: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "since": self.since.isoformat()}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A moment in the history of an event."""
+
+    at: datetime
+    where: str
+    what: str
+
+
+@dataclass(slots=True)
+class Story:
+    """One event with all that is known of it."""
+
+    event_id: str
+    state: str = "unknown"
+    type: str = ""
+    payload: dict[str, Any] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        steps = [{**asdict(step), "at": step.at.isoformat()} for step in self.steps]
+        return {
+            "event_id": self.event_id,
+            "state": self.state,
+            "type": self.type,
+            "payload": self.payload,
+            "history": steps,
+        }
+
+
+def list_events(databases: Databases, *, states: tuple[str, ...] = STATES, limit: int) -> list[EventLine]:
+    """What has not arrived: the dead first, then what is open, oldest first."""
+    dead: dict[str, EventLine] = {}
+    unfinished: dict[UUID, RowMapping] = {}
+    for service in SUBSCRIBERS:
+        with databases[service].autocommit() as tx:
+            for row in store.parked_events(tx, limit):
+                line = _line(row, "dead", service, payload=row["envelope"]["payload"], note=row["error"])
+                dead[line.event_id] = line
+            unfinished |= store.unfinished_events(tx, limit)
+    lines = list(dead.values())
+    for service in PUBLISHERS:
+        with databases[service].autocommit() as tx:
+            for row in store.open_events(tx, limit):
+                known = unfinished.get(row["event_id"])
+                note = f"{row['subscriber']}: {known['last_error']}" if known and known["last_error"] else ""
+                line = _line(row, "late" if row["is_late"] else "open", service, payload=row["payload"], note=note)
+                if line.event_id not in dead:
+                    lines.append(line)
+    lines.sort(key=lambda line: (STATES.index(line.state), line.since))
+    return [line for line in lines if line.state in states][:limit]
+
+
+def _line(row: RowMapping, state: str, service: str, *, payload: Mapping[str, Any], note: str) -> EventLine:
+    return EventLine(
+        event_id=str(row["event_id"]),
+        state=state,
+        service=service,
+        type=row["type"],
+        subject=_subject(payload),
+        amount_minor=payload.get("amount_minor"),
+        currency=payload.get("currency"),
+        since=row["parked_at"] if state == "dead" else row["created_at"],
+        tries=row["attempts" if state == "dead" else "sends"],
+        note=note,
+    )
+
+
+def _subject(payload: Mapping[str, Any]) -> str:
+    for name, word in (("check_id", "check"), ("topup_id", "top-up")):
+        if name in payload:
+            return f"{word} {payload[name]}"
+    return ""
+
+
+def list_undecided(databases: Databases, *, limit: int) -> list[Undecided]:
+    """Checks, top-ups and refunds that cannot be decided, and words of banks that a person must look at."""
+    found = []
+    for service in store.UNDECIDED:
+        with databases[service].autocommit() as tx:
+            found += [Undecided(**row) for row in store.undecided(tx, service, limit)]
+    return sorted(found, key=lambda item: item.since)[:limit]
+
+
+def show(databases: Databases, event_id: UUID) -> Story:
+    """One event with its history. Raises LaunchError when nobody knows it."""
+    story = Story(str(event_id))
+    for service in PUBLISHERS:
+        with databases[service].autocommit() as tx:
+            for row in store.in_outbox(tx, event_id):
+                _tell_sent(story, service, row)
+    for service in SUBSCRIBERS:
+        with databases[service].autocommit() as tx:
+            received = store.in_inbox(tx, event_id)
+            if received is not None:
+                _tell_received(story, service, received)
+            subject = story.payload.get("check_id") or story.payload.get("topup_id")
+            for move in store.moves_of(tx, subject) if subject else []:
+                what = f"{move['kind']} {move['outcome']}: {move['amount_minor']} {move['currency']}"
+                story.steps.append(Step(move["created_at"], "ledger", what))
+    if story.state == "unknown":
+        raise LaunchError(f"No service knows an event {event_id}.")
+    for service in SERVICES:
+        with databases[service].autocommit() as tx:
+            for row in store.actions(tx, subject=str(event_id), limit=1_000):
+                what = f"{row['operator']}: {row['action']} ({row['reason']})"
+                story.steps.append(Step(row["acted_at"], service, what))
+    story.steps.sort(key=lambda step: step.at)
+    return story
+
+
+def _tell_sent(story: Story, service: str, row: RowMapping) -> None:
+    story.type, story.payload = row["type"], row["payload"]
+    story.state = "closed" if row["closed_at"] else "late" if row["is_late"] else "open"
+    story.steps.append(Step(row["created_at"], service, f"written for {row['subscriber']}"))
+    if row["closed_at"]:
+        story.steps.append(
+            Step(row["closed_at"], service, f"acknowledged by {row['subscriber']} after {row['sends']} sendings")
+        )
+    elif row["sends"]:
+        due = row["available_at"].astimezone(UTC).strftime("%H:%M:%S")
+        story.steps.append(
+            Step(datetime.now(UTC), service, f"sent {row['sends']} times, not acknowledged; due again at {due}")
+        )
+
+
+def _tell_received(story: Story, service: str, row: RowMapping) -> None:
+    story.type = row["type"]
+    if row["envelope"]:
+        story.payload = row["envelope"]["payload"]
+    story.steps.append(Step(row["received_at"], service, f"received from {row['source']}"))
+    if row["processed_at"]:
+        story.state = "done"
+        story.steps.append(Step(row["processed_at"], service, f"took effect at attempt {row['attempts']}"))
+    elif row["parked_at"]:
+        story.state = "discarded" if row["resolution"] == "discarded" else "dead"
+    if row["dead_at"]:
+        story.steps.append(Step(row["dead_at"], service, f"parked after {row['attempts']} attempts: {row['error']}"))
+    elif row["last_error"] and not row["processed_at"]:
+        story.steps.append(Step(datetime.now(UTC), service, f"failed {row['attempts']} times: {row['last_error']}"))
+
+
+def replay(databases: Databases, event_id: UUID, *, operator: str, reason: str) -> str:
+    """Send an event again by the ordinary road; returns what was done, in a sentence. Raises LaunchError."""
+    for service in SUBSCRIBERS:
+        released = _release(databases[service], service, event_id, operator, reason)
+        if released is not None:
+            source, wire = released
+            _reopen(databases, source, service, wire, operator=operator, reason=reason)
+            return f"Event {event_id} is taken off the dead letters of {service} and due again at {source}."
+    return _send_again(databases, event_id, operator, reason)
+
+
+def _release(
+    db: Database, service: str, event_id: UUID, operator: str, reason: str
+) -> tuple[str, dict[str, Any]] | None:
+    with db.transaction() as tx:
+        known = store.in_inbox(tx, event_id)
+        if known is not None and known["processed_at"] is not None:
+            raise LaunchError(f"Event {event_id} has taken effect at {service} already: there is nothing to replay.")
+        released = dead_letters.release(tx, event_id, reason=reason)
+        if released is not None:
+            _record(tx, "replay_event", event_id, operator, reason, error=known["error"] if known else None)
+            return released
+        # Released before, and never sent again: whoever did that died in between.
+        if known is not None and known["resolution"] == "replayed":
+            return known["source"], known["envelope"]
+        if known is not None and known["resolution"] == "discarded":
+            raise LaunchError(f"Event {event_id} was discarded ({known['reason']}): that is final.")
+    return None
+
+
+def _reopen(
+    databases: Databases, source: str, subscriber: str, wire: Mapping[str, Any], *, operator: str, reason: str
+) -> None:
+    if source not in databases:
+        raise LaunchError(f"The event came from {source}, whose outbox cannot be reached.")
+    with databases[source].transaction() as tx:
+        store.reopen(tx, subscriber, wire)
+        _record(tx, "send_event_again", UUID(wire["event_id"]), operator, reason, subscriber=subscriber)
+
+
+def _send_again(databases: Databases, event_id: UUID, operator: str, reason: str) -> str:
+    for service in PUBLISHERS:
+        with databases[service].transaction() as tx:
+            subscribers = store.hurry(tx, event_id)
+            if subscribers:
+                _record(tx, "send_event_again", event_id, operator, reason, subscribers=subscribers)
+                return f"Event {event_id} is due at {service} at once, for {', '.join(subscribers)}."
+    raise LaunchError(f"No service knows an event {event_id}.")
+
+
+def discard(databases: Databases, event_id: UUID, *, operator: str, reason: str) -> str:
+    """Decide that a parked event is never to take effect; returns what was done. Raises LaunchError.
+
+    Only a parked one: what is still on its way either arrives or is parked.
+    """
+    for service in SUBSCRIBERS:
+        with databases[service].transaction() as tx:
+            known = store.in_inbox(tx, event_id)
+            if dead_letters.discard(tx, event_id, reason=reason):
+                _record(tx, "discard_event", event_id, operator, reason, error=known["error"] if known else None)
+                return f"Event {event_id} is discarded: it will never take effect."
+    raise LaunchError(f"Event {event_id} is not parked, so it cannot be discarded.")
+
+
+def _record(tx: Any, action: str, event_id: UUID, operator: str, reason: str, **details: object) -> None:
+    operator_actions.record(tx, operator=operator, action=action, subject=str(event_id), reason=reason, details=details)
+
+
+def list_actions(databases: Databases, *, limit: int) -> list[dict[str, Any]]:
+    """What operators did at all services, newest first."""
+    found = []
+    for service in SERVICES:
+        with databases[service].autocommit() as tx:
+            found += [{"service": service, **row} for row in store.actions(tx, subject=None, limit=limit)]
+    return sorted(found, key=lambda row: row["acted_at"], reverse=True)[:limit]

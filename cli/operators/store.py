@@ -1,0 +1,160 @@
+"""Every SQL statement of the operators' commands that the services do not have themselves."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Connection, RowMapping, text
+
+from common.contracts.envelope import Envelope
+from common.messaging import outbox
+
+#: An event that is open for longer than this should have arrived; the relay has tried several times.
+LATE_SECONDS: Final = 60
+#: So long nobody need worry about a check or a top-up that is not decided.
+UNDECIDED_SECONDS: Final = 60
+
+_OUTBOX = """
+    SELECT event_id, subscriber, type, payload, occurred_at, created_at, available_at, sends, closed_at,
+           now() - created_at > make_interval(secs => :late) AS is_late
+      FROM outbox
+"""
+_OPEN = text(f"{_OUTBOX} WHERE closed_at IS NULL ORDER BY created_at LIMIT :limit")
+_IN_OUTBOX = text(f"{_OUTBOX} WHERE event_id = :event_id")
+
+_PARKED = text("""
+    SELECT d.event_id, d.source, d.envelope, d.attempts, d.error, d.parked_at, i.type
+      FROM dead_letters d JOIN inbox i USING (event_id)
+     WHERE d.resolved_at IS NULL ORDER BY d.parked_at LIMIT :limit
+""")
+
+_UNFINISHED = text("""
+    SELECT event_id, attempts, last_error FROM inbox
+     WHERE processed_at IS NULL AND parked_at IS NULL ORDER BY received_at LIMIT :limit
+""")
+
+_IN_INBOX = text("""
+    SELECT i.event_id, i.type, i.source, i.attempts, i.received_at, i.processed_at, i.parked_at, i.last_error,
+           d.envelope, d.error, d.parked_at AS dead_at, d.resolved_at, d.resolution, d.reason
+      FROM inbox i LEFT JOIN dead_letters d USING (event_id)
+     WHERE i.event_id = :event_id
+""")
+
+_ACTIONS = text("""
+    SELECT action_no, acted_at, operator, action, subject, reason, details
+      FROM operator_actions
+     WHERE CAST(:subject AS text) IS NULL OR subject = :subject
+     ORDER BY action_no DESC LIMIT :limit
+""")
+
+_MOVES = text("SELECT kind, outcome, amount_minor, currency, created_at FROM transfers WHERE subject_id = :subject_id")
+
+# The row is the event: written anew where it was purged, opened again where it was closed, due at once.
+_REOPEN = text("""
+    WITH opened AS (
+        INSERT INTO outbox AS o (event_id, subscriber, type, payload, occurred_at, request_id, traceparent)
+        VALUES (:event_id, :subscriber, :type, CAST(:payload AS jsonb), :occurred_at, :request_id, :traceparent)
+        ON CONFLICT (event_id, subscriber) DO UPDATE SET closed_at = NULL, available_at = now(), sends = 0
+        RETURNING 1
+    )
+    SELECT pg_notify(:channel, '') FROM opened
+""")
+
+_HURRY = text("""
+    WITH due AS (
+        UPDATE outbox SET available_at = now(), closed_at = NULL WHERE event_id = :event_id RETURNING subscriber
+    )
+    SELECT subscriber, pg_notify(:channel, '') FROM due
+""")
+
+#: Service -> what waits there for a decision that does not come, or for a person: (kind, subject, since, why).
+UNDECIDED: Final[Mapping[str, str]] = {
+    "checks": """
+        SELECT 'check' AS kind, check_id::text AS subject, amount_minor, currency, created_at AS since,
+               format('pending: balance was asked %s times whether the money is held', tries) AS why
+          FROM checks WHERE status = 'pending' AND created_at < now() - make_interval(secs => :seconds)
+    """,
+    "payments": """
+        SELECT 'top-up' AS kind, topup_id::text AS subject, amount_minor, currency, created_at AS since,
+               format('%s: its time is over, the bank was asked %s times and does not say how it ended', status, polls)
+               AS why
+          FROM topups
+         WHERE next_poll_at IS NOT NULL AND expires_at < now() - make_interval(secs => :seconds)
+        UNION ALL
+        SELECT 'refund', r.refund_id::text, r.amount_minor, t.currency, r.created_at,
+               format('%s after %s tries: %s', r.status, r.tries, COALESCE(r.note, 'no answer yet'))
+          FROM refunds r JOIN topups t USING (topup_id)
+         WHERE r.finished_at IS NULL AND r.created_at < now() - make_interval(secs => :seconds)
+        UNION ALL
+        SELECT 'notification', notification_id::text, amount_minor, currency, first_received_at,
+               format('%s of %s says %s for order %s: %s', bank, first_received_at::date, bank_status, bank_order_id,
+                      verdict)
+          FROM notifications
+         WHERE verdict NOT IN ('applied', 'noted', 'bad_signature')
+    """,
+}
+
+
+def open_events(tx: Connection, limit: int) -> list[RowMapping]:
+    """Events that their subscriber has not acknowledged, oldest first."""
+    return list(tx.execute(_OPEN, {"limit": limit, "late": LATE_SECONDS}).mappings())
+
+
+def in_outbox(tx: Connection, event_id: UUID) -> list[RowMapping]:
+    """The rows of one event, one per subscriber."""
+    return list(tx.execute(_IN_OUTBOX, {"event_id": event_id, "late": LATE_SECONDS}).mappings())
+
+
+def parked_events(tx: Connection, limit: int) -> list[RowMapping]:
+    """Events that failed too often and that nobody has decided about."""
+    return list(tx.execute(_PARKED, {"limit": limit}).mappings())
+
+
+def unfinished_events(tx: Connection, limit: int) -> dict[UUID, RowMapping]:
+    """Events that have come and have not taken effect yet, with their last error."""
+    return {row["event_id"]: row for row in tx.execute(_UNFINISHED, {"limit": limit}).mappings()}
+
+
+def in_inbox(tx: Connection, event_id: UUID) -> RowMapping | None:
+    """What a subscriber knows of an event."""
+    return tx.execute(_IN_INBOX, {"event_id": event_id}).mappings().one_or_none()
+
+
+def actions(tx: Connection, *, subject: str | None, limit: int) -> list[RowMapping]:
+    """What operators did, newest first."""
+    return list(tx.execute(_ACTIONS, {"subject": subject, "limit": limit}).mappings())
+
+
+def moves_of(tx: Connection, subject_id: str) -> list[RowMapping]:
+    """What the ledger has done about a check or a top-up."""
+    return list(tx.execute(_MOVES, {"subject_id": subject_id}).mappings())
+
+
+def undecided(tx: Connection, service: str, limit: int) -> list[RowMapping]:
+    """What waits at a service for a decision, longest first."""
+    query = f"SELECT * FROM ({UNDECIDED[service]}) waiting ORDER BY since LIMIT :limit"  # noqa: S608
+    return list(tx.execute(text(query), {"seconds": UNDECIDED_SECONDS, "limit": limit}).mappings())
+
+
+def reopen(tx: Connection, subscriber: str, wire: Mapping[str, Any]) -> None:
+    """Make an event due again in the outbox of its publisher, from its envelope."""
+    envelope = Envelope.from_wire(dict(wire))
+    tx.execute(
+        _REOPEN,
+        {
+            "event_id": envelope.event_id,
+            "subscriber": subscriber,
+            "type": envelope.type,
+            "payload": json.dumps(envelope.payload),
+            "occurred_at": envelope.occurred_at,
+            "request_id": envelope.request_id,
+            "traceparent": envelope.traceparent,
+            "channel": outbox.CHANNEL,
+        },
+    )
+
+
+def hurry(tx: Connection, event_id: UUID) -> list[str]:
+    """Make an event due at once, opened again where it was closed; returns its subscribers."""
+    return [row.subscriber for row in tx.execute(_HURRY, {"event_id": event_id, "channel": outbox.CHANNEL})]

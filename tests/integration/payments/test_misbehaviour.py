@@ -1,0 +1,128 @@
+"""Everything that can go wrong with a bank, mixed and many at once: each top-up is credited once, or definitely not.
+
+``TOPUPS_OF_MISBEHAVIOUR=1000`` makes the long run of it.
+"""
+
+import os
+import random
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+
+from services.payments import tasks
+from services.payments.context import Context
+from tests.integration.payments.conftest import MakeTown
+from tests.integration.payments.servers import BANKS, DECLINED_CARD, PAYING_CARD, TIMEOUT, Town, User
+from tests.support.eventually import eventually
+
+TOPUPS = int(os.environ.get("TOPUPS_OF_MISBEHAVIOUR", "48"))
+AT_ONCE = 12
+
+PLAN = [
+    [],
+    ["notify_twice"],
+    ["notify_out_of_order"],
+    ["notify_late"],
+    ["notify_lost"],
+    ["wrong_amount"],
+    ["wrong_terminal"],
+    ["wrong_signature"],
+    ["api_500"],
+    ["api_dead"],
+    ["notify_twice", "notify_out_of_order"],
+    ["notify_twice", "notify_late"],
+    ["api_dead", "notify_lost"],
+    ["api_500", "wrong_signature"],
+    ["api_slow", "notify_twice"],
+    [],
+]
+
+
+def start(user: User, number: int) -> dict[str, Any]:
+    """Ask under one key until there is a page, as a client does."""
+    deadline = time.monotonic() + 60
+    while True:
+        answer = user.post_topup(amount=1_000 + number, key=f"key-{number}")
+        if answer.status_code == 201:
+            content: dict[str, Any] = answer.json()
+            return content
+        assert answer.status_code in (409, 502), answer.text
+        assert time.monotonic() < deadline, f"no page for {number}: {answer.text}"
+        time.sleep(0.1)  # a client that was told to try again in a moment
+
+
+def live(user: User, number: int) -> tuple[dict[str, Any], str]:
+    """One top-up and what its payer does: most pay, some are declined, cancel, or go away."""
+    chance = random.Random(number)
+    topup = start(user, number)
+    act = chance.choices(["pay", "decline", "cancel", "leave"], [6, 1, 1, 1])[0]
+    if act != "leave":
+        card = {"pay": PAYING_CARD, "decline": DECLINED_CARD, "cancel": ""}[act]
+        back = user.pay(topup, card=card, **({"action": "cancel"} if act == "cancel" else {}))
+        if chance.random() < 0.3:
+            requests.get(back.headers["Location"], allow_redirects=False, timeout=TIMEOUT)
+    return topup, act
+
+
+def settle(town: Town, context: Context) -> None:
+    """Poll until nobody is waited for."""
+
+    def nothing_is_due() -> bool:
+        tasks.poll_topups(context)
+        due = town.rows("SELECT 1 FROM topups WHERE next_poll_at <= :now", now=context.clock.now())
+        return not due
+
+    eventually(nothing_is_due, timeout=120)
+
+
+@pytest.mark.parametrize("bank", BANKS)
+def test_each_topup_is_credited_once_or_definitely_not(make_town: MakeTown, bank: str) -> None:
+    town = make_town(
+        bank=bank,
+        topup_poll_first_seconds=1.0,
+        bank_timeout_seconds=1.5,
+        bank_breaker_failures=20,
+        bank_breaker_seconds=0.5,
+        sandbox={"sandbox_bank_slow_seconds": 2.5, "sandbox_bank_late_seconds": 1.0},
+    )
+    town.plan(*PLAN)
+    user = town.user()
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        lives = list(threads.map(lambda number: live(user, number), range(TOPUPS)))
+    for minutes in (2, 10, 40, 70, 130, 26 * 60):
+        settle(town, town.later(minutes=minutes))
+
+    statuses = {row["topup_id"]: row["status"] for row in town.rows("SELECT topup_id::text, status FROM topups")}
+    assert len(statuses) == TOPUPS
+    wanted = {
+        "pay": {"confirmed"},
+        "decline": {"failed"},
+        "cancel": {"failed"},
+        "leave": {"expired"},
+    }
+    for topup, act in lives:
+        assert statuses[topup["transactionID"]] in wanted[act], (topup, act)
+    confirmed = {topup_id for topup_id, status in statuses.items() if status == "confirmed"}
+    events = Counter(row["topup_id"] for row in town.rows("SELECT payload ->> 'topup_id' AS topup_id FROM outbox"))
+    assert events == Counter(confirmed), "one event for each confirmed top-up, and none for any other"
+    paid = town.bank_rows("SELECT public_id FROM payments WHERE state = 'CONFIRMED'")
+    ours = town.rows("SELECT bank_payment_id, topup_id::text FROM attempts WHERE state = 'paid'")
+    assert {row["bank_payment_id"] for row in ours} == {row["public_id"] for row in paid}
+    assert {row["topup_id"] for row in ours} == confirmed
+    assert differences(town, bank) == []
+
+
+def differences(town: Town, bank: str) -> list[dict[str, Any]]:
+    now = datetime.now(UTC)
+    span = {"since": (now - timedelta(days=1)).isoformat(), "until": (now + timedelta(days=1)).isoformat()}
+    report = town.as_operator(
+        "POST", "/internal/reconciliations", json={"bank": bank, "operator": "test", **span}
+    ).json()
+    assert report["compared"] >= TOPUPS
+    found: list[dict[str, Any]] = report["differences"]
+    return found
