@@ -9,8 +9,6 @@ from typing import Any
 from uuid import UUID
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from cli.commands.options import data_dir_option
 from cli.data_dir import DataDir
@@ -68,20 +66,16 @@ def list_(*, data_dir: DataDir, states: tuple[str, ...], limit: int, as_json: bo
         content = {"events": [line.as_json() for line in lines], "undecided": [item.as_json() for item in undecided]}
         click.echo(json.dumps(content, indent=2, ensure_ascii=False))
         return
-    console = Console()
-    if lines:
-        table = Table("state", "event", "type", "about", "amount", "since", "tries", "note", title="Events")
-        for line in lines:
-            amount = _amount(line.amount_minor, line.currency)
-            since = format_utc(line.since)
-            table.add_row(line.state, line.event_id, line.type, line.subject, amount, since, str(line.tries), line.note)
-        console.print(table)
+    for line in lines:
+        about = ", ".join(part for part in (line.subject, _amount(line.amount_minor, line.currency)) if part)
+        click.echo(f"{line.state:5} {line.event_id}  {line.type}  {about}")
+        tries = f"{line.tries} attempts" if line.state == "dead" else f"sent {line.tries} times"
+        click.echo(f"      at {line.service} since {format_utc(line.since)}, {tries}" + _because(line.note))
     if undecided:
-        table = Table("what", "id", "amount", "since", "why", title="Undecided, or for a person to look at")
-        for item in undecided:
-            amount = _amount(item.amount_minor, item.currency)
-            table.add_row(item.kind, item.subject, amount, format_utc(item.since), item.why)
-        console.print(table)
+        click.echo("Undecided, or for a person to look at:")
+    for item in undecided:
+        amount = _amount(item.amount_minor, item.currency)
+        click.echo(f"      {item.kind} {item.subject}  {amount}  since {format_utc(item.since)}{_because(item.why)}")
     if not lines and not undecided:
         click.echo("Every event has arrived, and nothing is undecided.")
 
@@ -142,6 +136,10 @@ def actions(*, data_dir: DataDir, limit: int, as_json: bool) -> None:
             f"{format_utc(row['acted_at'])}  {row['service']} no. {row['action_no']}  {row['operator']}:"
             f" {row['action']} {row['subject']} ({row['reason']})"
         )
+
+
+def _because(note: str) -> str:
+    return f": {note}" if note else ""
 
 
 def _amount(amount_minor: int | None, currency: str | None) -> str:

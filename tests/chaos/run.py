@@ -148,6 +148,7 @@ class Run:
                 break
             time.sleep(LOOK_EVERY_SECONDS)
         self.crowd.look()
+        self._databases.close()  # a connection that has slept through a death of the server is no use
         books = read_books(self._databases)
         record = read_record(journal.read(self._journals))
         self.outcome.violations += check(books, record, self._clocks())

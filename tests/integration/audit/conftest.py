@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg2
 import pytest
@@ -14,6 +14,7 @@ from cli.audit.findings import Report
 from cli.audit.sources import opened
 from cli.provisioning import AUDITOR_ROLE
 from common.core.ids import derived_id
+from services.payments.models import order_id_of
 from tests.integration.audit.town import Town, built, live
 from tests.support import databases
 from tests.support.servers import Servers
@@ -108,7 +109,7 @@ def everything_named(town: Town, servers: Servers) -> dict[str, str]:
             f"accepted of {name}": _id("check_accepted", value),
             f"end of {name}": _id(f"check_{_ENDS.get(name, name)}", value),
             f"refund of {name}": _id("topup_refunded", value),
-            f"order of {name}": value.replace("-", ""),
+            f"order of {name}": order_id_of(UUID(value), 1),
         }
     ids["event of on its way"] = _id("check.accepted.v1", ids["on its way"])
     ids["event of credit on its way"] = _id("payment.confirmed.v1", ids["credit on its way"])

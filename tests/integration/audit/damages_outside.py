@@ -96,7 +96,7 @@ PAYMENTS: Final = _of(
     ("amount of a refund", "UPDATE refunds SET amount_minor = amount_minor + 1 WHERE refund_id = '{refund}'", "refund {refund}"),
     ("refund of another top-up", "UPDATE refunds SET topup_id = '{topup}' WHERE refund_id = '{refund}'", "refund {refund}"),
     ("refund deleted", "DELETE FROM refunds WHERE refund_id = '{refund}'", "refund {refund}"),
-    ("refund out of nowhere", "INSERT INTO refunds (refund_id, topup_id, amount_minor, status, operator, reason, created_at, finished_at) SELECT '{nobody}', topup_id, 5, 'done', operator, reason, created_at, finished_at FROM refunds WHERE refund_id = '{refund}'", "refund {nobody}"),
+    ("refund out of nowhere", "INSERT INTO refunds (refund_id, topup_id, bank_order_id, amount_minor, status, operator, reason, created_at, finished_at) SELECT '{nobody}', topup_id, bank_order_id, 5, 'done', operator, reason, created_at, finished_at FROM refunds WHERE refund_id = '{refund}'", "refund {nobody}"),
 ) + _of(
     "payments",
     cross_refunds.SUMS,

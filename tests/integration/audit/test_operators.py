@@ -1,4 +1,4 @@
-"""``fastcheck events``: what has not arrived is seen, explained, replayed or discarded, and every deed is written down."""
+"""``fastcheck events``: what has not arrived is seen, explained, replayed or discarded; every deed is written down."""
 
 import json
 import subprocess
@@ -244,8 +244,8 @@ def test_what_cannot_be_decided_is_shown_as_such(desk: Desk) -> None:
     with town.payments.db.autocommit() as tx:
         tx.execute(
             text(
-                "UPDATE topups SET created_at = now() - interval '2 hours', expires_at = now() - interval '1 hour', polls = 9"
-                " WHERE topup_id = :id"
+                "UPDATE topups SET created_at = now() - interval '2 hours', expires_at = now() - interval '1 hour',"
+                " polls = 9 WHERE topup_id = :id"
             ),
             {"id": late},
         )

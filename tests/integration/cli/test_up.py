@@ -17,6 +17,7 @@ from tests.support.system import RunningSystem, fastcheck, running
 PROCESSES = {
     "postgres",
     "redis",
+    "auditor",
     *(f"{service.name}-{role}" for service in SERVICES for role in ("web", *service.bus_roles)),
 }
 LOGIN = {"login": "anna", "password": "correct horse battery"}
@@ -76,7 +77,7 @@ def runs_beside(one: RunningSystem, other: RunningSystem) -> None:
     """Two systems in two folders have nothing in common."""
     assert other.status()["ready"] is True
     urls = {process["url"] for each in (one, other) for process in each.processes if "url" in process}
-    assert len(urls) == 2 * len(SERVICES)
+    assert len(urls) == 2 * (len(SERVICES) + 1)  # each web process, and the auditor's metrics
     assert one.postgres_url != other.postgres_url
     assert one.redis_url != other.redis_url
 
