@@ -16,6 +16,8 @@ COMMANDS: Final = {
     "demo": "cli.commands.demo",
     "audit": "cli.commands.audit",
     "events": "cli.commands.events",
+    "payments": "cli.commands.payments",
+    "reconcile": "cli.commands.reconcile",
     "env": "cli.commands.env",
     "provision": "cli.commands.provision",
 }

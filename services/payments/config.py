@@ -19,6 +19,8 @@ class PaymentsSettings(BankEnvironment, DatabaseSettings, BusSettings, CallerSet
     balance_url: str = ""
     #: Where banks and browsers find the gateway.
     public_url: str = Field(pattern=r"^https?://")
+    #: Where banks reach us, if that is not where browsers do.
+    callback_base_url: str = Field(default="", pattern=r"^(https?://.*)?$")
     return_origins: CommaSeparated = ()
     #: The bank of new top-ups, and all whose notifications and open payments are looked after.
     bank: str = "tbank"

@@ -40,7 +40,8 @@ class Context:
 
     def callback_url(self, bank: str) -> str:
         """Where a bank's notifications arrive."""
-        return f"{self.settings.public_url.rstrip('/')}/bank/webhook/{bank}"
+        base = self.settings.callback_base_url or self.settings.public_url
+        return f"{base.rstrip('/')}/bank/webhook/{bank}"
 
     def return_url(self, topup_id: object) -> str:
         """Where a bank sends the browser: past us, so that the return triggers a poll."""

@@ -1,0 +1,138 @@
+"""``fastcheck payments``"""
+
+import getpass
+import json
+import socket
+from typing import Any
+from uuid import UUID, uuid4
+
+import click
+
+from cli.commands.options import data_dir_option
+from cli.data_dir import DataDir
+from cli.operators.payments import Payments
+from common.core.money import MINOR_DIGITS, Money
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
+topup_argument = click.argument("topup_id", type=click.UUID)
+
+
+def _who() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+@click.group()
+def payments() -> None:
+    """Top-ups: what a bank said and was not believed, the story of one top-up, refunds."""
+
+
+@payments.command()
+@data_dir_option
+@click.option("--bank", help="Only of this bank.")
+@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
+@json_option
+def refused(*, data_dir: DataDir, bank: str | None, limit: int, as_json: bool) -> None:
+    """List what came in a bank's name and was not acted on, newest first.
+
+    Forged notifications, wrong amounts, unknown orders, second payments: each as it came, card numbers masked.
+    """
+    found = Payments.of(data_dir).get("/internal/notifications/refused", bank=bank, limit=limit)
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    for item in found["notifications"]:
+        about = [item.get("paymentID"), item.get("orderID"), item.get("bankStatus"), _amount(item)]
+        click.echo(
+            f"{item['lastReceivedAt']}  {item['bank']:8}  {item['verdict']:18}  {' '.join(filter(None, about))}"
+            f"  from {item.get('address', item['source'])}, {item['times']} times"
+        )
+        if item["body"]:
+            click.echo(f"    {item['body'][:300]}")
+    if not found["notifications"]:
+        click.echo("Nothing was refused.")
+
+
+@payments.command()
+@topup_argument
+@data_dir_option
+@json_option
+def show(*, topup_id: UUID, data_dir: DataDir, as_json: bool) -> None:
+    """Show a top-up with its attempts at the bank, the bank's notifications, and its refunds."""
+    story = Payments.of(data_dir).get(f"/internal/topups/{topup_id}")
+    if as_json:
+        click.echo(json.dumps(story, indent=2, ensure_ascii=False))
+        return
+    click.echo(f"{story['transactionID']}  {story['status']}  {_amount(story)}  at {story['bank']}")
+    click.echo(
+        f"    of user {story['userID']}, made {story['createdAt']}, confirmed {story.get('confirmedAt', 'never')}"
+    )
+    for attempt in story["attempts"]:
+        click.echo(f"    attempt {attempt['orderID']}  payment {attempt.get('paymentID', '-')}  {attempt['state']}")
+    for item in story["notifications"]:
+        click.echo(
+            f"    {item['firstReceivedAt']}  {item['source']}: {item.get('bankStatus')}, {item['verdict']},"
+            f" {item['times']} times"
+        )
+    for item in story["refunds"]:
+        click.echo(f"    {item['createdAt']}  refund {item['refundID']}: {item['status']}{_because(item.get('note'))}")
+
+
+@payments.command()
+@topup_argument
+@data_dir_option
+def ask(*, topup_id: UUID, data_dir: DataDir) -> None:
+    """Ask the bank about a top-up now, and take its word by the ordinary road."""
+    click.echo(Payments.of(data_dir).post(f"/internal/topups/{topup_id}/polls")["answer"])
+
+
+@payments.command()
+@topup_argument
+@click.option(
+    "--amount", type=click.IntRange(1), help="In minor units, for example kopecks. Default: all that is left."
+)
+@click.option("--refund-id", type=click.UUID, help="That of an earlier call: the same id is the same refund.")
+@click.option("--reason", required=True, help="Why. Written down with the deed.")
+@click.option("--operator", default=_who, show_default="user@host", help="Who you are.")
+@data_dir_option
+@json_option
+def refund(
+    *,
+    topup_id: UUID,
+    amount: int | None,
+    refund_id: UUID | None,
+    reason: str,
+    operator: str,
+    data_dir: DataDir,
+    as_json: bool,
+) -> None:
+    """Take money off the user's balance and give it back to his card.
+
+    Refused when he has spent it. While the bank does not answer it goes on by itself; in the end either the card or
+    the user has the money.
+    """
+    body: dict[str, object] = {"refundID": str(refund_id or uuid4()), "reason": reason, "operator": operator}
+    if amount is not None:
+        body["amount"] = amount
+    done = Payments.of(data_dir).post(f"/internal/topups/{topup_id}/refunds", body)
+    if as_json:
+        click.echo(json.dumps(done, indent=2, ensure_ascii=False))
+        return
+    words = {
+        "done": "The card has the money.",
+        "refused": "The user has not got so much any more: nothing was moved.",
+        "returned": "The bank refused: the user has the money again.",
+    }
+    status = done["status"]
+    click.echo(f"{done['refundID']}  {status}{_because(done.get('note'))}")
+    click.echo(
+        words.get(status, "Under way: it goes on by itself, and the same call with this --refund-id tells more.")
+    )
+
+
+def _amount(item: dict[str, Any]) -> str:
+    amount, currency = item.get("amount"), item.get("currency")
+    return str(Money(amount, currency)) if isinstance(amount, int) and currency in MINOR_DIGITS else ""
+
+
+def _because(note: str | None) -> str:
+    return f": {note}" if note else ""

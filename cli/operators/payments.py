@@ -1,0 +1,66 @@
+"""What an operator asks of the payments service, over its internal HTTP interface and under his own token."""
+
+import os
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import requests
+
+from cli import credentials, state
+from cli.data_dir import DataDir
+from cli.failure import LaunchError
+from cli.services import BY_NAME
+from common.web.identity import TokenIssuer
+
+KEY_VARIABLE: Final = "FASTCHECK_OPERATOR_TOKEN_KEY"
+#: A comparison asks a bank about many payments.
+TIMEOUT_SECONDS: Final = 600.0
+CANNOT: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Payments:
+    """The payments service of one system."""
+
+    url: str
+    issuer: TokenIssuer
+
+    @classmethod
+    def of(cls, data_dir: DataDir) -> Self:
+        """``FASTCHECK_PAYMENTS_URL`` and the operator's key, else the system in the data folder; raises LaunchError."""
+        url, key = os.environ.get(BY_NAME["payments"].url_variable, ""), os.environ.get(KEY_VARIABLE, "")
+        if not url or not key:
+            secrets = credentials.load(data_dir)
+            running = {process.name: process.url for process in state.now(data_dir).processes}
+            url = url or running.get("payments-web") or ""
+            key = key or (secrets.token_keys["operator"] if secrets else "")
+        if not url or not key:
+            raise LaunchError(
+                f"No FastCheck runs in {data_dir.path}. Start one with `fastcheck up`, or say where payments is with"
+                f" {BY_NAME['payments'].url_variable} and {KEY_VARIABLE}.",
+                exit_code=CANNOT,
+            )
+        return cls(url.rstrip("/"), TokenIssuer("operator", key))
+
+    def get(self, path: str, **query: object) -> dict[str, Any]:
+        """Read something; raises LaunchError with the service's own sentence."""
+        return self._call("GET", path, params={name: str(value) for name, value in query.items() if value is not None})
+
+    def post(self, path: str, body: dict[str, object] | None = None) -> dict[str, Any]:
+        """Do something; raises LaunchError with the service's own sentence."""
+        return self._call("POST", path, json=body or {})
+
+    def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self.issuer.issue('payments')}"}
+        with requests.Session() as http:
+            http.trust_env = False  # a proxy of the environment has no business between us and our own service
+            try:
+                answer = http.request(method, f"{self.url}{path}", headers=headers, timeout=TIMEOUT_SECONDS, **options)
+                content: dict[str, Any] = answer.json()
+            except (requests.RequestException, ValueError) as error:
+                raise LaunchError(f"Payments does not answer at {self.url}: {error}", exit_code=CANNOT) from error
+        if answer.status_code >= 400:
+            details = "; ".join(f"{name} {what}" for name, what in content.get("errors", {}).items())
+            sentence = f"{content.get('message', answer.status_code)}{f' ({details})' if details else ''}"
+            raise LaunchError(f"Payments refuses: {sentence}.", exit_code=CANNOT)
+        return content
