@@ -1,5 +1,7 @@
 """Options that several commands share."""
 
+import getpass
+import socket
 from pathlib import Path
 from typing import Final
 
@@ -23,3 +25,11 @@ data_dir_option = click.option(
     callback=_as_data_dir,
     help="The folder that holds all of one system. Two systems in two folders run side by side.",
 )
+
+
+def _who() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+operator_option = click.option("--operator", default=_who, show_default="user@host", help="Who you are.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")

@@ -1,24 +1,17 @@
 """``fastcheck payments``"""
 
-import getpass
 import json
-import socket
 from typing import Any
 from uuid import UUID, uuid4
 
 import click
 
-from cli.commands.options import data_dir_option
+from cli.commands.options import data_dir_option, json_option, operator_option
 from cli.data_dir import DataDir
 from cli.operators.payments import Payments
 from common.core.money import MINOR_DIGITS, Money
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
 topup_argument = click.argument("topup_id", type=click.UUID)
-
-
-def _who() -> str:
-    return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 @click.group()
@@ -92,7 +85,7 @@ def ask(*, topup_id: UUID, data_dir: DataDir) -> None:
 )
 @click.option("--refund-id", type=click.UUID, help="That of an earlier call: the same id is the same refund.")
 @click.option("--reason", required=True, help="Why. Written down with the deed.")
-@click.option("--operator", default=_who, show_default="user@host", help="Who you are.")
+@operator_option
 @data_dir_option
 @json_option
 def refund(

@@ -1,8 +1,6 @@
 """``fastcheck reconcile``"""
 
-import getpass
 import json
-import socket
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from cli.commands.options import data_dir_option
+from cli.commands.options import data_dir_option, json_option, operator_option
 from cli.data_dir import DataDir
 from cli.operators.payments import Payments
 
@@ -22,10 +20,6 @@ WORDS: Final = {
     "different_amount": "the amounts differ",
     "different_status": "the statuses differ",
 }
-
-
-def _who() -> str:
-    return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 moment = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"])
@@ -40,8 +34,8 @@ moment = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"])
 @click.option(
     "--reason", default="reconciliation", show_default=True, help="Why. Written down when something is applied."
 )
-@click.option("--operator", default=_who, show_default="user@host", help="Who you are.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
+@operator_option
+@json_option
 @data_dir_option
 def reconcile(
     *,

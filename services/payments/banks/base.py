@@ -14,7 +14,7 @@ from typing import ClassVar, Final, Protocol, Self
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from pydantic import SecretStr, ValidationError
+from pydantic import FilePath, SecretStr, ValidationError
 
 from common.core.money import Money
 from common.core.settings import FromEnvironment, Settings
@@ -217,7 +217,7 @@ def _not_a_real_bank(url: str) -> str | None:
 class BankEnvironment(Settings):
     """What holds for the calls to every bank: bounds, trust, and whether real money is meant."""
 
-    bank_ca_bundle: str | None = None
+    bank_ca_bundle: FilePath | None = None
     bank_connect_timeout_seconds: float = 1.5
     bank_timeout_seconds: float = 4.0
     bank_pool_size: int = 8

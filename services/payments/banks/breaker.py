@@ -39,9 +39,3 @@ class CircuitBreaker:
             self._failures += 1
             if self._failures >= self._limit:
                 self._opened_at = self._clock()
-
-    @property
-    def is_open(self) -> bool:
-        """For metrics and the operator."""
-        with self._lock:
-            return self._opened_at is not None

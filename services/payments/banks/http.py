@@ -19,6 +19,7 @@ from urllib3.exceptions import HTTPError
 from common.core.logging import get_logger
 from services.payments.banks.base import BankEnvironment, BankUnavailable
 from services.payments.banks.breaker import CircuitBreaker
+from services.payments.metrics import BANK_SECONDS
 
 log = get_logger(__name__)
 
@@ -65,7 +66,7 @@ class BankHttp:
             timeout=urllib3.Timeout(
                 connect=environment.bank_connect_timeout_seconds, total=environment.bank_timeout_seconds
             ),
-            ca_certs=environment.bank_ca_bundle,
+            ca_certs=str(environment.bank_ca_bundle) if environment.bank_ca_bundle else None,
         )
 
     def request(
@@ -89,6 +90,7 @@ class BankHttp:
             timeout=None,
             wait_initial=0.1,
             wait_max=0.3,
+            wait_jitter=0.1,
         ):
             with attempt:
                 return self._once(method, path, body, headers or {})
@@ -112,12 +114,15 @@ class BankHttp:
                 self.breaker.succeeded()
             else:
                 self.breaker.failed()
+            seconds = perf_counter() - started
+            method_name = path.split("?", 1)[0].split("/", 1)[0]
+            BANK_SECONDS.labels(self._name, method_name, str(status or "none")).observe(seconds)
             log.info(
                 "bank called",
                 bank=self._name,
                 path=path.split("?", 1)[0],
                 status=status,
-                duration_ms=round((perf_counter() - started) * 1000, 1),
+                duration_ms=round(seconds * 1000, 1),
             )
         if answer.status >= 500:
             raise BankUnavailable(f"{self._name} answered with status {answer.status}")
