@@ -52,8 +52,10 @@ env: $(RUNTIME) ## write .env with random secrets for docker compose
 bench: $(DEV) ## measure the running speed of a system of its own
 	@$(BIN)/fastcheck bench
 
-chaos: $(DEV) ## kill parts of a running system and check the books
-	@$(BIN)/python -m pytest -n 0 -m chaos
+# `make chaos SEED=7 MINUTES=2` runs one seed alone.
+MINUTES ?= 9
+chaos: $(DEV) ## kill parts of a running system at random and compare its books with what people were told
+	@$(BIN)/python -m tests.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 $(BIN)/python:
 	@$(find_python); $$python -m venv $(VENV) 2>/dev/null || $$python -m venv --clear --without-pip $(VENV)

@@ -33,11 +33,17 @@ TABLES: Final[Mapping[str, str]] = {
     "balance.accounts": "account_id,kind,user_id,currency,balance_minor",
     "checks.checks": "check_id,number,creator_id,acceptor_id,amount_minor,currency,code_ciphertext,status,created_at,"
     "expires_at,closes_at",
-    "payments.topups": "topup_id,user_id,bank,amount_minor,currency,status,return_url,created_at,expires_at,confirmed_at",
+    "payments.topups": "topup_id,user_id,bank,amount_minor,currency,status,return_url,created_at,expires_at,"
+    "confirmed_at",
     "payments.attempts": "bank,bank_order_id,topup_id,attempt_no,state,bank_payment_id,payment_url",
     "payments.notifications": "bank,source,bank_payment_id,bank_status,bank_order_id,amount_minor,currency,topup_id,"
     "verdict",
+    "sandbox_bank.payments": "protocol,public_id,order_id,amount_minor,currency,state,success_url,fail_url,page_key,"
+    "expires_at",
 }
+
+#: The chain of the ledger is not led on while its past is being written (see ``services/balance/chain_repository``).
+CHAIN_LOCK_ID: Final = 7_205_119
 
 
 @dataclass
@@ -68,7 +74,7 @@ class Books:
 
     def __init__(self, writers: Mapping[str, _Writer], users: int, seed: int) -> None:
         self._write = writers
-        self._random = random.Random(seed)  # noqa: S311
+        self._random = random.Random(seed)
         self._users = [UUID(int=self._random.getrandbits(128), version=4) for _ in range(users)]
         self._accounts = {user: derived_id("account", user, "RUB") for user in self._users}
         self._balances = dict.fromkeys(self._users, 0)
@@ -91,7 +97,9 @@ class Books:
     def _id(self) -> UUID:
         return UUID(int=self._random.getrandbits(128), version=4)
 
-    def _post(self, kind: str, subject: UUID, user: UUID, signed: int, reference: str, closes: UUID | None) -> None:
+    def _post(
+        self, kind: str, subject: UUID, user: UUID, signed: int, *, reference: str, closes: UUID | None = None
+    ) -> None:
         self.transfers += 1
         self._now += timedelta(milliseconds=3)
         self._balances[user] += signed
@@ -108,7 +116,7 @@ class Books:
 
     def _top_up(self, user: UUID) -> None:
         topup = self._id()
-        self._post("topup", topup, user, TOPUP_AMOUNT, str(topup), None)
+        self._post("topup", topup, user, TOPUP_AMOUNT, reference=str(topup))
         at, later = self._now, self._now + timedelta(hours=1)
         payment = f"P{self.transfers}"
         self._write["payments.topups"].add(
@@ -118,18 +126,29 @@ class Books:
         self._write["payments.notifications"].add(
             "tbank", "webhook", payment, "CONFIRMED", topup.hex, TOPUP_AMOUNT, "RUB", topup, "applied"
         )
+        if "sandbox_bank.payments" in self._write:
+            self._write["sandbox_bank.payments"].add(
+                "tbank", payment, topup.hex, TOPUP_AMOUNT, "RUB", "CONFIRMED", "http://x", "http://x", payment, later
+            )
 
     def _live_through_a_check(self, creator: UUID) -> None:
         check = self._id()
         number = f"{self.transfers:012d}"
         shown = f"{number[:4]}-{number[4:8]}-{number[8:]}"
-        self._post("check_created", check, creator, -CHECK_AMOUNT, shown, None)
+        self._post("check_created", check, creator, -CHECK_AMOUNT, reference=shown)
         created, expires = self._now, self._now + timedelta(days=7)
         fate = self._random.choices(("used", "expired", "cancelled", "active"), (70, 15, 10, 5))[0]
         acceptor = self._random.choice(self._users) if fate == "used" else None
         if fate != "active":
             kind = "check_accepted" if acceptor else f"check_{fate}"
-            self._post(kind, check, acceptor or creator, CHECK_AMOUNT, shown, derived_id("check_created", check))
+            self._post(
+                kind,
+                check,
+                acceptor or creator,
+                CHECK_AMOUNT,
+                reference=shown,
+                closes=derived_id("check_created", check),
+            )
         closes = self._now if fate in ("used", "cancelled") else expires
         self._write["checks.checks"].add(
             check, number, creator, acceptor, CHECK_AMOUNT, "RUB", "\\x00", fate, created, expires, closes
@@ -140,7 +159,9 @@ class Books:
 def _writers(urls: Mapping[str, str]) -> Iterator[dict[str, _Writer]]:
     connections = {service: psycopg2.connect(url) for service, url in urls.items()}
     writers = {
-        name: _Writer(connections[name.split(".")[0]], name.split(".")[1], columns) for name, columns in TABLES.items()
+        name: _Writer(connections[name.split(".")[0]], name.split(".")[1], columns)
+        for name, columns in TABLES.items()
+        if name.split(".")[0] in urls
     }
     for connection in connections.values():
         connection.autocommit = True
@@ -157,11 +178,15 @@ def _writers(urls: Mapping[str, str]) -> Iterator[dict[str, _Writer]]:
 
 
 def write(urls: Mapping[str, str], *, entries: int, users: int, seed: int = 1) -> int:
-    """Fill empty, migrated databases (superuser's URLs by service); returns the number of transfers."""
-    with _writers(urls) as writers:
-        books = Books(writers, users, seed)
-        books.fill(entries)
+    """Fill empty, migrated databases (superuser's URLs by service); returns the number of transfers.
+
+    A system may run on them, as long as nobody uses it.
+    """
     with psycopg2.connect(urls["balance"]) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", (CHAIN_LOCK_ID,))
+        with _writers(urls) as writers:
+            books = Books(writers, users, seed)
+            books.fill(entries)
         cursor.execute("SELECT setval('transfers_transfer_no_seq', %s)", (books.transfers,))
         cursor.execute("SELECT setval('entries_entry_id_seq', %s)", (2 * books.transfers,))
     return books.transfers

@@ -78,7 +78,12 @@ def run(
     running = []
     for source, share in zip(sources, shares, strict=True):
         ours, theirs = fork.Pipe(duplex=False)
-        process = fork.Process(target=_work, args=(theirs, url, source, share, seconds, keep_bodies), daemon=True)
+        process = fork.Process(
+            target=_work,
+            args=(theirs, url, source),
+            kwargs={"connections": share, "seconds": seconds, "keep": keep_bodies},
+            daemon=True,
+        )
         process.start()
         theirs.close()
         running.append((process, ours))
@@ -90,7 +95,7 @@ def run(
 
 
 def _work(
-    result: Connection, url: str, source: Callable[[], Requests], connections: int, seconds: float, keep: bool
+    result: Connection, url: str, source: Callable[[], Requests], *, connections: int, seconds: float, keep: bool
 ) -> None:
     parts = urlsplit(url)
     loop = _Loop(parts.hostname or "", parts.port or 80, source(), keep)

@@ -10,7 +10,7 @@ _TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(roots: Mapping[str, int]) -> dict[str, float]:
-    """Processor time that each named process (name -> pid) and its descendants have used so far, ended ones included."""
+    """Processor time used so far by each named process (name -> pid) and its descendants, ended ones included."""
     children = _children()
     return {name: sum(map(_cpu_of, _tree(pid, children))) for name, pid in roots.items()}
 

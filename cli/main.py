@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "down": "cli.commands.down",
     "demo": "cli.commands.demo",
     "audit": "cli.commands.audit",
+    "bench": "cli.commands.bench",
     "events": "cli.commands.events",
     "payments": "cli.commands.payments",
     "reconcile": "cli.commands.reconcile",

@@ -87,4 +87,6 @@ def _audit(data_dir: Path) -> str:
     )
     said = (result.stdout + result.stderr).strip().splitlines()
     check(result.returncode == 0, f"`fastcheck audit` ended with code {result.returncode}: {' '.join(said[-3:])}")
-    return said[-1] if said else "in order"
+    # The last sentence, which the terminal may have broken into lines.
+    sentence = " ".join(line.strip() for line in said)
+    return sentence[sentence.rfind("The books are right") :]

@@ -52,7 +52,8 @@ class LeanConnection(connection):
         """The short form of a statement with ``%(name)s`` in it, which the server is told on first use."""
         short = self._prepared.get(query)
         if short is None:
-            name = f"statement_{len(self._prepared)}"
+            # The server's log shows the name: its first word says what kind of statement it is.
+            name = f"{query.split(None, 1)[0].lower()}_{len(self._prepared)}"
             places: dict[str, int] = {}
             numbered = _PLACEHOLDER.sub(lambda match: f"${places.setdefault(match[1], len(places) + 1)}", query)
             # A plain cursor: this is no part of a transaction, not even of one that is about to begin.

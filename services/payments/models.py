@@ -190,10 +190,15 @@ def judge(topup: TopUp, attempt: Attempt, said: Notification, terminal: str, *, 
         return _judge_confirmation(topup, attempt, credit_late=credit_late)
     if said.status in (PaymentStatus.REFUNDED, PaymentStatus.PARTLY_REFUNDED):
         return _judge_refund(topup, attempt, said.status)
+    ends_as = _OVER.get(said.status)
     counts = attempt.state in (AttemptState.CREATING, AttemptState.PAYABLE)
-    if said.status is PaymentStatus.FAILED and counts and topup.may_become(TopUpStatus.FAILED):
-        return Judgement(Verdict.APPLIED, TopUpStatus.FAILED)
+    if ends_as is not None and counts and topup.may_become(ends_as):
+        return Judgement(Verdict.APPLIED, ends_as)
     return Judgement(Verdict.NOTED)
+
+
+#: Over at the bank, without money.
+_OVER: Final = {PaymentStatus.FAILED: TopUpStatus.FAILED, PaymentStatus.EXPIRED: TopUpStatus.EXPIRED}
 
 
 def _mismatch(topup: TopUp, attempt: Attempt, said: Notification, terminal: str) -> Verdict | None:

@@ -34,8 +34,9 @@ from services.payments.repository import Located
 log = get_logger(__name__)
 
 OPERATION: Final = "topup"
-#: Longer than all that one request does at a bank; a process that died with the lease is waited for so long.
-LEASE_SECONDS: Final = 30
+#: As long as the gateway waits for us: nobody hears what a request says after that, and should it have died, its user
+#: waits no longer than this. Where it lives on, nothing is lost: the attempt is given up before there is another.
+LEASE_SECONDS: Final = 15
 #: A second try within the same request is worth it only when the first failed quickly: a user waits.
 SECOND_TRY_WITHIN_SECONDS: Final = 1.5
 
@@ -132,8 +133,12 @@ def _open_in_time(context: Context, topup: TopUp, attempt: Attempt, *, first: bo
         except BankUnavailable:
             if monotonic() - started > SECOND_TRY_WITHIN_SECONDS:
                 raise
+            current = _current_attempt(context, topup)
+            if current.payment_url is not None:
+                # Slower than our lease: somebody else has found the page meanwhile.
+                return Opened(topup, current.payment_url)
             # The first try may have put another attempt in the place of the one that it was given.
-            return _open_once(context, topup, _current_attempt(context, topup), first=False)
+            return _open_once(context, topup, current, first=False)
     except BankUnavailable as error:
         log.warning("topup not opened", bank=topup.bank, topup_id=str(topup.topup_id), error=str(error))
         with context.db.autocommit() as tx:
@@ -160,7 +165,7 @@ def _open_once(context: Context, topup: TopUp, attempt: Attempt, *, first: bool)
         log.warning("topup refused by bank", bank=bank.name, topup_id=str(topup.topup_id), error=str(error))
         with context.db.transaction() as tx:
             repository.save_status(tx, topup, TopUpStatus.FAILED, now=context.clock.now())
-            repository.void_attempt(tx, bank.name, attempt, bank_payment_id=None, note=f"refused: {error}"[:500])
+            repository.void_attempt(tx, bank.name, attempt, note=f"refused: {error}"[:500])
         raise TopUpRefusedByBank from error
     first_poll = timedelta(seconds=context.settings.topup_poll_first_seconds)
     with context.db.autocommit() as tx:
@@ -180,26 +185,33 @@ def _open_once(context: Context, topup: TopUp, attempt: Attempt, *, first: bool)
 def give_up_attempt(context: Context, bank: Bank, topup: TopUp, attempt: Attempt) -> Attempt:
     """Make sure that an attempt whose page we never learned stays unpaid, and put a new one in its place.
 
-    Raises BankUnavailable when the bank cannot be asked: nothing is given up on a guess.
+    It is void for us first: from then on nobody can be told its page any more, by whoever may still be waiting for it
+    to be made, and it is safe to cancel. Raises BankUnavailable when the bank cannot be asked, or when somebody else
+    has found the page meanwhile.
     """
+    void_attempt(context, topup, attempt)
     said, note = close_at_bank(context, bank, topup, attempt)
     if said is not None and said.status in (PaymentStatus.CONFIRMED, PaymentStatus.HELD):
         raise BankUnavailable("the bank is taking money for a page that it told nobody")
-    successor = Attempt(
-        topup.topup_id,
-        attempt.attempt_no + 1,
-        order_id_of(topup.topup_id, attempt.attempt_no + 1),
-        AttemptState.CREATING,
-        None,
-        None,
-    )
+    attempt_no = attempt.attempt_no + 1
+    order_id = order_id_of(topup.topup_id, attempt_no)
     with context.db.transaction() as tx:
-        repository.void_attempt(
+        repository.note_on_attempt(
             tx, bank.name, attempt, bank_payment_id=said.bank_payment_id if said else None, note=note
         )
-        repository.add_attempt(tx, topup, attempt_no=successor.attempt_no, bank_order_id=successor.bank_order_id)
+        if not repository.add_attempt(tx, topup, attempt_no=attempt_no, bank_order_id=order_id):
+            raise BankUnavailable("another request has taken this top-up over")
     log.info("attempt given up", bank=bank.name, topup_id=str(topup.topup_id), attempt_no=attempt.attempt_no, note=note)
-    return successor
+    return Attempt(topup.topup_id, attempt_no, order_id, AttemptState.CREATING, None, None)
+
+
+def void_attempt(context: Context, topup: TopUp, attempt: Attempt) -> None:
+    """Give an attempt up for good, if that has not been done; raises BankUnavailable when its page is known by now."""
+    if attempt.state is AttemptState.VOID:
+        return
+    with context.db.autocommit() as tx:
+        if not repository.void_attempt(tx, topup.bank, attempt, note="its page was never learned"):
+            raise BankUnavailable("another request has taken this top-up over")
 
 
 def close_at_bank(context: Context, bank: Bank, topup: TopUp, attempt: Attempt) -> tuple[Notification | None, str]:

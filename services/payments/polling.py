@@ -1,27 +1,26 @@
 """Asking the bank about top-ups that are not over, on a schedule with growing intervals.
 
 Notifications get lost, banks stop repeating them, browsers do not come back: a poll brings the money minutes
-later. It also ends what nobody pays: after its expiry a top-up is cancelled at the bank, then closed.
+later. It also ends what nobody pays: after its expiry a top-up is closed, and the bank asked until it has ended it too.
 """
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import groupby
 
 from common.core.logging import get_logger
-from services.payments import opening, repository
+from services.payments import opening, poll_repository, repository
 from services.payments.banks.base import (
     UNDECIDED,
     Bank,
-    BankRefused,
     BankUnavailable,
     Notification,
     PaymentNotFound,
     PaymentStatus,
 )
 from services.payments.context import Context
-from services.payments.models import TopUp, TopUpStatus, order_of
+from services.payments.models import TopUp, TopUpStatus, Verdict, order_of
 from services.payments.notifications.repository import Evidence
 from services.payments.notifications.service import apply_notification
 from services.payments.repository import Located
@@ -37,7 +36,7 @@ def poll_due(context: Context, *, limit: int) -> int:
     now = context.clock.now()
     settings = context.settings
     with context.db.autocommit() as tx:
-        due = repository.take_due(
+        due = poll_repository.take_due(
             tx,
             now=now,
             limit=limit,
@@ -79,28 +78,43 @@ def poll(context: Context, topup: TopUp) -> None:
     now = context.clock.now()
     if found.attempt.payment_url is None and found.topup.expires_at > now:
         return  # nobody can pay it yet; a retry of its request may still open it
+    give_up_at = topup.expires_at + timedelta(days=context.settings.topup_give_up_days)
     try:
-        _poll(context, bank, found, now)
+        over = _end_unopened(context, bank, found) if found.attempt.payment_url is None else _poll(context, bank, found)
     except BankUnavailable as error:
-        if now <= topup.expires_at + timedelta(days=context.settings.topup_give_up_days):
+        if now <= give_up_at:
             raise
-        _close(context, found, now, still_open_at_bank=False, note=f"given up: {error}")
+        over = _expire(context, found, note=f"given up: {error}")
+    if over or now > give_up_at:
+        with context.db.autocommit() as tx:
+            poll_repository.stop_polling(tx, topup.topup_id)
 
 
-def _poll(context: Context, bank: Bank, found: Located, now: datetime) -> None:
-    if found.attempt.payment_url is None:
-        _, note = opening.close_at_bank(context, bank, found.topup, found.attempt)
-        _close(context, found, now, still_open_at_bank=False, note=note)
-        return
+def _poll(context: Context, bank: Bank, found: Located) -> bool:
+    """Take the bank's word; returns whether the bank need not be asked again."""
     said = _ask(context, bank, found)
     if said is not None and said.status not in UNDECIDED:
-        apply_notification(context, bank, said, Evidence("poll"))
-        if found.topup.status is not TopUpStatus.PENDING:
-            # It was over for us before, and now it is over for the bank too.
-            with context.db.autocommit() as tx:
-                repository.stop_polling(tx, found.topup.topup_id)
-    elif found.topup.expires_at <= now:
-        _expire(context, bank, found, said, now)
+        verdict = apply_notification(context, bank, said, Evidence("poll"))
+        if verdict is Verdict.APPLIED or found.topup.status is not TopUpStatus.PENDING:
+            return True
+    if found.topup.expires_at <= context.clock.now() and (said is None or said.status is not PaymentStatus.HELD):
+        # The page may work for a moment longer: the bank ends it in its own time, and is asked until it has. To cancel
+        # it could mean to give back what is being paid at this moment.
+        _expire(context, found, note="the bank has not ended it yet" if said else "the bank does not know it")
+        return said is None
+    return False
+
+
+def _end_unopened(context: Context, bank: Bank, found: Located) -> bool:
+    """The end of a top-up whose page nobody was told."""
+    if not _expire(context, found, note="it never had a page"):
+        return False
+    opening.void_attempt(context, found.topup, found.attempt)
+    said, note = opening.close_at_bank(context, bank, found.topup, found.attempt)
+    with context.db.autocommit() as tx:
+        payment_id = said.bank_payment_id if said else None
+        repository.note_on_attempt(tx, bank.name, found.attempt, bank_payment_id=payment_id, note=note)
+    return True
 
 
 def _ask(context: Context, bank: Bank, found: Located) -> Notification | None:
@@ -114,29 +128,14 @@ def _ask(context: Context, bank: Bank, found: Located) -> Notification | None:
         return None
 
 
-def _expire(context: Context, bank: Bank, found: Located, said: Notification | None, now: datetime) -> None:
-    if said is not None and said.status is PaymentStatus.HELD:
-        return  # the payer is done and the bank is not: its end comes soon
-    still_open, note = False, "the bank does not know it"
-    if said is not None:
-        try:
-            bank.cancel_payment(said.bank_payment_id)
-            note = "cancelled at the bank"
-        except BankRefused as error:
-            still_open, note = True, f"not cancelled by the bank: {error}"
-    _close(context, found, now, still_open_at_bank=still_open, note=note)
-
-
-def _close(context: Context, found: Located, now: datetime, *, still_open_at_bank: bool, note: str) -> None:
-    """Expire a pending top-up. While the bank has not ended it too, it is asked on: late money is money."""
+def _expire(context: Context, found: Located, *, note: str) -> bool:
+    """Expire a top-up that is pending; returns whether it is expired now. The bank is asked on."""
     topup = found.topup
-    given_up = now > topup.expires_at + timedelta(days=context.settings.topup_give_up_days)
-    ask_on = still_open_at_bank and not given_up
+    if topup.status is not TopUpStatus.PENDING:
+        return topup.status is TopUpStatus.EXPIRED
+    now = context.clock.now()
+    next_poll_at = now + timedelta(seconds=context.settings.topup_poll_max_seconds)
     with context.db.autocommit() as tx:
-        if topup.status is not TopUpStatus.PENDING:
-            if not ask_on:
-                repository.stop_polling(tx, topup.topup_id)
-            return
-        next_poll_at = now + timedelta(seconds=context.settings.topup_poll_max_seconds) if ask_on else None
         expired = repository.save_status(tx, topup, TopUpStatus.EXPIRED, now=now, next_poll_at=next_poll_at)
     log.info("topup expired", bank=topup.bank, topup_id=str(topup.topup_id), expired=expired, note=note)
+    return expired

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, RowMapping, text
 
 from services.payments.models import Attempt, AttemptState, TopUp, TopUpStatus
 
-_TOPUP: Final = """t.topup_id, t.topup_no, t.user_id, t.bank, t.amount_minor, t.currency, t.status, t.return_url,
+TOPUP_COLUMNS: Final = """t.topup_id, t.topup_no, t.user_id, t.bank, t.amount_minor, t.currency, t.status, t.return_url,
     t.created_at, t.expires_at, t.confirmed_at, t.refunded_minor, t.polls"""
 _ATTEMPT: Final = "a.attempt_no, a.bank_order_id, a.state, a.bank_payment_id, a.payment_url"
 
@@ -28,7 +28,7 @@ _INSERT = text("""
 """)
 
 _FIND = text(f"""
-    SELECT {_TOPUP}, {_ATTEMPT}
+    SELECT {TOPUP_COLUMNS}, {_ATTEMPT}
       FROM topups t JOIN attempts a USING (topup_id)
      WHERE t.topup_id = :topup_id
      ORDER BY a.attempt_no DESC
@@ -38,7 +38,7 @@ _FIND = text(f"""
 _PAID_ORDER = text("SELECT bank_order_id FROM attempts WHERE topup_id = :topup_id AND state = 'paid'")
 
 _FIND_ATTEMPT = text(f"""
-    SELECT {_TOPUP}, {_ATTEMPT}
+    SELECT {TOPUP_COLUMNS}, {_ATTEMPT}
       FROM attempts a JOIN topups t USING (topup_id)
      WHERE t.topup_id = :topup_id AND a.bank_order_id = :bank_order_id
 """)  # noqa: S608
@@ -47,7 +47,7 @@ _ATTEMPTS = text(f"""
     SELECT a.topup_id, {_ATTEMPT} FROM attempts a WHERE a.topup_id = :topup_id ORDER BY a.attempt_no
 """)  # noqa: S608
 
-_LOCK = text(f"SELECT {_TOPUP} FROM topups t WHERE t.topup_id = :topup_id FOR UPDATE")  # noqa: S608
+_LOCK = text(f"SELECT {TOPUP_COLUMNS} FROM topups t WHERE t.topup_id = :topup_id FOR UPDATE")  # noqa: S608
 
 # Of two requests, or a request and the schedule, one talks to the bank about the page.
 _TAKE_LEASE = text("""
@@ -75,20 +75,24 @@ _STORE_PAYMENT = text("""
 """)
 
 _VOID_ATTEMPT = text("""
-    UPDATE attempts
-       SET state = 'void', note = :note, closed_at = now(),
-           bank_payment_id = COALESCE(:bank_payment_id, bank_payment_id)
+    UPDATE attempts SET state = 'void', note = :note, closed_at = now()
      WHERE bank = :bank AND bank_order_id = :bank_order_id AND state = 'creating'
+""")
+
+_NOTE_ON_ATTEMPT = text("""
+    UPDATE attempts SET note = :note, bank_payment_id = COALESCE(:bank_payment_id, bank_payment_id)
+     WHERE bank = :bank AND bank_order_id = :bank_order_id
 """)
 
 _ADD_ATTEMPT = text("""
     INSERT INTO attempts (bank, bank_order_id, topup_id, attempt_no, state)
     VALUES (:bank, :bank_order_id, :topup_id, :attempt_no, 'creating')
+    ON CONFLICT DO NOTHING
 """)
 
 # Both rows are locked, always by this statement: the two ways to a credit wait for each other here.
 _LOCK_BY_ORDER = text(f"""
-    SELECT {_TOPUP}, {_ATTEMPT},
+    SELECT {TOPUP_COLUMNS}, {_ATTEMPT},
            EXISTS (SELECT 1 FROM attempts o
                     WHERE o.bank = :bank AND o.bank_payment_id = :bank_payment_id
                       AND o.bank_order_id <> a.bank_order_id) AS payment_is_of_another_order
@@ -125,40 +129,13 @@ _LEARN_PAYMENT_ID = text("""
 """)
 
 _LIST = text(f"""
-    SELECT {_TOPUP} FROM topups t
+    SELECT {TOPUP_COLUMNS} FROM topups t
      WHERE t.user_id = :user_id AND t.topup_no < :before_no
      ORDER BY t.topup_no DESC
      LIMIT :limit
 """)  # noqa: S608
 
-_GET = text(f"SELECT {_TOPUP} FROM topups t WHERE t.topup_id = :topup_id AND t.user_id = :user_id")  # noqa: S608
-
-# The next turn is written before the bank is asked: whoever dies in between has lost a turn, not the top-up.
-_TAKE_DUE = text(f"""
-    UPDATE topups t
-       SET polls = t.polls + 1,
-           next_poll_at = CASE
-               WHEN t.expires_at > :now
-               THEN LEAST(t.expires_at, CAST(:now AS timestamptz) + make_interval(secs =>
-                        LEAST(:max_seconds, :first_seconds * power(2, LEAST(t.polls + 1, 20)))))
-               ELSE CAST(:now AS timestamptz) + make_interval(secs =>
-                        LEAST(:max_late_seconds, :first_seconds * power(2, LEAST(t.polls + 1, 20)))) END
-      FROM (SELECT topup_id FROM topups
-             WHERE next_poll_at <= :now AND (busy_until IS NULL OR busy_until <= :now)
-             ORDER BY next_poll_at LIMIT :limit FOR UPDATE SKIP LOCKED) due
-     WHERE t.topup_id = due.topup_id
-    RETURNING {_TOPUP}
-""")  # noqa: S608
-
-# A return of the browser asks the bank at most so often, whoever calls the address.
-_TAKE_TURN = text("""
-    UPDATE topups SET busy_until = :busy_until
-     WHERE topup_id = :topup_id AND status IN ('pending', 'expired', 'failed')
-       AND (busy_until IS NULL OR busy_until <= :now)
-    RETURNING 1
-""")
-
-_STOP_POLLING = text("UPDATE topups SET next_poll_at = NULL WHERE topup_id = :topup_id")
+_GET = text(f"SELECT {TOPUP_COLUMNS} FROM topups t WHERE t.topup_id = :topup_id AND t.user_id = :user_id")  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,18 +192,18 @@ def attempts_of(tx: Connection, topup_id: UUID) -> list[Attempt]:
 
 def lock(tx: Connection, topup_id: UUID) -> TopUp | None:
     row = tx.execute(_LOCK, {"topup_id": topup_id}).mappings().one_or_none()
-    return _topup(row) if row else None
+    return topup_of(row) if row else None
 
 
 def find_of_user(tx: Connection, topup_id: UUID, user_id: UUID) -> TopUp | None:
     row = tx.execute(_GET, {"topup_id": topup_id, "user_id": user_id}).mappings().one_or_none()
-    return _topup(row) if row else None
+    return topup_of(row) if row else None
 
 
 def list_of_user(tx: Connection, user_id: UUID, *, before_no: int, limit: int) -> list[TopUp]:
     """Newest first."""
     rows = tx.execute(_LIST, {"user_id": user_id, "before_no": before_no, "limit": limit}).mappings()
-    return [_topup(row) for row in rows]
+    return [topup_of(row) for row in rows]
 
 
 def take_lease(tx: Connection, topup_id: UUID, *, now: datetime, busy_until: datetime) -> bool:
@@ -237,12 +214,6 @@ def take_lease(tx: Connection, topup_id: UUID, *, now: datetime, busy_until: dat
 
 def release_lease(tx: Connection, topup_id: UUID) -> None:
     tx.execute(_RELEASE_LEASE, {"topup_id": topup_id})
-
-
-def take_turn(tx: Connection, topup_id: UUID, *, now: datetime, busy_until: datetime) -> bool:
-    """Become the one who asks the bank about an open top-up; False while somebody is at it, or just was."""
-    found = tx.execute(_TAKE_TURN, {"topup_id": topup_id, "now": now, "busy_until": busy_until})
-    return found.one_or_none() is not None
 
 
 def store_payment(
@@ -262,19 +233,27 @@ def store_payment(
     return found.one_or_none() is not None
 
 
-def void_attempt(tx: Connection, bank: str, attempt: Attempt, *, bank_payment_id: str | None, note: str) -> None:
-    """Give an attempt up, and say why."""
+def void_attempt(tx: Connection, bank: str, attempt: Attempt, *, note: str) -> bool:
+    """Give an attempt up, and say why; False if it was not waiting for its page any more."""
+    found = tx.execute(_VOID_ATTEMPT, {"bank": bank, "bank_order_id": attempt.bank_order_id, "note": note})
+    return found.rowcount == 1
+
+
+def note_on_attempt(tx: Connection, bank: str, attempt: Attempt, *, bank_payment_id: str | None, note: str) -> None:
+    """What the bank knew of a given-up attempt, and what was done about it."""
     tx.execute(
-        _VOID_ATTEMPT,
+        _NOTE_ON_ATTEMPT,
         {"bank": bank, "bank_order_id": attempt.bank_order_id, "bank_payment_id": bank_payment_id, "note": note},
     )
 
 
-def add_attempt(tx: Connection, topup: TopUp, *, attempt_no: int, bank_order_id: str) -> None:
-    tx.execute(
+def add_attempt(tx: Connection, topup: TopUp, *, attempt_no: int, bank_order_id: str) -> bool:
+    """The next attempt of a top-up; False if there is one already."""
+    found = tx.execute(
         _ADD_ATTEMPT,
         {"bank": topup.bank, "bank_order_id": bank_order_id, "topup_id": topup.topup_id, "attempt_no": attempt_no},
     )
+    return found.rowcount == 1
 
 
 def lock_by_order(tx: Connection, bank: str, bank_order_id: str, bank_payment_id: str) -> Located | None:
@@ -330,34 +309,7 @@ def learn_payment_id(tx: Connection, bank: str, bank_order_id: str, bank_payment
     tx.execute(_LEARN_PAYMENT_ID, {"bank": bank, "bank_order_id": bank_order_id, "bank_payment_id": bank_payment_id})
 
 
-def take_due(
-    tx: Connection,
-    *,
-    now: datetime,
-    limit: int,
-    first_seconds: float,
-    max_seconds: float,
-    max_late_seconds: float,
-) -> list[TopUp]:
-    """Top-ups whose turn to be asked about has come, with their next turn put off."""
-    rows = tx.execute(
-        _TAKE_DUE,
-        {
-            "now": now,
-            "limit": limit,
-            "first_seconds": first_seconds,
-            "max_seconds": max_seconds,
-            "max_late_seconds": max_late_seconds,
-        },
-    ).mappings()
-    return [_topup(row) for row in rows]
-
-
-def stop_polling(tx: Connection, topup_id: UUID) -> None:
-    tx.execute(_STOP_POLLING, {"topup_id": topup_id})
-
-
-def _topup(row: RowMapping) -> TopUp:
+def topup_of(row: RowMapping) -> TopUp:
     return TopUp(
         topup_id=row["topup_id"],
         topup_no=row["topup_no"],
@@ -376,7 +328,7 @@ def _topup(row: RowMapping) -> TopUp:
 
 
 def _located(row: RowMapping, *, payment_is_of_another_order: bool = False) -> Located:
-    return Located(_topup(row), _attempt(row), payment_is_of_another_order)
+    return Located(topup_of(row), _attempt(row), payment_is_of_another_order)
 
 
 def _attempt(row: RowMapping) -> Attempt:

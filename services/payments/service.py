@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from common.core.logging import get_logger
 from common.web.idempotency import IdempotencyKey
 from common.web.paging import Page, decode_cursor, page_of
-from services.payments import opening, repository
+from services.payments import opening, poll_repository, repository
 from services.payments.banks.base import UNDECIDED, BankError, BankUnavailable
 from services.payments.config import origin_of
 from services.payments.context import Context
@@ -69,7 +69,7 @@ def return_browser(context: Context, topup_id: UUID) -> str:
         found = repository.find(tx, topup_id)
         if found is None:
             raise TopUpNotFound
-        may_ask = found.attempt.payment_url is not None and repository.take_turn(
+        may_ask = found.attempt.payment_url is not None and poll_repository.take_turn(
             tx, topup_id, now=now, busy_until=now + timedelta(seconds=RETURN_POLL_SECONDS)
         )
     if may_ask:

@@ -35,6 +35,8 @@ class SandboxBankSettings(Settings, DatabaseSettings):
     sandbox_bank_sber_private_key: SecretStr = SecretStr("")
     #: The gateway: where notifications go that a real bank is told of in its cabinet.
     public_url: str = ""
+    #: The same, if the bank reaches it otherwise than browsers do.
+    callback_base_url: str = ""
 
     @model_validator(mode="after")
     def _never_in_production(self) -> Self:

@@ -26,7 +26,7 @@ admin = Blueprint("admin", __name__, url_prefix="/admin")
 #: No script, no frame, nothing from elsewhere. Not form-action: browsers apply it to the redirect that follows.
 PAGE_HEADERS: Final = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
     ),
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",

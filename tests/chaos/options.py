@@ -7,7 +7,7 @@ from typing import Final
 #: One round: people work and faults strike, then both stop until all is settled, and the books are compared.
 ROUND_SECONDS: Final = 100.0
 #: The part of a round in which faults strike; the rest is for settling.
-STRIKING_SHARE: Final = 0.7
+STRIKING_SHARE: Final = 0.8
 LONGEST_FREEZE_SECONDS: Final = 20.0
 
 #: What the system under chaos is told besides the defaults. Lives of seconds, so that checks expire while one watches;

@@ -98,7 +98,10 @@ def _calms(axis: Axis, rounds: Sequence[Round], bottom: int) -> list[str]:
         x, end = axis.x(each.last_fault), axis.x(each.ended or each.last_fault)
         parts.append(f'<rect x="{x}" y="{TOP}" width="{max(end - x, 1):.1f}" height="{bottom - TOP}" fill="{CALM}"/>')
         if each.settled is not None:
-            parts.append(_text(x + 2, TOP - 5, f"settled in {each.settled:.1f} s", fill="#15803d", size=11))
+            anchor = "end" if x > WIDTH - 150 else "start"
+            place = WIDTH - RIGHT if anchor == "end" else x + 2
+            words = f"settled in {each.settled:.1f} s"
+            parts.append(_text(place, TOP - 5, words, fill="#15803d", size=11, anchor=anchor))
     return parts
 
 

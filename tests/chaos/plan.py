@@ -85,7 +85,7 @@ _PILES: Final[tuple[tuple[int, tuple[_Card, ...]], ...]] = (
         ),
     ),
     (1, ((Kind.BANK, "sandbox_bank-web"),)),
-    (1, ((Kind.FORGED, "gateway-web"), (Kind.CLOCK, "checks-worker"), (Kind.BANK, "sandbox_bank-web"))),
+    (2, ((Kind.FORGED, "gateway-web"), (Kind.CLOCK, "checks-worker"), (Kind.BANK, "sandbox_bank-web"))),
 )
 
 FAULTS_PER_ROUND: Final = sum(count for count, _ in _PILES)
@@ -118,8 +118,8 @@ def _draw(rng: random.Random, cards: Sequence[_Card]) -> Iterator[_Card]:
 
 
 def _lasts(rng: random.Random, kind: Kind, striking_seconds: float) -> float:
-    """In a short run nothing lasts for more than a third of it."""
+    """Every second time as long as can be. In a short run nothing lasts for more than a third of it."""
     if kind not in LASTING:
         return 0.0
     longest = min(LONGEST_FREEZE_SECONDS, striking_seconds / 3)
-    return rng.uniform(longest / 4, longest)
+    return rng.choice((longest, rng.uniform(longest / 4, longest)))

@@ -7,6 +7,7 @@ from typing import Final, Self
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -76,7 +77,7 @@ def show(console: Console, outcome: Outcome) -> None:
     console.print(_rounds(outcome))
     console.print(_figures(outcome))
     for violation in outcome.violations[:50]:
-        console.print(f"[bold red]WRONG[/] {violation}", soft_wrap=True, highlight=False)
+        console.print(f"[bold red]WRONG[/] {escape(str(violation))}", soft_wrap=True, highlight=False)
     if len(outcome.violations) > 50:
         console.print(f"[bold red]... and {len(outcome.violations) - 50} more[/]")
     verdict = "[bold green]Clean[/]" if outcome.is_clean else f"[bold red]{len(outcome.violations)} violations[/]"

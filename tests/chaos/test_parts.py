@@ -1,16 +1,21 @@
 """The plan, the picture and the kept seeds."""
 
+import ast
+import io
+import json
 from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from rich.console import Console
 
 from tests.chaos import picture, seeds
 from tests.chaos.injector import Struck
 from tests.chaos.options import LONGEST_FREEZE_SECONDS, Options
 from tests.chaos.outcome import Outcome, Round
 from tests.chaos.plan import FAULTS_PER_ROUND, LASTING, Fault, Kind, make_plan
+from tests.chaos.screen import show
 from tests.chaos.tally import Tally
 from tests.chaos.violation import Violation
 from tests.chaos.watch import Sample
@@ -27,7 +32,7 @@ def test_a_seed_is_a_plan() -> None:
     assert plan(1) == plan(1) != plan(2)
     assert plan(1, rounds=2) == plan(1)[:2], "a shorter run must begin like a longer one"
     faults = [fault for faults in plan(1) for fault in faults]
-    assert len(faults) == 5 * FAULTS_PER_ROUND == 60
+    assert len(faults) == 5 * FAULTS_PER_ROUND == 65
     assert set(Kind) == {fault.kind for fault in faults}, "in five rounds everything happens"
     assert all(0 <= fault.at <= 70 for fault in faults)
     assert all((fault.seconds > 0) == (fault.kind in LASTING) for fault in faults)
@@ -41,9 +46,34 @@ def test_every_process_is_struck() -> None:
     assert max(killed.values()) - min(killed.values()) <= 1 + 3, "none is spared for long"
 
 
+def test_the_checker_shares_no_code_with_what_it_checks() -> None:
+    imported = {
+        name.split(".")[0]
+        for path in Path(__file__).parent.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
+    }
+    assert not imported & {"services", "common"}
+    assert {"psycopg2", "tests"} <= imported, "or this test looks at nothing"
+
+
+def test_what_a_run_shows_can_be_read(tmp_path: Path) -> None:
+    outcome = Outcome(options(tmp_path), Tally())
+    outcome.tally.operation("create", "201")
+    outcome.tally.request("no answer", decides=False)
+    outcome.rounds = [Round(1, began=100.0, last_fault=170.0, ended=190.0, settled=4.5), Round(2, began=200.0)]
+    outcome.violations = [Violation("a rule", "check [bold]", "is wrong")] * 60
+    text = io.StringIO()
+    show(Console(file=text, width=200), outcome)
+    for wanted in ("create", "no answer", "4.5", "never", "check [bold]", "and 10 more", "60 violations"):
+        assert wanted in text.getvalue()
+    assert json.loads(json.dumps(outcome.as_json()))["operations"] == 1
+
+
 def test_a_short_run_is_one_round(tmp_path: Path) -> None:
     assert options(tmp_path, minutes=0.5).rounds == 1
-    assert options(tmp_path, minutes=0.5).striking_seconds == pytest.approx(21)
+    assert options(tmp_path, minutes=0.5).striking_seconds == pytest.approx(24)
     assert options(tmp_path).rounds == 5
 
 

@@ -48,7 +48,9 @@ def _comes_of(name: str, only: str) -> bool:
     return not only or name == only or name.startswith(f"{only}/")
 
 
-def calm(world: "World", only: str = "") -> None:
-    """Make all of them."""
+def calm(world: "World", only: str = "") -> bool:
+    """Make all of them; returns whether there were any."""
+    moved = False
     for move in calm_moves(world, only):
-        world.apply(move)
+        moved = world.apply(move)
+    return moved

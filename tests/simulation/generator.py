@@ -15,7 +15,7 @@ from tests.simulation.calm import calm_moves
 from tests.simulation.clients import NAMES, Told, Wish
 from tests.simulation.moves import ALL_GATES, Move
 from tests.simulation.network import Answer, Message
-from tests.simulation.world import PROCESSES, World
+from tests.simulation.world import World
 
 MOVES: Final = 150
 WISHES: Final = 30
@@ -28,7 +28,7 @@ FAR_AHEAD_SECONDS: Final = 300
 #: kind of wish -> how often it is chosen.
 _KINDS: Final = {"create": 5, "accept": 7, "cancel": 3, "code": 2, "topup": 2, "again": 3, "balance": 1}
 #: Fault -> its greatest weight, beside 10 for "an actor runs on" and 8 for "a letter arrives".
-_FAULTS: Final = {"copy": 4.0, "lose": 2.0, "time_out": 2.0, "crash": 1.0, "give_up": 2.0, "wipe": 0.4, "broker": 0.3}
+_FAULTS: Final = {"copy": 4.0, "lose": 2.0, "time_out": 2.0, "crash": 1.0, "give_up": 2.0, "wipe": 1.0, "broker": 0.3}
 _NUDGES: Final = {
     "relay-checks": 5,
     "relay-payments": 3,
@@ -91,14 +91,14 @@ class Generator:
             (8.0 * bool(letters), lambda: [Move("deliver", random.choice(letters))]),
             (5.0 * may_ask, self._wished),
             (2.5 * (may_ask and bool(self._open_checks())), self._rush),
-            (2.5 * idle, self._scheduled),
+            (3.5 * idle, self._scheduled),
             (1.5 * (idle and bool(self._topups)), self._at_the_bank),
             (0.7, self._time),
             (fault["copy"] * (idle and bool(copied)), lambda: [Move("copy", random.choice(copied))]),
             (fault["lose"] * bool(letters), lambda: [Move("lose", random.choice(letters))]),
             (fault["time_out"] * bool(waiting), lambda: [Move("time_out", random.choice(waiting).name)]),
             (fault["give_up"] * bool(blocked), lambda: [Move("give_up", random.choice(blocked).name)]),
-            (fault["crash"], lambda: [Move("crash", random.choice(PROCESSES))]),
+            (fault["crash"] * bool(ready), lambda: [Move("crash", random.choice(ready).process)]),
             (fault["wipe"] * bool(messages), lambda: [Move("wipe_broker")]),
             (fault["broker"] if broker_is_up else 1.0, lambda: [Move("broker_down" if broker_is_up else "broker_up")]),
         ]
@@ -180,7 +180,10 @@ class Generator:
 
     def _scheduled(self) -> list[Move]:
         nudge = self._nudge(self._weighted(_NUDGES))
-        return [nudge, Move("go", nudge.subject)] if self._random.random() < 0.3 else [nudge]
+        how = self._random.random()
+        if how < 0.2:
+            return [nudge, Move("go", nudge.subject)]
+        return [nudge, Move("run", nudge.subject, ALL_GATES)] if how < 0.6 else [nudge]
 
     def _nudge(self, task: str) -> Move:
         return Move("nudge", self._name("n"), detail=task)
@@ -193,8 +196,14 @@ class Generator:
         topup = self._random.choice(self._topups)
         what = self._weighted({"pay": 6, "declined": 1, "repeat": 3, "forged": 1, "wrong amount": 1})
         if what in ("pay", "declined"):
-            return [Move("pay", topup, detail="declined" if what == "declined" else "")]
-        return [Move("notify", topup, detail=what)]
+            moves = [Move("pay", topup, detail="declined" if what == "declined" else "")]
+        else:
+            moves = [Move("notify", topup, detail=what)]
+        if self._random.random() < 0.5:
+            # Quickly to where the event is with the broker: what happens there is worth more than the way.
+            relay = self._nudge("relay-payments")
+            moves += [Move("go", f"bank:{topup}"), relay, Move("run", relay.subject, ALL_GATES)]
+        return moves
 
     def _time(self) -> list[Move]:
         """Some seconds, or exactly to the end of a check."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from types import SimpleNamespace
 from typing import Any, Final
 from unittest.mock import patch
 from uuid import UUID
@@ -212,7 +213,7 @@ def pending_checks_are_forgotten(_world: World) -> AbstractContextManager[Any]:
 
 def forged_notification_is_believed(_world: World) -> AbstractContextManager[Any]:
     """Whoever knows the address of the webhook makes money."""
-    return patch("services.payments.banks.tbank.hmac.compare_digest", lambda *_: True)
+    return patch("services.payments.banks.tbank.hmac", SimpleNamespace(compare_digest=lambda *_: True))
 
 
 MUTATIONS: Final[tuple[Mutation, ...]] = (

@@ -7,7 +7,7 @@ work on the first arrival of it; ``c3/1!1/1`` what that asks of another service;
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from tests.simulation.actors import Actor, Killed, Stage, State
 from tests.simulation.bank import SimulatedBank
@@ -18,17 +18,6 @@ from tests.simulation.databases import SimulatedDatabases, put_gates
 from tests.simulation.moves import Move
 from tests.simulation.network import Answer, Letter, Message, Network, Request, Wire
 from tests.simulation.services import SimulatedServices
-
-PROCESSES: Final = (
-    "balance-web",
-    "balance-worker",
-    "checks-web",
-    "checks-worker",
-    "checks-relay",
-    "payments-web",
-    "payments-worker",
-    "payments-relay",
-)
 
 
 class World:
@@ -158,10 +147,7 @@ class World:
         return True
 
     def _go(self, move: Move) -> bool:
-        if move.subject not in self.stage.actors:
-            return False
-        calm(self, move.subject)
-        return True
+        return calm(self, move.subject)
 
     def _time_out(self, move: Move) -> bool:
         actor = self.stage.actors.get(move.subject)

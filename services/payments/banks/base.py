@@ -26,7 +26,8 @@ class PaymentStatus(StrEnum):
     OPEN = "open"  # created, the payer may be at the page
     HELD = "held"  # the card's money is reserved, not taken: neither paid nor over
     CONFIRMED = "confirmed"  # the money is taken
-    FAILED = "failed"  # over without money: rejected, cancelled, timed out, reversed
+    FAILED = "failed"  # over without money: rejected, cancelled, reversed
+    EXPIRED = "expired"  # over without money, because nobody paid in time
     PARTLY_REFUNDED = "partly_refunded"
     REFUNDED = "refunded"
     OTHER = "other"  # a word that we do not know: noted, and nothing follows from it
@@ -135,7 +136,10 @@ class Bank(Protocol):
         """Ask the bank, by its own id where that is known; raises PaymentNotFound or BankUnavailable."""
 
     def cancel_payment(self, bank_payment_id: str) -> None:
-        """Make an unpaid payment unpayable; raises BankRefused where it is paid or the bank cannot do this."""
+        """Make an unpaid payment unpayable; raises BankRefused where the bank cannot do this.
+
+        Never for a payment whose page somebody knows: were it paid at this moment, the bank would give the money back.
+        """
 
     def refund(self, order: PaymentOrder, amount_minor: int, key: str) -> RefundOutcome:
         """Give money back to the card, once per ``key``; raises BankRefused or BankUnavailable."""

@@ -56,6 +56,8 @@ STATUSES: Final[Mapping[str, PaymentStatus]] = {
 UNSIGNED: Final = frozenset({"checksum", "sign_alias"})
 
 ORDER_UNKNOWN: Final = "6"
+#: The ``actionCode`` of an order for which nobody entered a card in time.
+NOBODY_PAID: Final = "-2007"
 SYSTEM_ERROR: Final = "7"
 MAX_FIELDS: Final = 64
 
@@ -245,6 +247,8 @@ class Sber:
         if status is PaymentStatus.CONFIRMED:
             # What was taken, which need not be what was asked for.
             amount_minor = _part(answer, "depositedAmount", default=amount_minor)
+        if status is PaymentStatus.FAILED and str(answer.get("actionCode")) == NOBODY_PAID:
+            status, bank_status = PaymentStatus.EXPIRED, f"{bank_status}, nobody paid"
         if status is PaymentStatus.REFUNDED and amount_minor is not None and _refunded_minor(answer) < amount_minor:
             status, bank_status = PaymentStatus.PARTLY_REFUNDED, f"{bank_status}, partly"
         return Notification(

@@ -51,7 +51,7 @@ STATUSES: Final[Mapping[str, PaymentStatus]] = {
     "REFUNDED": PaymentStatus.REFUNDED,
     "REVERSED": PaymentStatus.FAILED,
     "CANCELED": PaymentStatus.FAILED,
-    "DEADLINE_EXPIRED": PaymentStatus.FAILED,
+    "DEADLINE_EXPIRED": PaymentStatus.EXPIRED,
     "ATTEMPTS_EXPIRED": PaymentStatus.FAILED,
     "REJECTED": PaymentStatus.FAILED,
 }

@@ -247,6 +247,8 @@ class YooKassa:
         status = STATUSES.get(bank_status, PaymentStatus.OTHER)
         if status is PaymentStatus.CONFIRMED and amount is not None and refunded == amount:
             status, bank_status = PaymentStatus.REFUNDED, "succeeded, refunded"
+        if status is PaymentStatus.FAILED and _cancellation_reason(payment) == "expired_on_confirmation":
+            status, bank_status = PaymentStatus.EXPIRED, "canceled, expired"
         metadata, recipient = payment.get("metadata"), payment.get("recipient")
         order_id = metadata.get("order_id") if isinstance(metadata, dict) else None
         account = recipient.get("account_id") if isinstance(recipient, dict) else None
@@ -259,6 +261,11 @@ class YooKassa:
             currency=amount.currency if amount else None,
             terminal=str(account) if account else None,
         )
+
+
+def _cancellation_reason(payment: Mapping[str, Any]) -> str:
+    details = payment.get("cancellation_details")
+    return str(details.get("reason")) if isinstance(details, dict) else ""
 
 
 def _event(raw_body: bytes) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """Every SQL statement of the comparison with a bank."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -19,8 +20,9 @@ _BETWEEN = text(f"""
 
 _ANY_TIME = text(f"""
     SELECT {_COLUMNS} FROM attempts a JOIN topups t USING (topup_id)
-     WHERE a.bank = :bank AND (a.bank_payment_id = :bank_payment_id OR a.bank_order_id = :bank_order_id)
-     LIMIT 1
+     WHERE a.bank = :bank
+       AND (a.bank_payment_id = ANY(CAST(:bank_payment_ids AS text[]))
+            OR a.bank_order_id = ANY(CAST(:bank_order_ids AS text[])))
 """)  # noqa: S608
 
 
@@ -30,13 +32,15 @@ def payments_between(tx: Connection, bank: str, since: datetime, until: datetime
     return [_ours(row) for row in rows]
 
 
-def payment_of_any_time(
-    tx: Connection, bank: str, bank_payment_id: str, bank_order_id: str | None
-) -> OurPayment | None:
-    """A payment that the bank dates otherwise than we do."""
-    found = tx.execute(_ANY_TIME, {"bank": bank, "bank_payment_id": bank_payment_id, "bank_order_id": bank_order_id})
-    row = found.mappings().one_or_none()
-    return _ours(row) if row else None
+def payments_of_any_time(
+    tx: Connection, bank: str, bank_payment_ids: Sequence[str], bank_order_ids: Sequence[str]
+) -> list[OurPayment]:
+    """The attempts that have one of these numbers, whenever they were made."""
+    rows = tx.execute(
+        _ANY_TIME,
+        {"bank": bank, "bank_payment_ids": list(bank_payment_ids), "bank_order_ids": list(bank_order_ids)},
+    ).mappings()
+    return [_ours(row) for row in rows]
 
 
 def _ours(row: RowMapping) -> OurPayment:

@@ -4,9 +4,10 @@
 as if it had notified us. A file is never taken for the bank's word.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from common.core.errors import NotFound, ServiceUnavailable
 from common.core.logging import get_logger
@@ -29,6 +30,10 @@ from services.payments.reconciliation.models import Difference, Kind, OurPayment
 from services.payments.reconciliation.statement import read_statement
 
 log = get_logger(__name__)
+
+#: Money came; some of it may have gone back.
+HAS_MONEY: Final = frozenset({PaymentStatus.CONFIRMED, PaymentStatus.PARTLY_REFUNDED, PaymentStatus.REFUNDED})
+LOOKED_UP_AT_ONCE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +101,41 @@ def _compare(
     by_order = {payment.bank_order_id: payment for payment in ours}
     seen: set[str] = set()
     differences: list[Difference] = []
+    strangers: list[Notification] = []
     for said in theirs:
         mine = by_payment.get(said.bank_payment_id) or by_order.get(said.order_id or "")
         if mine is None:
-            with context.db.autocommit() as tx:
-                mine = repository.payment_of_any_time(tx, bank.name, said.bank_payment_id, said.order_id)
-        if mine is not None:
-            seen.add(mine.bank_order_id)
+            strangers.extend([said] if said.status in HAS_MONEY else [])
+            continue
+        seen.add(mine.bank_order_id)
         difference = _difference(mine, said)
         if difference is not None:
             differences.append(difference)
+    differences.extend(_of_another_time(context, bank, strangers))
     left = [payment for payment in ours if payment.bank_order_id not in seen]
     # What has no money in it need not be in a list; what has is asked for before it is called missing.
     doubtful = _ask_one_by_one(bank, [payment for payment in left if payment.is_credited])
     return Report(source, len(ours), differences + doubtful.differences)
+
+
+def _of_another_time(context: Context, bank: Bank, strangers: list[Notification]) -> Iterator[Difference]:
+    """What the bank has and we do not have in this span: the bank may only date it otherwise than we do."""
+    for start in range(0, len(strangers), LOOKED_UP_AT_ONCE):
+        batch = strangers[start : start + LOOKED_UP_AT_ONCE]
+        with context.db.autocommit() as tx:
+            found = repository.payments_of_any_time(
+                tx,
+                bank.name,
+                [said.bank_payment_id for said in batch if said.bank_payment_id],
+                [said.order_id for said in batch if said.order_id],
+            )
+        by_payment = {payment.bank_payment_id: payment for payment in found if payment.bank_payment_id}
+        by_order = {payment.bank_order_id: payment for payment in found}
+        for said in batch:
+            mine = by_payment.get(said.bank_payment_id) or by_order.get(said.order_id or "")
+            difference = _difference(mine, said)
+            if difference is not None:
+                yield difference
 
 
 def _ask_one_by_one(bank: Bank, ours: list[OurPayment]) -> Report:
@@ -141,9 +167,8 @@ def _order(payment: OurPayment) -> PaymentOrder:
 
 def _difference(ours: OurPayment | None, theirs: Notification) -> Difference | None:
     """How the two differ about one payment, None if they agree."""
-    has_money = theirs.status in (PaymentStatus.CONFIRMED, PaymentStatus.PARTLY_REFUNDED, PaymentStatus.REFUNDED)
     if ours is None:
-        return Difference(Kind.MISSING_HERE, None, theirs) if has_money else None
+        return Difference(Kind.MISSING_HERE, None, theirs) if theirs.status in HAS_MONEY else None
     named_wrong = theirs.amount_minor is not None and theirs.amount_minor != ours.amount_minor
     if theirs.status is PaymentStatus.CONFIRMED and named_wrong:
         return Difference(Kind.DIFFERENT_AMOUNT, ours, theirs)

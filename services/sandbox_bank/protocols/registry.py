@@ -11,7 +11,8 @@ def wires(settings: SandboxBankSettings) -> Mapping[str, Wire]:
     """The messages of each protocol, with the merchant's keys."""
     found: list[Wire] = [tbank.TBankWire(settings.tbank_terminal_key, settings.tbank_password.get_secret_value())]
     if settings.yookassa_shop_id:
-        notify_url = f"{settings.public_url.rstrip('/')}/bank/webhook/yookassa" if settings.public_url else ""
+        base = (settings.callback_base_url or settings.public_url).rstrip("/")
+        notify_url = f"{base}/bank/webhook/yookassa" if base else ""
         found.append(
             yookassa.YooKassaWire(settings.yookassa_shop_id, notify_url, settings.sandbox_bank_url.rstrip("/"))
         )

@@ -37,6 +37,9 @@ ORDER_STATUS: Final[Mapping[State, tuple[int, str]]] = {
     State.DEADLINE_EXPIRED: (6, "DECLINED"),
 }
 
+#: Not enough money, cancelled by the payer, nobody entered a card in time.
+ACTION_CODES: Final = {State.REJECTED: 116, State.CANCELED: -2000, State.DEADLINE_EXPIRED: -2007}
+
 Fields = Mapping[str, str]
 
 
@@ -120,7 +123,7 @@ def _status(context: Context, fields: Fields) -> dict[str, Any]:
         "errorMessage": "Успешно",
         "orderNumber": payment.order_id,
         "orderStatus": status,
-        "actionCode": 0 if status != 6 else 116,
+        "actionCode": ACTION_CODES.get(payment.state, 0),
         "actionCodeDescription": "",
         "amount": payment.amount_minor,
         "currency": "643",

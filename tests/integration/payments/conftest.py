@@ -27,7 +27,7 @@ from tests.integration.payments.servers import (
     LikeTheGateway,
     Town,
     adapters,
-    free_port,
+    open_door,
     serving,
 )
 
@@ -57,7 +57,7 @@ def _town(
 ) -> Iterator[Town]:
     keys = Keys()
     apps: dict[str, Flask] = {}
-    port = free_port()
+    door = open_door()
 
     def build_bank(url: str) -> WSGIApplication:
         values: dict[str, object] = {
@@ -73,7 +73,7 @@ def _town(
             "sber_user_name": SBER_USER,
             "sber_password": SecretStr(SBER_PASSWORD),
             "sber_callback_secret": SecretStr(SBER_SECRET),
-            "public_url": f"http://127.0.0.1:{port}",
+            "public_url": f"http://127.0.0.1:{door.getsockname()[1]}",
             **sandbox,
         }
         apps["bank"] = create_bank(SandboxBankSettings.model_validate(values))
@@ -111,7 +111,7 @@ def _town(
         if settings.pop("with_balance", False):
             settings["balance_url"] = stack.enter_context(serving(build_balance))
             settings["payments_token_key"] = SecretStr(keys.private("payments"))
-        url = stack.enter_context(serving(build_payments, port))
+        url = stack.enter_context(serving(build_payments, door))
         town = Town(url, bank_url, apps["payments"], apps["bank"], keys, apps.get("balance"))
         yield town
         town.bank_app.extensions["deliverer"].stop()

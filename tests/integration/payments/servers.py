@@ -74,11 +74,9 @@ def adapters(bank_url: str, environment: BankEnvironment) -> dict[str, Bank]:
     }
 
 
-def free_port() -> int:
-    """A port that nobody listens at now; where notifications go must be known before the server is made."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def open_door() -> socket.socket:
+    """A socket that listens already: where notifications go must be known before the server is made."""
+    return socket.create_server(("127.0.0.1", 0))
 
 
 class Keys:
@@ -116,10 +114,11 @@ class LikeTheGateway:
 
 
 @contextmanager
-def serving(build: Callable[[str], WSGIApplication], port: int = 0) -> Iterator[str]:
+def serving(build: Callable[[str], WSGIApplication], door: socket.socket | None = None) -> Iterator[str]:
     """Serve what ``build`` makes of its own address, on a real socket."""
-    server = make_server("127.0.0.1", port, lambda *_: [], threaded=True)
-    url = f"http://127.0.0.1:{server.server_port}"
+    door = door or open_door()
+    url = f"http://127.0.0.1:{door.getsockname()[1]}"
+    server = make_server("127.0.0.1", 0, lambda *_: [], threaded=True, fd=door.fileno())
     server.app = build(url)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name=f"server {url}")
     thread.start()
@@ -129,6 +128,7 @@ def serving(build: Callable[[str], WSGIApplication], port: int = 0) -> Iterator[
         server.shutdown()
         thread.join()
         server.server_close()
+        door.close()
 
 
 @dataclass(frozen=True, slots=True)

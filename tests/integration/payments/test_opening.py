@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import requests
 from sqlalchemy import text
 
+from services.gateway.config import GatewaySettings
 from services.payments import tasks
 from tests.integration.payments.conftest import MakeTown
 from tests.integration.payments.servers import Town
@@ -107,6 +108,40 @@ def test_a_request_that_still_runs_is_not_run_twice(make_town: MakeTown) -> None
     assert codes == [201, 409, 409, 409, 409, 409]
     assert len(town.bank_rows("SELECT 1 FROM payments")) == 1
     assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"request_in_progress"}
+
+
+def test_a_request_that_dies_is_waited_for_as_long_as_somebody_listens(make_town: MakeTown) -> None:
+    town = make_town(bank_timeout_seconds=3.0, sandbox={"sandbox_bank_slow_seconds": 1.0})
+    town.plan(["api_slow"])
+    user = town.user()
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(user.post_topup, key="k")
+        lease = "SELECT extract(epoch FROM busy_until - created_at) AS seconds FROM topups WHERE busy_until IS NOT NULL"
+        seconds = eventually(lambda: town.rows(lease))[0]["seconds"]
+        assert seconds == GatewaySettings.model_fields["payments_timeout_seconds"].default
+        assert running.result().status_code == 201
+    assert town.rows(lease) == [], "who has finished holds nobody up"
+
+
+def test_a_request_that_outlives_its_turn_leaves_the_page_of_its_successor_alone(make_town: MakeTown) -> None:
+    """The first one's turn is over while the bank keeps it waiting; the second finds a page, the first then fails."""
+    town = make_town(bank_timeout_seconds=1.4, sandbox={"sandbox_bank_slow_seconds": 2.5})
+    town.plan(["api_slow"], [])
+    user = town.user()
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(user.post_topup, key="k")
+        eventually(lambda: town.rows("SELECT 1 FROM topups"))
+        with town.context.db.autocommit() as tx:
+            tx.execute(text("UPDATE topups SET busy_until = now() - interval '1 second'"))
+        second = user.start(key="k")
+        assert first.result().status_code in (201, 502)
+    if first.result().status_code == 201:
+        assert first.result().json()["paymentUrl"] == second["paymentUrl"]
+    user.pay(second)
+    eventually(lambda: user.status(second) == "confirmed")
+    assert town.credits(second["transactionID"]) == 1
+    states = [row["state"] for row in town.rows("SELECT state FROM attempts ORDER BY attempt_no")]
+    assert states == ["void", "paid"]
 
 
 def test_many_topups_at_once_are_each_one_payment(town_of_each_bank: Town) -> None:

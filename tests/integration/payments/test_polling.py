@@ -59,44 +59,78 @@ def test_intervals_grow_and_stop_at_the_expiry(make_town: MakeTown) -> None:
     assert town.user().town.verdicts(topup["transactionID"]) == set(), "an open payment is nothing to write down"
 
 
-def test_what_nobody_pays_is_closed_at_the_bank_and_expires(town: Town) -> None:
-    user = town.user()
-    topup = user.start()
-    tasks.poll_topups(town.later(hours=2))
-    assert user.status(topup) == "expired"
-    assert town.bank_rows("SELECT state FROM payments") == [{"state": "CANCELED"}]
-    assert town.rows("SELECT next_poll_at FROM topups") == [{"next_poll_at": None}]
-    user.pay(topup)
-    assert town.credits(topup["transactionID"]) == 0
-
-
-@pytest.mark.parametrize("bank", ["yookassa", "sber"])
-def test_where_the_bank_cannot_close_it_is_asked_on(make_town: MakeTown, bank: str) -> None:
-    """The page still works after our expiry: money that comes then is credited, by the poll alone."""
-    town = make_town(bank=bank)
+def test_what_nobody_pays_expires(town_of_each_bank: Town) -> None:
+    """The page still works for a moment after our expiry: money that comes then is credited, by the poll alone."""
+    town = town_of_each_bank
     town.plan(["notify_lost"])
     user = town.user()
     topup = user.start()
     tasks.poll_topups(town.later(hours=2))
     assert user.status(topup) == "expired"
+    assert town.bank_rows("SELECT state FROM payments") == [{"state": "NEW"}], "what may be paid now is not cancelled"
     user.pay(topup)
     tasks.poll_topups(town.later(hours=3))
     assert user.status(topup) == "confirmed"
     assert town.credits(topup["transactionID"]) == 1
 
 
-@pytest.mark.parametrize("bank", ["yookassa", "sber"])
-def test_asking_on_ends_when_the_bank_has_ended_it(make_town: MakeTown, bank: str) -> None:
-    town = make_town(bank=bank)
+def test_asking_on_ends_when_the_bank_has_ended_it(town_of_each_bank: Town) -> None:
+    town = town_of_each_bank
     user = town.user()
     topup = user.start()
     tasks.poll_topups(town.later(hours=2))
-    with town.bank.db.autocommit() as tx:
-        tx.execute(text("UPDATE payments SET expires_at = now()"))
-    eventually(lambda: town.bank_rows("SELECT state FROM payments") == [{"state": "DEADLINE_EXPIRED"}])
+    _let_the_bank_end_it(town)
     tasks.poll_topups(town.later(hours=12))
     assert user.status(topup) == "expired"
     assert town.rows("SELECT next_poll_at FROM topups") == [{"next_poll_at": None}]
+
+
+@pytest.mark.parametrize("fault", ["notify_twice", "notify_lost"])
+@pytest.mark.parametrize("bank", ["tbank", "yookassa", "sber"])
+def test_a_payment_that_the_bank_ends_because_nobody_paid_is_expired(
+    make_town: MakeTown, bank: str, fault: str
+) -> None:
+    town = make_town(bank=bank, topup_poll_first_seconds=0.05)
+    town.plan([fault])
+    user = town.user()
+    topup = user.start()
+    _let_the_bank_end_it(town)
+
+    def expired() -> bool:
+        tasks.poll_topups(town.context)
+        return user.status(topup) == "expired"
+
+    eventually(expired)
+    assert town.credits(topup["transactionID"]) == 0
+
+
+def test_a_wrong_amount_is_asked_about_until_the_time_is_over(town: Town) -> None:
+    town.plan(["notify_lost"])
+    user = town.user()
+    topup = user.start()
+    user.pay(topup)
+    town.bank_rows("UPDATE payments SET amount_minor = amount_minor - 1 RETURNING 1")
+    tasks.poll_topups(town.later(minutes=5))
+    assert user.status(topup) == "pending"
+    assert town.rows("SELECT 1 FROM topups WHERE next_poll_at IS NOT NULL")
+    tasks.poll_topups(town.later(hours=2))
+    assert user.status(topup) == "expired"
+    assert town.credits(topup["transactionID"]) == 0
+    assert ("CONFIRMED", "wrong_amount") in town.verdicts(topup["transactionID"])
+
+
+def test_asking_ends_at_last(make_town: MakeTown) -> None:
+    town = make_town(bank="sber", topup_give_up_days=1)
+    topup = town.user().start()
+    tasks.poll_topups(town.later(hours=2))
+    tasks.poll_topups(town.later(days=3))
+    assert town.rows("SELECT status, next_poll_at FROM topups") == [{"status": "expired", "next_poll_at": None}]
+    assert town.credits(topup["transactionID"]) == 0
+
+
+def _let_the_bank_end_it(town: Town) -> None:
+    town.bank_rows("UPDATE payments SET expires_at = now() RETURNING 1")
+    eventually(lambda: town.bank_rows("SELECT state FROM payments") == [{"state": "DEADLINE_EXPIRED"}])
 
 
 def test_a_bank_that_is_away_changes_nothing_until_we_give_up(town: Town) -> None:

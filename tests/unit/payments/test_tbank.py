@@ -79,7 +79,8 @@ def test_money_counts_when_it_is_taken_and_not_before() -> None:
     meant = {status: {name for name, found in STATUSES.items() if found is status} for status in PaymentStatus}
     assert meant[PaymentStatus.CONFIRMED] == {"CONFIRMED", "REFUNDING"}
     assert "AUTHORIZED" in meant[PaymentStatus.HELD]
-    assert {"REJECTED", "CANCELED", "DEADLINE_EXPIRED", "REVERSED"} <= meant[PaymentStatus.FAILED]
+    assert {"REJECTED", "CANCELED", "REVERSED"} <= meant[PaymentStatus.FAILED]
+    assert meant[PaymentStatus.EXPIRED] == {"DEADLINE_EXPIRED"}
     assert "AUTH_FAIL" in meant[PaymentStatus.OPEN]
 
 

@@ -1,0 +1,94 @@
+"""What was measured, and what it is held against."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from benchmarks.load import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One way of using the system at one concurrency: medians over the rounds. Latencies in milliseconds."""
+
+    name: str
+    connections: int
+    per_second: float
+    p50: float
+    p95: float
+    p99: float
+    errors: int
+    cpu_ms: Mapping[str, float] = field(default_factory=dict)
+    generator_busy: float = 0.0
+    round_trips: float | None = None
+    commits: float | None = None
+
+    @property
+    def cpu_total_ms(self) -> float:
+        return sum(self.cpu_ms.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A figure, and the least or most that it is to be."""
+
+    name: str
+    wanted: float
+    reached: float
+    unit: str
+    at_most: bool = False
+
+    @property
+    def met(self) -> bool:
+        return self.reached <= self.wanted if self.at_most else self.reached >= self.wanted
+
+    @property
+    def part(self) -> float:
+        """1 where the target is just met, more where it is passed."""
+        return self.wanted / max(self.reached, 1e-9) if self.at_most else self.reached / max(self.wanted, 1e-9)
+
+
+@dataclass
+class Report:
+    """All of one run."""
+
+    machine: str
+    floors: dict[str, float] = field(default_factory=dict)
+    figures: list[Figures] = field(default_factory=list)
+    targets: list[Target] = field(default_factory=list)
+    memory_mib: dict[str, float] = field(default_factory=dict)
+
+    def of(self, name: str, connections: int) -> Figures:
+        """The figures of one way at one concurrency."""
+        return next(item for item in self.figures if (item.name, item.connections) == (name, connections))
+
+
+_QUANTILES: Final = (0.50, 0.95, 0.99)
+
+
+def quantiles_ms(latencies: Sequence[float]) -> tuple[float, float, float]:
+    """p50, p95 and p99 in milliseconds."""
+    ordered = sorted(latencies)
+    p50, p95, p99 = (ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1000 for part in _QUANTILES)
+    return p50, p95, p99
+
+
+def median_of(name: str, connections: int, rounds: Sequence[tuple[Outcome, Mapping[str, float]]]) -> Figures:
+    """Rounds are an outcome and the CPU seconds that each process used in it."""
+    quantiles = [quantiles_ms(outcome.latencies) for outcome, _ in rounds]
+    names = {process for _, cpu in rounds for process in cpu}
+    return Figures(
+        name=name,
+        connections=connections,
+        per_second=statistics.median(outcome.done / outcome.seconds for outcome, _ in rounds),
+        p50=statistics.median(item[0] for item in quantiles),
+        p95=statistics.median(item[1] for item in quantiles),
+        p99=statistics.median(item[2] for item in quantiles),
+        errors=sum(outcome.errors for outcome, _ in rounds),
+        cpu_ms={
+            process: statistics.median(cpu.get(process, 0.0) / max(outcome.done, 1) * 1000 for outcome, cpu in rounds)
+            for process in sorted(names)
+        },
+        generator_busy=max(outcome.busy for outcome, _ in rounds),
+    )

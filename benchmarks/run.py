@@ -1,0 +1,133 @@
+"""One run: floors and FastCheck in turn, on one system, with nothing else changed between them."""
+
+import os
+import platform
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from benchmarks import counting, meters, people
+from benchmarks.floors import celery_noop, flask_select, sql_transfer
+from benchmarks.load import Outcome
+from benchmarks.people import Person
+from benchmarks.results import Figures, Report, median_of, quantiles_ms
+from benchmarks.scenarios import bus, requests
+from benchmarks.system import System
+from benchmarks.targets import CELERY, FLASK, FLASK_RAW, SQL, bus_targets, http_targets
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured."""
+
+    users: int = 64
+    rounds: int = 3
+    seconds: float = 3.0
+    warm_up_seconds: float = 2.0
+    concurrencies: tuple[int, ...] = (1, 8, 32)
+    notifications: int = 500
+    events: int = 20_000
+    expiring: int = 5_000
+    noop_tasks: int = 3_000
+
+
+QUICK = Plan(
+    users=8, rounds=1, seconds=0.5, warm_up_seconds=0.2, notifications=20, events=400, expiring=100, noop_tasks=200
+)
+
+
+def measure(system: System, plan: Plan, say: Say) -> Report:
+    """Everything, in the order of the report."""
+    report = Report(machine=f"{os.cpu_count()} cores, {platform.system()} {platform.release()}")
+    say("People with money come in.")
+    folk = people.register(system, plan.users)
+    people.enrich(system, folk)
+    _warm_up(system, folk, plan)
+    _floors(system, plan, report, say)
+    for connections in plan.concurrencies:
+        say(f"Requests of {connections} clients at once.")
+        report.figures += _requests(system, folk, plan, connections)
+    say("One hot user.")
+    report.figures.append(_hot_user(system, folk, plan))
+    _count_costs(system, folk, report, say)
+    report.targets = http_targets(report)
+    say("The bus: notifications, a backlog of events, checks that expire.")
+    p50, _, p99 = quantiles_ms(bus.notifications(system, plan.notifications))
+    drained = statistics.median(bus.drain(system, folk, plan.events) for _ in range(plan.rounds))
+    expired = bus.expire(system, folk, plan.expiring)
+    report.targets += bus_targets(p50, p99, drained, expired)
+    report.memory_mib = meters.memory_mib(system.processes)
+    return report
+
+
+def _warm_up(system: System, folk: Sequence[Person], plan: Plan) -> None:
+    requests.read_balances(system.gateway_url, folk, 32, plan.warm_up_seconds)
+    _, codes = requests.create_checks(system.gateway_url, folk, 32, plan.warm_up_seconds)
+    requests.accept_checks(system.gateway_url, folk, codes, 32)
+
+
+def _floors(system: System, plan: Plan, report: Report, say: Say) -> None:
+    say("Floors: bare Flask, a transfer in SQL, an empty Celery task.")
+    with flask_select.serving(system) as url:
+        for name, path in ((FLASK, "/sqlalchemy"), (FLASK_RAW, "/raw")):
+            flask_select.measure(url, path, 32, plan.warm_up_seconds)
+            for connections in plan.concurrencies:
+                rounds = [flask_select.measure(url, path, connections, plan.seconds) for _ in range(plan.rounds)]
+                rate = statistics.median(outcome.done / outcome.seconds for outcome in rounds)
+                report.floors[f"{name}, c={connections}"] = rate
+    report.floors[f"{SQL}, c=8"] = sql_transfer.measure(system, 8, plan.seconds)
+    report.floors[CELERY] = celery_noop.measure(system, plan.noop_tasks)
+
+
+def _requests(system: System, folk: Sequence[Person], plan: Plan, connections: int) -> list[Figures]:
+    reads, creates, accepts = [], [], []
+    url = system.gateway_url
+    for _ in range(plan.rounds):
+        reads.append(_metered(system, partial(requests.read_balances, url, folk, connections, plan.seconds)))
+        codes: requests.Codes = []
+        creates.append(_metered(system, partial(_create, url, folk, connections, plan.seconds, codes)))
+        accepts.append(_metered(system, partial(requests.accept_checks, url, folk, codes, connections)))
+    names = ("GET /balance", "POST /fastcheck", "POST /fastcheck/accept")
+    return [median_of(n, connections, rounds) for n, rounds in zip(names, (reads, creates, accepts), strict=True)]
+
+
+def _create(url: str, folk: Sequence[Person], connections: int, seconds: float, codes: requests.Codes) -> Outcome:
+    outcome, made = requests.create_checks(url, folk, connections, seconds)
+    codes += made
+    return outcome
+
+
+def _hot_user(system: System, folk: Sequence[Person], plan: Plan) -> Figures:
+    rounds = []
+    url = system.gateway_url
+    for _ in range(plan.rounds):
+        _, codes = requests.create_checks(url, folk, 32, plan.seconds)
+        rounds.append(_metered(system, partial(requests.accept_checks, url, folk[:1], codes, 32)))
+    return median_of("accept, one hot user", 32, rounds)
+
+
+def _metered(system: System, act: Callable[[], Outcome]) -> tuple[Outcome, dict[str, float]]:
+    before = meters.cpu_seconds(system.processes)
+    outcome = act()
+    return outcome, meters.used_between(before, meters.cpu_seconds(system.processes))
+
+
+def _count_costs(system: System, folk: Sequence[Person], report: Report, say: Say) -> None:
+    """Round trips and commits do not depend on the load, so they are counted apart, with the server's log on."""
+    say("Round trips and commits are counted.")
+    url, seconds = system.gateway_url, 0.3
+    codes: requests.Codes = []
+    costs = {
+        "GET /balance": counting.cost_of(system, lambda: requests.read_balances(url, folk, 1, seconds).done),
+        "POST /fastcheck": counting.cost_of(system, lambda: _create(url, folk, 1, seconds, codes).done),
+        "POST /fastcheck/accept": counting.cost_of(system, lambda: requests.accept_checks(url, folk, codes, 1).done),
+    }
+    report.figures = [
+        replace(item, round_trips=costs[item.name].round_trips, commits=costs[item.name].commits)
+        if item.name in costs
+        else item
+        for item in report.figures
+    ]

@@ -1,0 +1,145 @@
+"""What travels over the bus: a bank's notification, a backlog of events, checks that expire."""
+
+import http.client
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Final
+from urllib.parse import urlsplit
+
+from benchmarks import load, people, topups
+from benchmarks.load import MOST_PROCESSES, Outcome, Requests, in_turn, message
+from benchmarks.people import Person
+from benchmarks.system import System
+from benchmarks.topups import TopUp
+
+PER_SECOND: Final = 100
+_SENDERS: Final = 8
+_TIMEOUT_SECONDS: Final = 120.0
+_LOOK_EVERY_SECONDS: Final = 0.02
+#: Between two looks at a balance that has not grown yet.
+_POLL_SECONDS: Final = 0.001
+_WITHOUT_END: Final = 3600.0
+
+
+def notifications(system: System, count: int) -> list[float]:
+    """Seconds from sending each signed notification, 100 a second, until ``GET /balance`` shows its money."""
+    payers = people.register(system, _SENDERS)
+    waiting = [TopUp.of(payers[number % _SENDERS].user_id, 100) for number in range(count)]
+    topups.write(system, waiting, paid=False)
+    latencies: list[float] = []
+    start = time.perf_counter() + 0.2
+
+    def send(number: int) -> None:
+        wire = _Wire(system, payers[number])
+        for turn in range(number, count, _SENDERS):
+            time.sleep(max(0.0, start + turn / PER_SECOND - time.perf_counter()))
+            latencies.append(wire.notify(waiting[turn]))
+        wire.close()
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(_SENDERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if len(latencies) != count:
+        raise RuntimeError("some notifications were not credited")
+    return latencies
+
+
+class _Wire:
+    """One payer's connection to the gateway."""
+
+    def __init__(self, system: System, payer: Person) -> None:
+        parts = urlsplit(system.gateway_url)
+        self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT_SECONDS)
+        self._secrets = system.secrets
+        self._session = {"Authorization": json.dumps({"sessionID": payer.session})}
+        self._credited = self._balance()
+
+    def notify(self, topup: TopUp) -> float:
+        body = topup.notification(self._secrets.tbank_terminal_key, self._secrets.tbank_password)
+        began = time.perf_counter()
+        self._connection.request("POST", "/bank/webhook/tbank", body, {"Content-Type": "application/json"})
+        answer = self._connection.getresponse()
+        if (answer.status, answer.read()) != (200, b"OK"):
+            raise RuntimeError(f"a notification was not taken: {answer.status}")
+        self._credited += topup.amount_minor
+        while self._balance() < self._credited:
+            if time.perf_counter() - began > _TIMEOUT_SECONDS:
+                raise RuntimeError("a notification was not credited")
+            time.sleep(_POLL_SECONDS)
+        return time.perf_counter() - began
+
+    def _balance(self) -> int:
+        self._connection.request("GET", "/balance", headers=self._session)
+        return int(json.loads(self._connection.getresponse().read())["balance"])
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def drain(system: System, users: Sequence[Person], count: int) -> float:
+    """Events per second that one balance worker makes true: its queue is filled while it is held still."""
+    before = _count(system, "balance", "SELECT count(*) FROM inbox WHERE processed_at IS NOT NULL")
+    with _held_still(system, "balance-worker"):
+        topups.write(system, [TopUp.of(users[n % len(users)].user_id, 1) for n in range(count)], paid=True)
+        _until(lambda: _count(system, "payments", "SELECT count(*) FROM outbox WHERE sends = 0") == 0)
+        started = time.perf_counter()
+    query = "SELECT count(*) FROM inbox WHERE processed_at IS NOT NULL"
+    _until(lambda: _count(system, "balance", query) >= before + count)
+    return count / (time.perf_counter() - started)
+
+
+def expire(system: System, users: Sequence[Person], count: int) -> float:
+    """Due checks per second that are swept, and whose money is back on the creators' balances."""
+    query = "SELECT count(*) FROM transfers WHERE kind = 'check_expired'"
+    before = _count(system, "balance", query)
+    with _held_still(system, "checks-scheduler"):
+        time.sleep(1.0)  # a nudge that was on its way is done before the first check is due
+        made = _short_lived_checks(system, users, count).done
+        time.sleep(_LIFETIME_SECONDS + 0.5)
+        began = time.perf_counter()
+    _until(lambda: _count(system, "checks", "SELECT count(*) FROM checks WHERE status = 'expired'") > 0)
+    began = max(began, time.perf_counter() - _LOOK_EVERY_SECONDS)
+    _until(lambda: _count(system, "balance", query) >= before + made)
+    return made / (time.perf_counter() - began)
+
+
+_LIFETIME_SECONDS: Final = 1
+_LIFE: Final = json.dumps({"amount": 1, "expiresIn": _LIFETIME_SECONDS}).encode()
+
+
+def _short_lived_checks(system: System, users: Sequence[Person], count: int) -> Outcome:
+    requests = [message("POST", "/fastcheck", session=users[n % len(users)].session, body=_LIFE) for n in range(count)]
+    sources: list[Callable[[], Requests]] = [
+        partial(in_turn, requests[number::MOST_PROCESSES]) for number in range(MOST_PROCESSES)
+    ]
+    return load.run(system.gateway_url, sources, connections=16, seconds=_WITHOUT_END)
+
+
+@contextmanager
+def _held_still(system: System, process: str) -> Iterator[None]:
+    pid = system.processes[process]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def _count(system: System, service: str, query: str) -> int:
+    return int(system.rows(service, query)[0][0])
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise RuntimeError("the bus did not do its work in time")
+        time.sleep(_LOOK_EVERY_SECONDS)

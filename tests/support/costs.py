@@ -1,0 +1,42 @@
+"""Counting what a flow costs in its database: round trips and commits."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, event
+
+from common.db.engine import Database
+
+#: Round trips, commits.
+Cost = tuple[int, int]
+
+
+@contextmanager
+def counted(*databases: Database) -> Iterator[Callable[[], Cost]]:
+    """What all threads have cost since the block began; BEGIN travels with the first statement of a transaction."""
+    seen: list[str] = []
+
+    def statement(connection: Connection, _cursor: object, _sql: str, _values: object, context: Any, _m: bool) -> None:
+        written = context.compiled.string.lstrip()  # what is prepared goes over the wire in a shorter form
+        writes = _is_autocommit(connection) and not written.startswith("SELECT")
+        seen.append("statement and commit" if writes else "statement")
+
+    def commit(connection: Connection) -> None:
+        if not _is_autocommit(connection):
+            seen.append("commit")
+
+    listeners: dict[str, Callable[..., None]] = {"before_cursor_execute": statement, "commit": commit}
+    for database in databases:
+        for name, listener in listeners.items():
+            event.listen(database._engine, name, listener)
+    try:
+        yield lambda: (len(seen), seen.count("commit") + seen.count("statement and commit"))
+    finally:
+        for database in databases:
+            for name, listener in listeners.items():
+                event.remove(database._engine, name, listener)
+
+
+def _is_autocommit(connection: Connection) -> bool:
+    return "autocommit" in connection.get_execution_options()
