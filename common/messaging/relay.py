@@ -38,7 +38,13 @@ class Relay:
         self._db = db
         self._app = app
         self._settings = settings
-        self._broker_errors = broker_errors(app)
+        #: Database or broker are away: all that was to be sent is still in the outbox.
+        self._passing_errors: tuple[type[Exception], ...] = (
+            SQLAlchemyError,
+            psycopg2.Error,
+            OSError,
+            *broker_errors(app),
+        )
 
     def run(self, stop: threading.Event) -> None:
         """Run until ``stop`` is set; survives the loss of database and broker."""
@@ -48,7 +54,7 @@ class Relay:
                     while not stop.is_set():
                         if self.send_due() < self._settings.outbox_batch_size:
                             _wait_for_notification(notifications)
-            except (SQLAlchemyError, psycopg2.Error, OSError, *self._broker_errors) as error:
+            except self._passing_errors as error:
                 log.warning("relay pauses", error=repr(error))
                 stop.wait(PAUSE_AFTER_FAILURE_SECONDS)
 
