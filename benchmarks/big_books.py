@@ -8,7 +8,7 @@ import csv
 import io
 import random
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -182,7 +182,9 @@ def write(urls: Mapping[str, str], *, entries: int, users: int, seed: int = 1) -
 
     A system may run on them, as long as nobody uses it.
     """
-    with psycopg2.connect(urls["balance"]) as connection, connection.cursor() as cursor:
+    connection = psycopg2.connect(urls["balance"])
+    connection.autocommit = True  # the lock is held for minutes, which no transaction may be
+    with closing(connection), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", (CHAIN_LOCK_ID,))
         with _writers(urls) as writers:
             books = Books(writers, users, seed)

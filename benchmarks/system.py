@@ -1,6 +1,7 @@
 """A system for the measurement alone, started as ``fastcheck up`` starts it, in a folder that is thrown away."""
 
 import os
+import random
 import re
 import shutil
 import sys
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 
-from cli import credentials, state
+from cli import credentials, ports, state
 from cli.children import Child, Launch
 from cli.credentials import Credentials
 from cli.data_dir import DataDir
@@ -77,6 +78,11 @@ def attached(data_dir: DataDir) -> System:
     return System(data_dir, now.gateway_url, now.postgres_url, now.redis_url, pids, secrets)
 
 
+def free_port() -> int:
+    """A port of the loopback address on which nobody listens, chosen by chance."""
+    return next(port for port in random.sample(ports.RANGE, len(ports.RANGE)) if ports.is_free(port))
+
+
 @contextmanager
 def started(settings: Mapping[str, str] | None = None) -> Iterator[System]:
     """Start one, give it, stop it, and remove its data."""
@@ -85,7 +91,8 @@ def started(settings: Mapping[str, str] | None = None) -> Iterator[System]:
     child = Child(
         Launch(
             name="fastcheck up",
-            command=[sys.executable, "-m", "cli", "up", "--data-dir", str(data_dir.path)],
+            # A port of its own: another system may start at the same time and want the usual one.
+            command=[sys.executable, "-m", "cli", "up", "--data-dir", str(data_dir.path), f"--port={free_port()}"],
             # What the user has set speaks of systems of his own.
             env={**_without_settings(os.environ), **SETTINGS, **(settings or {})},
             log=log,

@@ -42,7 +42,8 @@ class System:
         user = user_settings(environ)
         self._secrets = credentials.load_or_create(data_dir)
         names = ["postgres", "redis", AUDITOR, *(service.name for service in SERVICES)]
-        self._ports = ports.choose(data_dir, names, gateway=gateway_port)
+        self._claims = ports.Claims()
+        self._ports = ports.choose(data_dir, names, gateway=gateway_port, claims=self._claims)
         addresses = {name: f"{ports.HOST}:{port}" for name, port in self._ports.items()}
         self._settings = system_settings(self._secrets, addresses, public_url=self.gateway_url, user=user)
         self._own_databases = [
@@ -69,6 +70,7 @@ class System:
         finally:
             self._supervisor.stop()
             self._write_nothing_runs()
+            self._claims.release()
 
     def _start(self) -> None:
         self._supervisor.start(self._servers())

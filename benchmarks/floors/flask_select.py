@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import random
 import subprocess
 import sys
 import time
@@ -13,8 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from benchmarks import load
 from benchmarks.load import Outcome, Requests
-from benchmarks.system import System
-from cli import ports
+from benchmarks.system import System, free_port
 from cli.processes import answers_ready
 
 WORKERS: Final = 2
@@ -32,7 +30,7 @@ _TABLE: Final = """
 def serving(system: System) -> Iterator[str]:
     """Run it beside the system, on the same PostgreSQL; gives its URL."""
     system.rows("postgres", _TABLE)
-    port = next(port for port in random.sample(ports.RANGE, len(ports.RANGE)) if ports.is_free(port))
+    port = free_port()
     command = [
         sys.executable,
         "-m",

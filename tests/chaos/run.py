@@ -22,7 +22,7 @@ from tests.chaos.options import SETTINGS, Options
 from tests.chaos.outcome import Outcome, Round
 from tests.chaos.plan import CLOCK_OFFSETS_SECONDS, Fault, Kind, make_plan
 from tests.chaos.record import read_record
-from tests.chaos.settling import NOT_MONEY, unsettled
+from tests.chaos.settling import NOT_MONEY, is_still, unsettled
 from tests.chaos.victims import Victims
 from tests.chaos.violation import Violation
 from tests.chaos.watch import Watch
@@ -120,6 +120,8 @@ class Run:
                 break
             time.sleep(LOOK_EVERY_SECONDS)
         idle.join()
+        if current.answered is None:
+            self._violation("every client has an answer in the end", f"round {current.number}", "some broke down")
         limit = self.options.settle_seconds
         if current.settled is None or current.settled > limit:
             took = "not at all" if current.settled is None else f"after {current.settled:.1f} s"
@@ -147,8 +149,11 @@ class Run:
                 self._violation("what dies is started again", f"round {current.number}", "not everything runs")
                 break
             time.sleep(LOOK_EVERY_SECONDS)
-        self.crowd.look()
         self._databases.close()  # a connection that has slept through a death of the server is no use
+        # Checks whose last seconds run would move money while we read one database after another.
+        while not is_still(self._databases) and time.monotonic() < deadline:
+            time.sleep(LOOK_EVERY_SECONDS)
+        self.crowd.look()
         books = read_books(self._databases)
         record = read_record(journal.read(self._journals))
         self.outcome.violations += check(books, record, self._clocks())

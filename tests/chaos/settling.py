@@ -44,5 +44,16 @@ def unsettled(databases: Databases) -> dict[str, int]:
     }
 
 
+_SOON: Final = "SELECT check_id FROM checks WHERE status = 'active' AND expires_at <= now() + interval '1 minute'"
+
+
+def is_still(databases: Databases) -> bool:
+    """Whether nothing will move by itself in the next minute either, so that all books can be read as one.
+
+    Raises psycopg2.Error.
+    """
+    return not databases.ids("checks", _SOON) and not any(unsettled(databases).values())
+
+
 #: Events may be acknowledged after their effect; the money is where it belongs before that.
 NOT_MONEY: Final = "events that are not acknowledged"

@@ -185,8 +185,10 @@ def test_a_service_that_is_down_is_come_again_and_the_others_go_on(stack: Stack)
 
 
 def test_a_service_that_does_not_answer_is_not_waited_for_for_ever(stack: Stack) -> None:
+    patient = stack.gateway()
+    session = patient.register()
+    assert patient.get("/me", session).status_code == 200  # from here on the session is in the cache
     gateway = stack.gateway(http_timeout_seconds=0.2)
-    session = gateway.register()
     stop = threading.Event()
 
     def wait() -> Response:

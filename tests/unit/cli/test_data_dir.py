@@ -101,9 +101,29 @@ def test_an_os_error_becomes_a_sentence(number: int, reason: str) -> None:
 
 
 def test_ports_are_remembered_and_differ(data_dir: DataDir) -> None:
-    first = ports.choose(data_dir, ["gateway", "postgres", "redis"], gateway=None)
+    claims = ports.Claims()
+    first = ports.choose(data_dir, ["gateway", "postgres", "redis"], gateway=None, claims=claims)
     assert len(set(first.values())) == 3
-    assert ports.choose(data_dir, ["gateway", "postgres", "redis"], gateway=None) == first
+    claims.release()
+    claims = ports.Claims()
+    assert ports.choose(data_dir, ["gateway", "postgres", "redis"], gateway=None, claims=claims) == first
+    claims.release()
+
+
+def test_two_systems_that_start_at_once_never_get_the_same_port(data_dir: DataDir, tmp_path: Path) -> None:
+    """Neither listens yet, so the port looks free to both; granian would let both have it."""
+    other = DataDir(tmp_path / "other")
+    other.open()
+    one, two = ports.Claims(), ports.Claims()
+    first = ports.choose(data_dir, ["gateway"], gateway=None, claims=one)
+    second = ports.choose(other, ["gateway"], gateway=None, claims=two)
+    assert first["gateway"] != second["gateway"]
+    with pytest.raises(LaunchError, match="is taken"):
+        ports.choose(other, ["gateway"], gateway=first["gateway"], claims=two)
+    one.release()
+    assert ports.choose(other, ["gateway"], gateway=first["gateway"], claims=two) == first
+    two.release()
+    other.close()
 
 
 def test_state_comes_back_as_it_was_written(data_dir: DataDir) -> None:
