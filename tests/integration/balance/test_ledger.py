@@ -3,6 +3,7 @@
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 from uuid import UUID, uuid4
 
 import pytest
@@ -180,6 +181,22 @@ def test_running_balances_hold_when_batches_and_debits_meet(ledger: Ledger) -> N
     for user in users:
         _assert_running_balances(ledger, user)
     assert ledger.total_of_all_entries() == 0
+
+
+def test_the_first_credits_of_new_users_at_once_all_arrive(ledger: Ledger) -> None:
+    """Every thread opens the same accounts in the same order, so they meet at each."""
+    users = [uuid4() for _ in range(60)]
+    threads = 8
+    start = Barrier(threads)
+
+    def credit_everybody(_: int) -> None:
+        start.wait()
+        for user in users:
+            ledger.top_up(user, 1)
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(credit_everybody, range(threads)))
+    assert [ledger.balance(user) for user in users] == [threads] * len(users)
 
 
 def test_the_balance_of_a_moment_in_the_past(ledger: Ledger) -> None:

@@ -1,13 +1,13 @@
 """An account has one unique key, its id.
 
-A credit is ``INSERT INTO accounts ... ON CONFLICT (account_id) DO UPDATE``. PostgreSQL takes the conflict on that key in
-its stride; a second unique key is no part of the bargain. While a row is being updated by others, the look before the
-insertion can miss it (its old version is gone, its new one is written in another page). The insertion then meets its
-like in both indexes: in the one of the conflict it steps back and tries again, in the other it fails. Under load a
+A credit is ``INSERT INTO accounts ... ON CONFLICT (account_id) DO UPDATE``. PostgreSQL takes the conflict on that key
+in its stride; a second unique key is no part of the bargain. While a row is being updated by others, the look before
+the insertion can miss it (its old version is gone, its new one is in another page). The insertion then meets its like
+in both indexes: in the one of the conflict it steps back and tries again, in the other it fails. Under load a
 settlement of an existing account ended with "duplicate key" that way.
 
-Nothing is lost with the index: the id is made of user and currency (UUIDv5), so two accounts of one user in one currency
-would have one id, and the auditor derives every id anew.
+Nothing is lost with the index: the id is made of user and currency (UUIDv5), so two accounts of one user in one
+currency would have one id, and the auditor derives every id anew.
 """
 
 from alembic import op
