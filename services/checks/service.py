@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
@@ -188,6 +189,9 @@ def accept_check(context: Context, user_id: UUID, number: str, code: str, key: I
             found = repository.lock_for_attempt_once(tx, attempt, allowance, key)
         if isinstance(found, StoredAnswer):
             return again(context, tx, found)
+        # The lock may have been waited for. Whoever had it meanwhile was judged by a later time than ours, and may
+        # have been told that the check has expired: it must not be accepted after that.
+        attempt = replace(attempt, at=context.clock.now())
         verdict = judge(context, tx, attempt, found)
         if isinstance(verdict, BusinessError):
             if key is not None:
@@ -226,8 +230,8 @@ def cancel_check(context: Context, creator_id: UUID, number: str, key: Idempoten
     """
 
     def decide(tx: Connection) -> Decision:
-        now = context.clock.now()
         check = repository.find_own(tx, number, creator_id, lock=True)
+        now = context.clock.now()  # behind the lock, as in accept_check
         if check is not None and check.status is CheckStatus.CANCELLED:
             return Result(check)
         if check is None or check.status_at(now) is not CheckStatus.ACTIVE:
@@ -259,8 +263,8 @@ def change_code(context: Context, creator_id: UUID, number: str, key: Idempotenc
     """A new code; the old one stops working. Raises as :func:`cancel_check`, and CheckAlreadyCancelled."""
 
     def decide(tx: Connection) -> Decision:
-        now = context.clock.now()
         check = repository.find_own(tx, number, creator_id, lock=True)
+        now = context.clock.now()
         if check is None or check.status_at(now) is not CheckStatus.ACTIVE:
             return _refusal_to_creator(check, now)
         code = old = context.codes.open(check.check_id, check.code_ciphertext)

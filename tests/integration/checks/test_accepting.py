@@ -119,6 +119,30 @@ def test_until_the_very_moment_of_its_expiration_and_no_longer(world: World) -> 
     assert [check["status"] for check in world.history(anna, type="created")] == ["expired", "used"]
 
 
+@pytest.mark.parametrize("deed", ["accept", "cancel"])
+def test_whoever_waited_for_the_check_is_judged_by_the_time_at_which_he_got_it(world: World, deed: str) -> None:
+    """While he waits the check may expire, and somebody else be told so."""
+    anna = world.person(1_000)
+    check = world.create(anna, expiresIn=60)
+    world.clock.move(seconds=59)
+    with ThreadPoolExecutor(1) as pool:
+        with world.context.db.transaction() as tx:
+            tx.execute(text("SELECT 1 FROM checks FOR UPDATE"))
+            late = pool.submit(world.accept if deed == "accept" else world.cancel, anna, check)
+            eventually(lambda: _somebody_waits_for_a_lock(world))
+            world.clock.move(seconds=2)
+        assert late.result().status_code == (410 if deed == "accept" else 409)
+    assert [entry["status"] for entry in world.history(anna)] == ["expired"]
+
+
+def _somebody_waits_for_a_lock(world: World) -> bool:
+    with world.context.db.autocommit() as tx:
+        waiting = text(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return bool(tx.execute(waiting).scalar_one())
+
+
 def test_exactly_one_of_many_gets_it(world: World) -> None:
     anna = world.person(1_000)
     check = world.create(anna)
