@@ -1,0 +1,198 @@
+"""Deliberate bugs, each a classic of distributed systems, to prove that the simulation finds such."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final
+from unittest.mock import patch
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from common.contracts.envelope import Envelope
+from common.contracts.events import unpack
+from common.core.errors import ServiceUnavailable
+from common.db.engine import Database
+from common.messaging import bus, outbox
+from common.messaging.topology import consume_task
+from services.balance import models as balance_models
+from services.balance import repository as balance_repository
+from services.balance.handlers import HANDLERS
+from services.checks import repository as checks_repository
+from services.checks.clients import BalanceClient
+from services.checks.models import Check
+from tests.simulation.actors import current
+from tests.simulation.world import World
+
+Mutation = Callable[[World], AbstractContextManager[Any]]
+
+
+def _consumer(world: World, consume: Callable[[str, list[dict[str, Any]]], None]) -> AbstractContextManager[Any]:
+    return patch.dict(world.services.consumers.tasks, {consume_task("balance"): consume})
+
+
+@contextmanager
+def handler_is_not_idempotent(world: World) -> Iterator[None]:
+    """There is no inbox, and each run of a handler makes transfers with new ids."""
+
+    def consume(source: str, wire: list[dict[str, Any]]) -> None:
+        envelopes = [Envelope.from_wire(item) for item in wire]
+        for envelope in envelopes:
+            with world.services.balance.db.transaction() as tx:
+                HANDLERS[envelope.type](tx, [unpack(envelope)])
+        bus._acknowledge(world.services.consumers, source, "balance", [e.event_id for e in envelopes])
+
+    def new_id(kind: Any, subject: UUID) -> UUID:
+        actor = current()
+        if actor is None or kind != "topup":
+            return original(kind, subject)
+        return UUID(int=actor.random.getrandbits(128), version=4)
+
+    original = balance_models.transfer_id
+    with _consumer(world, consume), patch.object(balance_models, "transfer_id", new_id):
+        yield
+
+
+def outbox_row_is_not_written(_world: World) -> AbstractContextManager[Any]:
+    """A confirmed payment and an expired check tell nobody."""
+    return patch.object(outbox, "add_all", lambda *_, **__: None)
+
+
+@contextmanager
+def event_is_written_after_the_commit(_world: World) -> Iterator[None]:
+    """Two transactions where one is needed: whoever dies between them has promised money that never comes."""
+    late: list[Any] = []
+    write, transaction = outbox.add_all, Database.transaction
+
+    @contextmanager
+    def then_write(db: Database) -> Iterator[Connection]:
+        late.clear()
+        with transaction(db) as tx:
+            yield tx
+        for events in late[:]:
+            with db.autocommit() as tx:
+                write(tx, events)
+
+    with (
+        patch.object(outbox, "add_all", lambda _tx, events, **_: late.append(events)),
+        patch.object(Database, "transaction", then_write),
+    ):
+        yield
+
+
+@contextmanager
+def event_is_closed_when_it_is_sent(_world: World) -> Iterator[None]:
+    """The broker is trusted with the only copy."""
+    take = outbox.take_due
+
+    def take_and_close(tx: Connection, **bounds: Any) -> list[outbox.Due]:
+        due = take(tx, **bounds)
+        outbox.close(tx, "balance", [item.envelope.event_id for item in due])
+        return due
+
+    with patch.object(outbox, "take_due", take_and_close):
+        yield
+
+
+@contextmanager
+def hold_is_tried_again_with_a_new_id(_world: World) -> Iterator[None]:
+    """The second try does not know that it is the second."""
+    tried: set[UUID] = set()
+    body = BalanceClient._body
+
+    def another(check: Check, user_id: object) -> dict[str, object]:
+        made = body(check, user_id)
+        actor = current()
+        if check.status == "pending" and check.check_id in tried and actor is not None:
+            made["checkID"] = str(UUID(int=actor.random.getrandbits(128), version=4))
+        tried.add(check.check_id)
+        return made
+
+    with patch.object(BalanceClient, "_body", staticmethod(another)):
+        yield
+
+
+def refusal_is_not_final(_world: World) -> AbstractContextManager[Any]:
+    """A hold that was refused leaves no trace, so a late copy of it succeeds."""
+    return patch.object(balance_repository, "record_refusal", lambda *_: True)
+
+
+@contextmanager
+def no_answer_is_taken_for_a_no(_world: World) -> Iterator[None]:
+    """The hold may have been made all the same."""
+    hold = BalanceClient.hold
+
+    def guess(self: BalanceClient, check: Check) -> bool:
+        try:
+            return hold(self, check)
+        except ServiceUnavailable:
+            return False
+
+    with patch.object(BalanceClient, "hold", guess):
+        yield
+
+
+@contextmanager
+def no_answer_is_taken_for_a_yes(_world: World) -> Iterator[None]:
+    """The command to pay may never have arrived, and the event that would repair it is closed."""
+    settle = BalanceClient.settle
+
+    def guess(self: BalanceClient, check: Check) -> None:
+        try:
+            settle(self, check)
+        except ServiceUnavailable:
+            return
+
+    with patch.object(BalanceClient, "settle", guess):
+        yield
+
+
+@contextmanager
+def check_is_not_locked(_world: World) -> Iterator[None]:
+    """Accepting reads, thinks and writes without a lock, and does not look again when it writes."""
+    changed = {
+        "_LOCK_FOR_ATTEMPT": ("FOR UPDATE", ""),
+        "_LOCK_OWN": ("FOR UPDATE", ""),
+        "_SAVE_END": ("AND status = 'active'", ""),
+    }
+    patches: dict[str, Any] = {
+        name: text(getattr(checks_repository, name).text.replace(*change)) for name, change in changed.items()
+    }
+    with patch.multiple(checks_repository, **patches):
+        yield
+
+
+@contextmanager
+def sweep_does_not_lock(_world: World) -> Iterator[None]:
+    """The sweep expires what somebody is just accepting."""
+    patches: dict[str, Any] = {
+        "_LOCK_DUE": text(checks_repository._LOCK_DUE.text.replace("FOR UPDATE SKIP LOCKED", "")),
+        "_SAVE_EXPIRED": text(checks_repository._SAVE_EXPIRED.text.replace("AND status = 'active'", "")),
+    }
+    with patch.multiple(checks_repository, **patches):
+        yield
+
+
+def key_is_not_remembered(_world: World) -> AbstractContextManager[Any]:
+    """A repeat is taken for a new request."""
+    return patch("common.web.idempotency.store", lambda *_, **__: None)
+
+
+def pending_checks_are_forgotten(_world: World) -> AbstractContextManager[Any]:
+    """Nobody asks again about a check whose creation was cut short."""
+    return patch("services.checks.service.finish_pending_checks", lambda *_: False)
+
+
+MUTATIONS: Final[tuple[Mutation, ...]] = (
+    handler_is_not_idempotent,
+    outbox_row_is_not_written,
+    event_is_written_after_the_commit,
+    event_is_closed_when_it_is_sent,
+    hold_is_tried_again_with_a_new_id,
+    refusal_is_not_final,
+    no_answer_is_taken_for_a_no,
+    no_answer_is_taken_for_a_yes,
+    check_is_not_locked,
+    sweep_does_not_lock,
+    key_is_not_remembered,
+    pending_checks_are_forgotten,
+)
