@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,7 @@ from cli.embedded.user import ServerUser
 from cli.failure import explain_os_error
 
 _PR_SET_PDEATHSIG: Final = 1
+_PR_SET_CHILD_SUBREAPER: Final = 36
 # Loaded before any fork: a child between fork and exec must not load libraries.
 _LIBC: Final = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -107,6 +108,36 @@ def signal_group(group_id: int, number: signal.Signals) -> None:
             raise
 
 
+def adopt_orphans() -> frozenset[int]:
+    """From now on a helper whose leader dies becomes our child, whatever group it is in (Linux, prctl(2)).
+
+    Returns the children that we have already: of a shell that became us, say. They are none of our business.
+    """
+    strangers = frozenset(_children())
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    return strangers
+
+
+def end_strays(leaders: Collection[int]) -> None:
+    """Kill and reap our children that are none of ``leaders``: those that dead leaders have left to us."""
+    for pid in _children() - set(leaders):
+        # Nobody but us reaps a child of ours, so its number is still its own.
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def _children() -> set[int]:
+    if sys.platform != "linux":
+        return set()
+    found = set()
+    for entry in Path("/proc").iterdir():
+        fields = _stat(int(entry.name)) if entry.name.isdigit() else None
+        if fields is not None and int(fields[1]) == os.getpid():
+            found.add(int(entry.name))
+    return found
+
+
 def start_ticks(pid: int) -> int | None:
     """When a process began, in the kernel's ticks: with the pid it names one process for ever. ``None``: it is gone.
 
@@ -118,12 +149,17 @@ def start_ticks(pid: int) -> int | None:
         except ProcessLookupError:
             return None
         return 0
+    fields = _stat(pid)
+    return None if fields is None or fields[0] == "Z" else int(fields[19])
+
+
+def _stat(pid: int) -> list[str] | None:
+    """The fields of /proc/<pid>/stat from the state on; ``None``: it is gone."""
     try:
         # The name of the program is in brackets and may hold anything, blanks and brackets too.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return None if fields[0] == "Z" else int(fields[19])
 
 
 def _die_with_parent(number: signal.Signals) -> Callable[[], None]:

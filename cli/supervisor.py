@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from cli.children import Child
+from cli.children import Child, adopt_orphans, end_strays
 from cli.failure import LaunchError
 from cli.logfiles import last_line
 from cli.processes import Process, Stage
@@ -78,6 +78,7 @@ class Supervisor:
         self._say = say
         self._changed = changed
         self._kept: list[_Kept] = []
+        self._strangers = adopt_orphans()
 
     def start(self, processes: Iterable[Process]) -> None:
         """Start them all at once and return when all are ready.
@@ -144,10 +145,13 @@ class Supervisor:
             for child in children:
                 child.end_group()
         self._kept.clear()
+        end_strays(self._strangers)
 
     def _look_after(self, kept: _Kept, now: float) -> None:
         code = kept.buried(now)
         if code is not None:
+            # PostgreSQL's processes leave its group, and while one of them lives the next server does not start.
+            end_strays({each.child.pid for each in self._kept if each.child is not None} | self._strangers)
             delay = restart_delay(kept.deaths)
             self._say(f"{kept.process.name} died ({_how(code)}); it is started again in {delay:g} s.")
             self._changed()

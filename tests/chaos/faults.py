@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,9 @@ CLOCK_START_SECONDS: Final = 25.0
 #: The bank is told to behave again until it hears it.
 BANK_PATIENCE_SECONDS: Final = 30.0
 LOOK_EVERY_SECONDS: Final = 0.1
+#: Who takes the events that move money, and how long after his death there are some in his queue.
+CONSUMER: Final = "balance-worker"
+MESSAGES_COME_SECONDS: Final = 1.5
 
 _SESSIONS: Final = """
     SELECT pid FROM pg_stat_activity
@@ -85,7 +89,13 @@ class Striker:
     def restart_redis(self, _fault: Fault) -> str:
         return f"kill -TERM {self._victims.strike('redis', signal.SIGTERM)}"
 
-    def wipe_redis(self, _fault: Fault) -> str:
+    def wipe_redis(self, fault: Fault) -> str:
+        """Every second time while the consumer is dead, so that there are messages that nobody else has."""
+        if fault.choice % 2:
+            self._victims.find("redis")
+            with suppress(NotThere):  # who is dead already need not be killed
+                self._victims.strike(CONSUMER)
+            self._over.wait(MESSAGES_COME_SECONDS)
         client = redis.Redis.from_url(self._system.redis_url, socket_timeout=2, socket_connect_timeout=2)
         try:
             held = client.info("keyspace")

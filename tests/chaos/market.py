@@ -2,19 +2,30 @@
 
 import random
 import threading
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Final
 
 MOST_OFFERS: Final = 5_000
+#: Who runs for a check waits so long for the others, so that their requests meet.
+GATE_SECONDS: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What somebody needs to know to get the money."""
+    """What somebody needs to know to get the money. ``gate`` is for those who run for the same check."""
 
     number: str
     code: str
     amount: int
+    gate: threading.Barrier | None = None
+
+    def on_your_marks(self) -> None:
+        """Return when all who run are there, or do not come."""
+        if self.gate is not None:
+            # Who comes too late, or waits in vain, runs by himself.
+            with suppress(threading.BrokenBarrierError):
+                self.gate.wait(GATE_SECONDS)
 
 
 class Market:
@@ -25,9 +36,10 @@ class Market:
         self._offers: list[Offer] = []
 
     def put_up(self, offer: Offer, copies: int) -> None:
+        gate = threading.Barrier(copies) if copies > 1 else None
         with self._lock:
             if len(self._offers) < MOST_OFFERS:
-                self._offers.extend([offer] * copies)
+                self._offers.extend([replace(offer, gate=gate)] * copies)
 
     def take(self, rng: random.Random) -> Offer | None:
         """One of the newest, so that copies of one check meet."""

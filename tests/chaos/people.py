@@ -123,6 +123,7 @@ class Person(threading.Thread):
         if offer is None:
             self._create()
             return
+        offer.on_your_marks()
         operation = self._client.new_operation()
         body = {"fastcheck": offer.number, "code": offer.code}
         answer = self._client.ask(operation, "accept", "POST", "/fastcheck/accept", body)

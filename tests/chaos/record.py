@@ -55,6 +55,8 @@ class Record:
     users: dict[str, str] = field(default_factory=dict)
     operations: dict[str, Operation] = field(default_factory=dict)
     balances: dict[str, int] = field(default_factory=dict)
+    #: Operations that were answered 500 on the way: a bug, whatever became of them.
+    bugs: list[str] = field(default_factory=list)
 
     def of_kind(self, kind: str) -> list[Operation]:
         return [operation for operation in self.operations.values() if operation.kind == kind]
@@ -64,6 +66,8 @@ def read_record(lines: Iterable[dict[str, Any]]) -> Record:
     """Put the lines of all journals together; each client's come in their order."""
     record = Record()
     for line in lines:
+        if line.get("status") == 500:
+            record.bugs.append(f"{line['kind']} {line['operation']}")
         match line["say"]:
             case "user":
                 record.users[line["who"]] = line["user"]

@@ -23,6 +23,8 @@ def answers_are_expected(record: Record) -> Iterator[Violation]:
         "cancel": {"check_used", "check_expired"},
         "change code": {"check_used", "check_expired", "check_cancelled"},
     }
+    for subject in record.bugs:
+        yield Violation("nobody is answered 500", subject, "a part that is down is a 503, anything else is a bug")
     for operation in record.operations.values():
         if operation.is_unknown or operation.said_yes or operation.code in may.get(operation.kind, set()):
             continue

@@ -84,6 +84,11 @@ def _refused_for_no_reason(world: SmallWorld) -> None:
     )
 
 
+def _answered_500_on_the_way(world: SmallWorld) -> None:
+    place = next(place for place, line in enumerate(world.lines) if line["say"] == "answer")
+    world.lines.insert(place, {**world.lines[place], "status": 500, "body": {}, "decides": False})
+
+
 def _another_answer_again(world: SmallWorld) -> None:
     world.lines.append(
         {"who": "a", "say": "again", "operation": "a-active", "kind": "create", "status": 201, "decides": True,
@@ -144,6 +149,7 @@ DAMAGES: list[tuple[Damage, str]] = [
     (_event_is_left, "every event arrives"),
     (_event_is_parked, "no event is given up"),
     (_refused_for_no_reason, "nobody is refused without a reason"),
+    (_answered_500_on_the_way, "nobody is answered 500"),
     (_another_answer_again, "a repeat is answered as the first time"),
     (_made_twice, "one request to create makes one check"),
     (_promised_and_lost, "one request to create makes one check"),

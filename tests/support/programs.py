@@ -40,6 +40,15 @@ def with_helper(file: Path) -> None:
         helper.wait()
 
 
+def with_runaway(file: Path) -> None:
+    """Has a helper that takes no notice of its death and has left its group, as PostgreSQL's processes do."""
+    helper = [sys.executable, "-m", "tests.support.programs", "stubborn", str(file)]
+    with subprocess.Popen(helper, start_new_session=True) as runaway:
+        _write(file, str(os.getpid()))
+        signal.signal(signal.SIGTERM, lambda *_: runaway.kill())
+        runaway.wait()
+
+
 def never_ready(_file: Path) -> None:
     """Runs, and never says that it is ready."""
     signal.pause()
@@ -55,7 +64,9 @@ def _write(file: Path, line: str) -> None:
         output.write(line + "\n")
 
 
-PROGRAMS = {program.__name__: program for program in (polite, stubborn, with_helper, never_ready, failing)}
+PROGRAMS = {
+    program.__name__: program for program in (polite, stubborn, with_helper, with_runaway, never_ready, failing)
+}
 
 if __name__ == "__main__":
     PROGRAMS[sys.argv[1]](Path(sys.argv[2]))

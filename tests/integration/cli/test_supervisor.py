@@ -83,6 +83,23 @@ def test_a_dead_leaders_helpers_are_ended_before_it_is_started_again(start: Star
     eventually(lambda: len(pids(tmp_path, "with_helper")) == 4)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody adopts orphans")
+def test_a_helper_that_left_the_group_is_ended_too(start: Start, tmp_path: Path) -> None:
+    start("with_runaway")
+    eventually(lambda: len(pids(tmp_path, "with_runaway")) == 2)
+    leader, helper = _leader_first(tmp_path)
+    os.kill(leader, signal.SIGKILL)
+    eventually(lambda: gone(helper))
+    eventually(lambda: len(pids(tmp_path, "with_runaway")) == 4)
+
+
+def _leader_first(folder: Path) -> tuple[int, int]:
+    """The leader and its helper, of whom either may have been first to write its pid."""
+    first, second = pids(folder, "with_runaway")
+    parent = Path(f"/proc/{second}/stat").read_text().rpartition(")")[2].split()[1]
+    return (first, second) if int(parent) == first else (second, first)
+
+
 def test_a_stop_goes_stage_by_stage_from_the_last_to_the_first(start: Start, tmp_path: Path) -> None:
     process = start("polite@SERVERS", "stubborn@GATEWAY")
     process.send_signal(signal.SIGTERM)

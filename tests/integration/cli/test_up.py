@@ -20,6 +20,8 @@ PROCESSES = {
     "auditor",
     *(f"{service.name}-{role}" for service in SERVICES for role in ("web", *service.bus_roles)),
 }
+#: Each look is a process of its own, and two systems share the machine.
+PATIENCE_SECONDS = 90
 LOGIN = {"login": "anna", "password": "correct horse battery"}
 
 
@@ -48,7 +50,7 @@ def test_a_system_from_its_first_start_to_its_last(tmp_path: Path, system: Runni
         assert requests.post(f"{first.gateway_url}/register", json=LOGIN, timeout=10).status_code == 201
         for name in ("accounts-web", "balance-worker", "postgres", "redis"):
             comes_back_after_a_kill(first, name)
-        assert eventually(lambda: sign_in(first) == 200)
+        assert eventually(lambda: sign_in(first) == 200, timeout=PATIENCE_SECONDS)
         before = [process["pid"] for process in first.status()["processes"]]
         stopped = fastcheck("down", "--data-dir", str(data_dir))
         assert (stopped.returncode, stopped.stdout) == (0, "FastCheck is stopped.\n")
@@ -64,7 +66,7 @@ def test_a_system_from_its_first_start_to_its_last(tmp_path: Path, system: Runni
         assert sign_in(second) == 200, "a restart has lost the user"
         supervisor = int((data_dir / "lock").read_text())
         os.kill(supervisor, signal.SIGKILL)
-        eventually(lambda: all_gone(pids(second)), timeout=30)
+        eventually(lambda: all_gone(pids(second)), timeout=PATIENCE_SECONDS)
 
     said.unlink()
     with running(data_dir) as third:
@@ -99,6 +101,7 @@ def comes_back_after_a_kill(system: RunningSystem, name: str) -> None:
     before = system.pid(name)
     os.kill(before, signal.SIGKILL)
     eventually(
-        lambda: name in {process["name"] for process in system.status()["processes"]} and system.pid(name) != before
+        lambda: name in {process["name"] for process in system.status()["processes"]} and system.pid(name) != before,
+        timeout=PATIENCE_SECONDS,
     )
-    eventually(lambda: system.status()["ready"], timeout=30)
+    eventually(lambda: system.status()["ready"], timeout=PATIENCE_SECONDS)
