@@ -9,7 +9,7 @@ T = TypeVar("T")
 LOOK_EVERY_SECONDS: Final = 0.05
 
 
-def eventually(look: Callable[[], T], timeout: float = 15.0) -> T:
+def eventually(look: Callable[[], T], timeout: float = 30.0) -> T:
     """Call ``look`` until it returns something true, and return that.
 
     A look may also fail with an AssertionError: it counts as "not yet". When ``timeout`` seconds have passed, an
