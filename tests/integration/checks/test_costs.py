@@ -1,52 +1,17 @@
 """What each flow costs: the round trips and commits that the service's README states."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-from sqlalchemy import Connection, event
 
 from common.db.engine import Database
 from tests.integration.checks.world import World, wrong_code
-
-#: Round trips to both databases, commits in both.
-Cost = tuple[int, int]
-
-
-@contextmanager
-def _counted(*databases: Database) -> Iterator[Callable[[], Cost]]:
-    seen: list[str] = []
-
-    # BEGIN travels with the first statement of a transaction.
-    def statement(connection: Connection, _cursor: object, _sql: str, _values: object, context: Any, _m: bool) -> None:
-        written = context.compiled.string.lstrip()  # what is prepared goes over the wire in a shorter form
-        writes = _is_autocommit(connection) and not written.startswith("SELECT")
-        seen.append("statement and commit" if writes else "statement")
-
-    def commit(connection: Connection) -> None:
-        if not _is_autocommit(connection):
-            seen.append("commit")
-
-    listeners: dict[str, Callable[..., None]] = {"before_cursor_execute": statement, "commit": commit}
-    for database in databases:
-        for name, listener in listeners.items():
-            event.listen(database._engine, name, listener)
-    try:
-        yield lambda: (len(seen), seen.count("commit") + seen.count("statement and commit"))
-    finally:
-        for database in databases:
-            for name, listener in listeners.items():
-                event.remove(database._engine, name, listener)
-
-
-def _is_autocommit(connection: Connection) -> bool:
-    return "autocommit" in connection.get_execution_options()
+from tests.support.costs import Cost, counted
 
 
 def _cost(world: World, act: Callable[[], object]) -> Cost:
     balance: Database = world.balance.context.db
-    with _counted(world.context.db, balance) as cost:
+    with counted(world.context.db, balance) as cost:
         act()
         return cost()
 
