@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import text
 
 from common.contracts.envelope import Envelope
+from common.db.connection import Connection, RowMapping
 from common.messaging import outbox
 
 #: An event that is open for longer than this should have arrived; the relay has tried several times.

@@ -1,8 +1,8 @@
-"""The psycopg2 connection under SQLAlchemy: no round trip that says nothing, and no statement planned twice.
+"""The psycopg2 connection in SQLAlchemy's pool: no round trip that says nothing, and no statement planned twice.
 
-psycopg2 by itself sends BEGIN alone, and SQLAlchemy makes it send a SET at each change between transactions and
-autocommit. Here the connection is always in autocommit as far as psycopg2 knows: a transaction is begun in the same
-message as its first statement, and ended by a COMMIT or ROLLBACK of ours.
+psycopg2 by itself sends BEGIN alone, and a SET at each change between transactions and autocommit. Here the connection
+is always in autocommit as far as psycopg2 knows: a transaction is begun in the same message as its first statement,
+and ended by a COMMIT or ROLLBACK of ours.
 
 To plan one of the ledger's statements costs the server twice what it costs to run it. Those that are marked as
 :func:`prepared` are planned once per connection (PREPARE, EXECUTE).
@@ -28,6 +28,11 @@ def prepared(sql: str) -> TextClause:
     return text(sql).execution_options(**{_OPTION: True})
 
 
+def is_prepared(statement: TextClause) -> bool:
+    """Whether a statement was made by :func:`prepared`."""
+    return _OPTION in statement.get_execution_options()
+
+
 class LeanConnection(connection):
     """For ``connection_factory``. Transactions are READ COMMITTED, the server's default."""
 
@@ -37,7 +42,7 @@ class LeanConnection(connection):
         self.cursor_factory = LeanCursor
         #: The next statement is the first of a transaction.
         self.begins = False
-        #: Statement as SQLAlchemy writes it -> how it is executed here.
+        #: Statement with ``%(name)s`` in it -> how it is executed here.
         self._prepared: dict[str, str] = {}
 
     def commit(self) -> None:
@@ -45,7 +50,7 @@ class LeanConnection(connection):
         self._end("COMMIT")
 
     def rollback(self) -> None:
-        """Take the transaction back, if anything was done in it. Called whenever SQLAlchemy lets a connection go."""
+        """Take the transaction back, if anything was done in it. Called whenever a connection goes back to its pool."""
         self._end("ROLLBACK")
 
     def prepare(self, query: str) -> str:
@@ -82,12 +87,3 @@ class LeanCursor(cursor):
             self.connection.begins = False
             query = _BEGIN + query
         super().execute(query, vars)
-
-
-def shorten(
-    _connection: object, own_cursor: LeanCursor, statement: str, parameters: Any, context: Any, _many: bool
-) -> Any:
-    """For SQLAlchemy's event ``before_cursor_execute``: a statement that is marked is sent in its short form."""
-    if _OPTION in context.execution_options:
-        return own_cursor.connection.prepare(statement), parameters
-    return statement, parameters

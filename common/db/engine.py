@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import psycopg2.extras
-from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import DisconnectionError
 
 from common.core.settings import DatabaseSettings
-from common.db.driver import LeanConnection, shorten
+from common.db.connection import Connection
+from common.db.driver import LeanConnection
 
 #: How long a statement waits for a row lock before it gives up and the caller is told to come back.
 LOCK_TIMEOUT_MS: Final = 2_000
@@ -43,11 +44,8 @@ class Database:
                 ),
             },
         )
-        # Two views of one pool. The option is a mark for who watches the engine: the driver needs none.
-        self._autocommit = self._engine.execution_options(autocommit=True)
         event.listen(self._engine, "connect", _prepare_connection)
         event.listen(self._engine, "checkout", _refuse_dead_connection)
-        event.listen(self._engine, "before_cursor_execute", shorten, retval=True)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -55,15 +53,29 @@ class Database:
 
         It costs one round trip more than its statements: BEGIN travels with the first of them.
         """
-        with self._engine.begin() as tx:
-            _driver_of(tx).begins = True
-            yield tx
+        with self._checked_out(in_autocommit=False) as tx:
+            try:
+                yield tx
+                tx.commit()
+            except BaseException:
+                tx.rollback()
+                raise
 
     @contextmanager
     def autocommit(self) -> Iterator[Connection]:
         """Run each statement of the block as a transaction of its own."""
-        with self._autocommit.connect() as tx:
+        with self._checked_out(in_autocommit=True) as tx:
             yield tx
+
+    @contextmanager
+    def _checked_out(self, *, in_autocommit: bool) -> Iterator[Connection]:
+        pooled = self._engine.raw_connection()
+        try:
+            pooled.driver_connection.begins = not in_autocommit  # type: ignore[union-attr]
+            yield Connection(self._engine, pooled, in_autocommit=in_autocommit)
+        finally:
+            # Whatever state it is in, the pool takes back what was not committed.
+            pooled.close()
 
     @property
     def url(self) -> str:
@@ -92,11 +104,6 @@ class Database:
     def dispose(self) -> None:
         """Close the idle connections."""
         self._engine.dispose()
-
-
-def _driver_of(tx: Connection) -> LeanConnection:
-    driver: LeanConnection = tx.connection.driver_connection  # type: ignore[assignment]
-    return driver
 
 
 def _prepare_connection(connection: Any, _record: object) -> None:

@@ -3,7 +3,9 @@
 import json
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
+
+from common.db.connection import Connection
 
 # Number, time and hashes are the database's to give.
 _RECORD = text("""

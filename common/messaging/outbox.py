@@ -10,10 +10,11 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from common.contracts.envelope import Envelope
 from common.contracts.events import SUBSCRIBERS, Event, pack
+from common.db.connection import Connection
 from common.db.driver import prepared
 
 #: The LISTEN/NOTIFY channel that wakes the relay.

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from common.core.errors import BusinessError
+from common.db.connection import Connection
 from common.db.driver import prepared
 
 SCHEMA_V1: Final = """

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
+
+from common.db.connection import Connection
 
 #: Two sealers of one ledger exclude each other with this advisory lock.
 CHAIN_LOCK_ID = 7_205_119

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import Connection
-
 from common.contracts.events import CheckAccepted, CheckCancelled, CheckExpired, PaymentConfirmed
+from common.db.connection import Connection
 from common.messaging.inbox import Handler
 from services.balance import service
 from services.balance.models import Posting, TransferKind

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from common.core.clock import Clock
+from common.db.connection import Connection
 from common.db.engine import Database
 from common.db.retry import FOREIGN_KEY_VIOLATION, UNIQUE_VIOLATION, retry_on_conflict, sqlstate
 from common.web.paging import Page, decode_cursor, page_of

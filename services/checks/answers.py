@@ -7,9 +7,8 @@ code may be changed later, so the ciphertext of the one that was shown is kept. 
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import Connection
-
 from common.core.errors import BusinessError
+from common.db.connection import Connection
 from common.db.retry import retry_on_conflict
 from common.web import idempotency
 from common.web.idempotency import IdempotencyKey, StoredAnswer

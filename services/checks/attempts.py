@@ -2,10 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
-
 from common.core.errors import BusinessError
 from common.core.logging import get_logger
+from common.db.connection import Connection
 from services.checks import errors, repository
 from services.checks.context import Context
 from services.checks.models import Attempt, Check, CheckStatus, FreezePolicy, seconds_until

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
+from common.db.connection import Connection
 from common.db.driver import prepared
 from services.checks.models import Check, CheckStatus, HistoryLine, HistoryType
 from services.checks.repository import COLUMNS, check_of

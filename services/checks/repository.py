@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import text
 
 from common.contracts.events import Event
+from common.db.connection import Connection, RowMapping
 from common.db.driver import prepared
 from common.messaging import outbox
 from common.web import idempotency
@@ -250,8 +251,7 @@ def lock_for_attempt_once(
     first = idempotency.first_answer(row, key)
     if first is not None:
         return first
-    found = row._mapping  # noqa: SLF001  SQLAlchemy's public name for a row by column
-    return Locked(row.exhausted_at, check_of(found) if row.check_id else None)
+    return Locked(row.exhausted_at, check_of(row._asdict()) if row.check_id else None)
 
 
 def record_failure(tx: Connection, attempt: Attempt, allowance: Allowance, counted: Check | None) -> datetime | None:

@@ -8,11 +8,11 @@ from typing import Final
 from uuid import UUID, uuid4
 
 import segno
-from sqlalchemy import Connection
 
 from common.contracts.events import Event, event_id
 from common.core.errors import BusinessError, ServiceUnavailable
 from common.core.logging import get_logger
+from common.db.connection import Connection
 from common.db.retry import retry_on_conflict
 from common.messaging import outbox
 from common.web import idempotency

@@ -4,9 +4,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import Connection
-
 from common.core.logging import get_logger
+from common.db.connection import Connection
 from common.messaging import outbox
 from common.web import idempotency
 from services.checks import repository, service

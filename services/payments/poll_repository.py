@@ -3,8 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
+from common.db.connection import Connection
 from services.payments.models import TopUp
 from services.payments.repository import TOPUP_COLUMNS, topup_of
 

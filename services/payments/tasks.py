@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection
-
 from common.core.logging import get_logger
+from common.db.connection import Connection
 from common.messaging import outbox
 from common.web import idempotency
 from services.payments import polling

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
 
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import text
 
+from common.db.connection import Connection, RowMapping
 from services.sandbox_bank.faults import Fault
 from services.sandbox_bank.models import Delivery, Message, Payment, Refund, State
 
@@ -232,7 +233,7 @@ def add_refund(tx: Connection, payment: Payment, request_key: str, amount_minor:
 def set_faults(tx: Connection, protocol: str, order_id: str, faults: Iterable[Fault]) -> bool:
     """Change what goes wrong with a payment; False if there is no such order."""
     found = tx.execute(_SET_FAULTS, {"protocol": protocol, "order_id": order_id, "faults": sorted(faults)})
-    return found.first() is not None
+    return found.one_or_none() is not None
 
 
 def add_delivery(

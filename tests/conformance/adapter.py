@@ -19,7 +19,7 @@ from uuid import UUID
 
 from flask import Flask, Response, jsonify, request
 from pydantic import SecretStr
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
@@ -27,6 +27,7 @@ from cli.audit.digest import TRANSFER_DIGEST
 from common.core.errors import BusinessError
 from common.core.ids import derived_id
 from common.core.settings import DatabaseSettings, FromEnvironment
+from common.db.connection import Connection
 from common.db.engine import Database
 from common.db.retry import retry_on_conflict
 from services.balance import chain, repository, service
@@ -109,7 +110,7 @@ def create_app(settings: AdapterSettings | None = None) -> Flask:
     @app.post("/_lck/reset")
     def reset() -> Response:
         with db.transaction() as tx:
-            tx.exec_driver_sql(_RESET)
+            tx.execute(text(_RESET))
         return jsonify(status="empty")
 
     @app.post("/_lck/post")

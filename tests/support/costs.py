@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import event
 
+from common.db.connection import Connection
 from common.db.engine import Database
 
 #: Round trips, commits.
@@ -17,9 +17,8 @@ def counted(*databases: Database) -> Iterator[Callable[[], Cost]]:
     """What all threads have cost since the block began; BEGIN travels with the first statement of a transaction."""
     seen: list[str] = []
 
-    def statement(connection: Connection, _cursor: object, _sql: str, _values: object, context: Any, _m: bool) -> None:
-        written = context.compiled.string.lstrip()  # what is prepared goes over the wire in a shorter form
-        writes = _is_autocommit(connection) and not written.startswith("SELECT")
+    def statement(connection: Connection, _cursor: object, sql: str, *_: object) -> None:
+        writes = _is_autocommit(connection) and not sql.lstrip().startswith("SELECT")
         seen.append("statement and commit" if writes else "statement")
 
     def commit(connection: Connection) -> None:
@@ -39,4 +38,4 @@ def counted(*databases: Database) -> Iterator[Callable[[], Cost]]:
 
 
 def _is_autocommit(connection: Connection) -> bool:
-    return "autocommit" in connection.get_execution_options()
+    return connection.in_autocommit

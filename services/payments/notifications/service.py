@@ -5,11 +5,10 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import urlencode
 
-from sqlalchemy import Connection
-
 from common.contracts.events import PaymentConfirmed
 from common.core.errors import NotFound, ServiceUnavailable
 from common.core.logging import get_logger
+from common.db.connection import Connection
 from common.db.retry import retry_on_conflict
 from common.messaging import outbox
 from services.payments import repository

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import text
 
+from common.db.connection import Connection, RowMapping
 from services.payments.models import AttemptState, TopUpStatus
 from services.payments.reconciliation.models import OurPayment
 

@@ -9,10 +9,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection
-
 from common.core.errors import ServiceUnavailable
 from common.core.logging import get_logger
+from common.db.connection import Connection
 from common.db.retry import retry_on_conflict
 from common.messaging import operator_actions
 from services.payments import repository as topups

@@ -7,11 +7,12 @@ from uuid import UUID, uuid4
 
 import psycopg2
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from cli.services import BY_NAME
 from common.contracts.events import CheckExpired, PaymentConfirmed
 from common.core.ids import derived_id
+from common.db.connection import Connection
 from services.balance.handlers import HANDLERS
 from services.checks import tasks
 from tests.integration.audit.town import Town
@@ -239,7 +240,7 @@ def test_what_cannot_be_decided_is_shown_as_such(desk: Desk) -> None:
     double = town.start_topup(anna, 900)
     refund = town.refund(town.top_up(anna, 3_000), 3_000)
     with town.world.context.db.autocommit() as tx:
-        tx.exec_driver_sql("ALTER TABLE checks DISABLE TRIGGER particulars_stay")
+        tx.execute(text("ALTER TABLE checks DISABLE TRIGGER particulars_stay"))
         tx.execute(text("UPDATE checks SET created_at = now() - interval '5 minutes', tries = 4"))
     with town.payments.db.autocommit() as tx:
         tx.execute(

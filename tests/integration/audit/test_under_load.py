@@ -10,13 +10,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg2
-from sqlalchemy import Connection
 
 from cli.audit import books, cross_checks, cross_payments
 from cli.audit.findings import Report
 from cli.audit.sources import Source, Sources, opened
 from cli.provisioning import AUDITOR_ROLE
 from common.contracts.events import CheckAccepted, CheckExpired
+from common.db.connection import Connection
 from services.balance import chain
 from services.balance.handlers import HANDLERS
 from services.checks import tasks

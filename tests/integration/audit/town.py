@@ -1,5 +1,6 @@
 """A small town whose books are complete: every way that money can go, gone by the real code of all services."""
 
+from sqlalchemy import text
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -96,7 +97,7 @@ class Town:
         for service, db in (("checks", self.world.context.db), ("payments", self.payments.db)):
             inbox = Inbox(self.balance, handlers, max_attempts=attempts)
             with db.autocommit() as tx:
-                tx.exec_driver_sql("UPDATE outbox SET available_at = now() WHERE closed_at IS NULL")
+                tx.execute(text("UPDATE outbox SET available_at = now() WHERE closed_at IS NULL"))
                 due = outbox.take_due(tx, limit=1_000, resend_seconds=0, resend_max_seconds=0)
                 finished = inbox.receive(service, [item.envelope for item in due])
                 outbox.close(tx, "balance", finished)

@@ -8,10 +8,11 @@ from threading import Event
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from common.core.settings import DatabaseSettings
+from common.db.connection import Connection
 from common.db.engine import Database
 from services.balance import chain, chain_repository, service
 from services.balance.errors import InsufficientFunds
@@ -60,7 +61,7 @@ def test_blocks_are_bounded_and_follow_each_other(ledger: Ledger) -> None:
     assert [(block.block_no, block.transfers) for block in blocks] == [(1, 3), (2, 3), (3, 1)]
     assert len({block.hash for block in blocks}) == 3
     with ledger.db.autocommit() as tx:
-        rows = tx.execute(text("SELECT previous_hash, hash FROM chain_blocks ORDER BY block_no")).all()
+        rows = list(tx.execute(text("SELECT previous_hash, hash FROM chain_blocks ORDER BY block_no")))
     assert [bytes(row.previous_hash) for row in rows] == [chain_repository.GENESIS, *(b.hash for b in blocks[:-1])]
 
 
@@ -70,7 +71,7 @@ def test_a_block_is_the_hash_of_all_before_it_and_of_its_links(ledger: Ledger) -
     ledger.top_up(uuid4(), 6)
     (block,) = chain.seal(ledger.db)
     with ledger.db.autocommit() as tx:
-        links = tx.execute(text("SELECT hash FROM chain_links ORDER BY transfer_no")).scalars().all()
+        links = [row.hash for row in tx.execute(text("SELECT hash FROM chain_links ORDER BY transfer_no"))]
         times = tx.execute(
             text(
                 "SELECT timestamptz_send(sealed_at) AS sealed, timestamptz_send(complete_at) AS done FROM chain_blocks"

@@ -19,7 +19,7 @@ _UNIQUE = """
 def test_accounts_have_no_second_unique_key(ledger: Ledger) -> None:
     """ON CONFLICT knows one. With a second, a credit that misses a row under update fails: see migration 0004."""
     with ledger.db.autocommit() as tx:
-        assert tx.execute(text(_UNIQUE)).scalars().all() == ["accounts_pkey"]
+        assert [row[0] for row in tx.execute(text(_UNIQUE))] == ["accounts_pkey"]
 
 
 def test_first_credits_of_new_users_all_at_once(ledger: Ledger) -> None:

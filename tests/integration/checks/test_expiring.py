@@ -1,5 +1,6 @@
 """Checks expire by the schedule, whoever runs it and however often; what is old is forgotten."""
 
+from sqlalchemy import text
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
@@ -64,7 +65,7 @@ def test_a_run_leaves_alone_what_somebody_is_about_to_accept(world: World) -> No
     anna = world.person()
     _due(world, anna, 3)
     with world.context.db.transaction() as tx:
-        tx.exec_driver_sql("SELECT 1 FROM checks WHERE number = '000000000002' FOR UPDATE")
+        tx.execute(text("SELECT 1 FROM checks WHERE number = '000000000002' FOR UPDATE"))
         assert tasks.expire_due_checks(world.context) == 2
     assert tasks.expire_due_checks(world.context) == 1
 

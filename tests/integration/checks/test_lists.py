@@ -1,5 +1,6 @@
 """The active list and the history: what stands where, in which order, and at what cost."""
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -7,8 +8,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import event, text
 
+from common.db.connection import Connection
 from common.web.paging import encode_cursor
 from services.checks import list_repository, lists, tasks
 from services.checks.models import Check, CheckStatus
@@ -243,11 +245,18 @@ def _rows_read(node: Json) -> float:
 def _plan_of(world: World, page: Callable[[Connection], Sequence[object]]) -> Json:
     seen: list[tuple[str, Any]] = []
     with world.context.db.autocommit() as tx:
-        event.listen(tx, "before_cursor_execute", lambda *call: seen.append((call[2], call[3])))
+        watch = partial(_see, seen)
+        event.listen(world.context.db._engine, "before_cursor_execute", watch)
         assert len(page(tx)) == 51
+        event.remove(world.context.db._engine, "before_cursor_execute", watch)
         statement, parameters = seen[0]
-        plans = tx.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters).scalar_one()
+        explain = text("EXPLAIN (ANALYZE, FORMAT JSON) " + re.sub(r"%\((\w+)\)s", r":\1", statement))
+        plans = tx.execute(explain, parameters).scalar_one()
     return dict(plans[0]["Plan"])
+
+
+def _see(seen: list[tuple[str, Any]], _connection: object, _cursor: object, sql: str, values: Any, *_: object) -> None:
+    seen.append((sql, values))
 
 
 def _nodes(plan: Json) -> list[Json]:

@@ -201,8 +201,7 @@ class World:
 
     def rows(self, statement: str, **parameters: Any) -> list[Json]:
         with self.context.db.autocommit() as tx:
-            result = tx.execute(text(statement), parameters)
-            return [dict(row) for row in result.mappings()] if result.returns_rows else []
+            return [dict(row) for row in tx.execute(text(statement), parameters).mappings()]
 
     def open_events(self) -> int:
         return int(self.rows("SELECT count(*) AS open FROM outbox WHERE closed_at IS NULL")[0]["open"])

@@ -1,13 +1,17 @@
 """Databases with the tables of the bus, and brokers."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from common.core.settings import BusSettings, DatabaseSettings
 from common.db.engine import Database
 from common.messaging.schema import OUTBOX_V1
+from tests.support.bus import Bus
 
 
 @pytest.fixture
@@ -29,6 +33,23 @@ def publisher_db(make_database: Callable[[str], str]) -> Iterator[Database]:
     """A database that has an outbox, and nothing that writes into it but the test."""
     db = Database(make_database("balance"), settings=DatabaseSettings(), application_name="test")
     with db.transaction() as tx:
-        tx.exec_driver_sql(OUTBOX_V1)
+        tx.execute(text(OUTBOX_V1))
     yield db
     db.dispose()
+
+
+@pytest.fixture
+def bus(tmp_path: Path, publisher_db: Database, subscriber_db: Database, bus_settings: BusSettings) -> Iterator[Bus]:
+    """The processes between the two databases, none of them started yet."""
+    settings = {
+        "FASTCHECK_BROKER_URL": bus_settings.broker_url.get_secret_value(),
+        "FASTCHECK_PUBLISHER_DATABASE_URL": publisher_db.url,
+        "FASTCHECK_BALANCE_DATABASE_URL": subscriber_db.url,
+        "FASTCHECK_TOKEN_PUBLIC_KEYS": "{}",
+        "FASTCHECK_OUTBOX_RESEND_SECONDS": "0.5",
+        "FASTCHECK_OUTBOX_RESEND_MAX_SECONDS": "1",
+    }
+    with ExitStack() as stack:
+        bus = Bus(tmp_path, stack, settings)
+        yield bus
+        bus.ask_to_stop()
