@@ -1,10 +1,13 @@
 """One JSON line per request, event and task: a constant message, the facts beside it."""
 
+import json
 import logging
 import sys
-from typing import Any
+from typing import Any, Final
 
 import structlog
+
+from common.core import trace
 
 #: Fields that must never reach a log, whatever code passes them.
 SECRET_FIELDS = frozenset(
@@ -12,10 +15,24 @@ SECRET_FIELDS = frozenset(
 )
 
 
+#: Made once: ``json.dumps`` with a ``default`` makes one for every line.
+_JSON: Final = json.JSONEncoder(default=repr)
+
+
 def _redact(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    for field in SECRET_FIELDS & {key.lower() for key in event}:
-        event[field] = "[redacted]"
+    if not SECRET_FIELDS.isdisjoint(map(str.lower, event)):
+        for field in [field for field in event if field.lower() in SECRET_FIELDS]:
+            event[field] = "[redacted]"
     return event
+
+
+def _say_for_whom(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    event.update(trace.current())
+    return event
+
+
+def _render(event: structlog.typing.EventDict, **_options: object) -> str:
+    return _JSON.encode(event)
 
 
 def configure_logging(service: str, level: str) -> None:
@@ -27,21 +44,21 @@ def configure_logging(service: str, level: str) -> None:
 
     shared: list[Any] = [
         name_service,
-        structlog.contextvars.merge_contextvars,
+        _say_for_whom,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _redact,
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
+        processors=[*shared, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_render)],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            processor=structlog.processors.JSONRenderer(),
+            processor=structlog.processors.JSONRenderer(_render),
             foreign_pre_chain=[*shared, structlog.processors.format_exc_info],
         )
     )

@@ -106,17 +106,17 @@ class Database:
         self._engine.dispose()
 
 
-def _prepare_connection(connection: Any, _record: object) -> None:
+def _prepare_connection(connection: Any, record: Any) -> None:
     psycopg2.extras.register_uuid(conn_or_curs=connection)  # type: ignore[no-untyped-call]
+    record.info["poller"] = poller = select.poll()
+    poller.register(connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
 
 
-def _refuse_dead_connection(connection: Any, _record: object, _proxy: object) -> None:
+def _refuse_dead_connection(connection: Any, record: Any, _proxy: object) -> None:
     """Notice, without a round trip, that the server has closed an idle connection.
 
     PostgreSQL never speaks first to an idle client, save to say goodbye: a readable socket is a dead one.
     SQLAlchemy answers DisconnectionError with a fresh connection.
     """
-    poller = select.poll()
-    poller.register(connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
-    if connection.closed or poller.poll(0):
+    if connection.closed or record.info["poller"].poll(0):
         raise DisconnectionError("the server closed this connection while it was idle")

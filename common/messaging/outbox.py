@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-import structlog
 from sqlalchemy import text
 
 from common.contracts.envelope import Envelope
 from common.contracts.events import SUBSCRIBERS, Event, pack
+from common.core import trace
 from common.db.connection import Connection
 from common.db.driver import prepared
 
@@ -109,7 +109,7 @@ def add_all(tx: Connection, events: Iterable[Event], *, delay_seconds: float = 0
 
 def bindings(events: Iterable[Event], *, delay_seconds: float) -> dict[str, object]:
     """The parameters of :data:`WRITTEN`."""
-    context = structlog.contextvars.get_contextvars()
+    context = trace.current()
     rows = [
         {
             "event_id": str(envelope.event_id),

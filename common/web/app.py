@@ -8,7 +8,6 @@ from http import HTTPStatus
 from time import perf_counter
 from typing import Any, Final, cast
 
-import structlog
 from flask import Flask, Response, current_app, g, jsonify, request
 from flask_openapi3.models.info import Info
 from flask_openapi3.models.security_scheme import SecurityScheme
@@ -17,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
+from common.core import trace
 from common.core.errors import BusinessError, ServiceUnavailable
 from common.core.logging import configure_logging, get_logger
 from common.core.settings import Settings
@@ -92,30 +92,21 @@ def _own_document() -> Response:
 
 
 def _begin() -> None:
-    g.started = perf_counter()
-    given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if _REQUEST_ID.match(given) else secrets.token_hex(16)
-    # What is bound for this request, and nothing of the one before it on the same thread.
-    structlog.contextvars.unbind_contextvars("traceparent")
-    structlog.contextvars.bind_contextvars(request_id=g.request_id)
-    traceparent = request.headers.get("traceparent", "")
-    if _TRACEPARENT.match(traceparent):
-        structlog.contextvars.bind_contextvars(traceparent=traceparent)
+    environ = request.environ
+    given, traceparent = environ.get("HTTP_X_REQUEST_ID", ""), environ.get("HTTP_TRACEPARENT", "")
+    request_id = given if _REQUEST_ID.match(given) else secrets.token_hex(16)
+    g.started, g.request_id = perf_counter(), request_id
+    trace.begin(request_id, traceparent if _TRACEPARENT.match(traceparent) else None)
 
 
 def _finish(response: Response) -> Response:
-    response.headers["X-Request-ID"] = g.request_id
+    response.headers.add("X-Request-ID", g.request_id)
     seconds = perf_counter() - g.started
-    route = request.url_rule.rule if request.url_rule else "(none)"
-    metrics.observe_request(request.method, route, response.status_code, seconds)
+    method, rule, status = request.method, request.url_rule, response.status_code
+    route = rule.rule if rule else "(none)"
+    metrics.observe_request(method, route, status, seconds)
     if route not in health.QUIET_ROUTES:
-        log.info(
-            "request",
-            method=request.method,
-            route=route,
-            status=response.status_code,
-            duration_ms=round(seconds * 1000, 2),
-        )
+        log.info("request", method=method, route=route, status=status, duration_ms=round(seconds * 1000, 2))
     return response
 
 

@@ -138,7 +138,7 @@ def caller_user_id() -> UUID:
 def _guarded(view: View, allows: Callable[[Caller], bool]) -> View:
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        caller = verifier().verify(request.headers.get("Authorization"))
+        caller = verifier().verify(request.environ.get("HTTP_AUTHORIZATION"))
         if not allows(caller):
             raise Forbidden
         g.caller = caller

@@ -1,7 +1,7 @@
 """HTTP in: turn a request into the models that a view asks for, or into one clear 400."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, Final, TypeVar, cast, get_type_hints
 
 from flask import Response, request
@@ -79,7 +79,7 @@ def _body(model: type[BaseModel], _path: dict[str, Any]) -> BaseModel:
 
 
 def _query(model: type[BaseModel], _path: dict[str, Any]) -> BaseModel:
-    return model.model_validate(request.args.to_dict())
+    return model.model_validate(request.args.to_dict() if request.query_string else {})
 
 
 def _path(model: type[BaseModel], path: dict[str, Any]) -> BaseModel:
@@ -87,8 +87,14 @@ def _path(model: type[BaseModel], path: dict[str, Any]) -> BaseModel:
 
 
 def _header(model: type[BaseModel], _path: dict[str, Any]) -> BaseModel:
+    environ = request.environ
+    return model.model_validate({name: environ[key] for name, key in _wsgi_names(model) if key in environ})
+
+
+@cache
+def _wsgi_names(model: type[BaseModel]) -> list[tuple[str, str]]:
     names = [field.alias or name for name, field in model.model_fields.items()]
-    return model.model_validate({name: request.headers[name] for name in names if name in request.headers})
+    return [(name, f"HTTP_{name.upper().replace('-', '_')}") for name in names]
 
 
 _SOURCES: Final = {"body": _body, "query": _query, "path": _path, "header": _header}
@@ -96,4 +102,5 @@ _SOURCES: Final = {"body": _body, "query": _query, "path": _path, "header": _hea
 
 def render(model: BaseModel, status: int = 200) -> Response:
     """HTTP out: the model as JSON; None is left out."""
-    return Response(model.model_dump_json(by_alias=True, exclude_none=True), status=status, mimetype="application/json")
+    body = model.model_dump_json(by_alias=True, exclude_none=True)
+    return Response(body, status=status, content_type="application/json")

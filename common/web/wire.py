@@ -44,12 +44,12 @@ class Wire:
         self._socket.setblocking(True)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+        self._poller = select.poll()
+        self._poller.register(self._socket, select.POLLIN | select.POLLHUP | select.POLLERR)
 
     def is_stale(self) -> bool:
         """An idle connection that is readable has been closed by the other side (the test that urllib3 makes)."""
-        poller = select.poll()
-        poller.register(self._socket, select.POLLIN | select.POLLHUP | select.POLLERR)
-        return bool(poller.poll(0))
+        return bool(self._poller.poll(0))
 
     def close(self) -> None:
         self._socket.close()

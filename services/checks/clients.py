@@ -1,10 +1,9 @@
 """HTTP out: the commands to balance. Each may be repeated: the check's id makes a repeat a no-op there."""
 
 import json
-from typing import Final, Self
+from typing import Self
 
-import structlog
-
+from common.core import trace
 from common.core.errors import ServiceUnavailable
 from common.core.logging import get_logger
 from common.web.client import HttpAnswer, HttpClient
@@ -13,9 +12,6 @@ from services.checks.config import ChecksSettings
 from services.checks.models import Check
 
 log = get_logger(__name__)
-
-#: What is carried on from the request of the user, so that one search of the logs finds all of its story.
-_CARRIED_ON: Final = {"request_id": "X-Request-ID", "traceparent": "traceparent"}
 
 
 class UnexpectedAnswer(Exception):
@@ -79,11 +75,10 @@ class BalanceClient:
         }
 
     def _post(self, http: HttpClient, target: str, body: dict[str, object]) -> HttpAnswer:
-        context = structlog.contextvars.get_contextvars()
         headers = {
             "Authorization": f"Bearer {self._issuer.issue('balance')}",
             "Content-Type": "application/json",
-            **{header: context[name] for name, header in _CARRIED_ON.items() if name in context},
+            **trace.headers(),
         }
         return http.request("POST", target, headers=headers, body=json.dumps(body).encode())
 

@@ -61,8 +61,10 @@ def _headers_for(public_url: str) -> Callable[[Response], Response]:
     headers = {**SECURITY_HEADERS, **({"Strict-Transport-Security": HSTS} if public_url.startswith("https://") else {})}
 
     def add_headers(response: Response) -> Response:
+        present = {name.lower() for name, _ in response.headers}
         for name, value in headers.items():
-            response.headers.setdefault(name, value)
+            if name.lower() not in present:
+                response.headers.add(name, value)
         return response
 
     return add_headers

@@ -19,25 +19,39 @@ from services.gateway.context import Context
 from services.gateway.models import Call, Rate
 from services.gateway.repository import GRACE_SECONDS
 
-#: What of a client's request reaches a service. All else stays outside, whatever a client may write into it.
-REQUEST_HEADERS: Final = ("Content-Type", "Idempotency-Key", "traceparent")
+#: What of a client's request reaches a service, by its name in WSGI. All else stays outside, whatever a client may
+#: write into it.
+REQUEST_HEADERS: Final = {
+    "CONTENT_TYPE": "Content-Type",
+    "HTTP_IDEMPOTENCY_KEY": "Idempotency-Key",
+    "HTTP_TRACEPARENT": "traceparent",
+}
 
 #: What of a bank's notification reaches payments besides.
-BANK_HEADERS: Final = ("Content-Encoding", "Date", "Digest", "Signature", "User-Agent", "X-Signature")
+BANK_HEADERS: Final = {
+    "HTTP_CONTENT_ENCODING": "Content-Encoding",
+    "HTTP_DATE": "Date",
+    "HTTP_DIGEST": "Digest",
+    "HTTP_SIGNATURE": "Signature",
+    "HTTP_USER_AGENT": "User-Agent",
+    "HTTP_X_SIGNATURE": "X-Signature",
+}
 
 #: What of a service's answer reaches the client.
-ANSWER_HEADERS: Final = (
-    "Allow",
-    "Cache-Control",
-    "Content-Disposition",
-    "Content-Security-Policy",
-    "Content-Type",
-    "ETag",
-    "Idempotency-Replayed",
-    "Location",
-    "Retry-After",
-)
-_ANSWER_HEADERS: Final = tuple((name, name.lower()) for name in ANSWER_HEADERS)
+ANSWER_HEADERS: Final = {
+    name.lower(): name
+    for name in (
+        "Allow",
+        "Cache-Control",
+        "Content-Disposition",
+        "Content-Security-Policy",
+        "Content-Type",
+        "ETag",
+        "Idempotency-Replayed",
+        "Location",
+        "Retry-After",
+    )
+}
 
 _PATH_SAFE: Final = "/!$&'()*+,;=:@~"
 _QUERY_SAFE: Final = "/!$&'()*+,;=:@~?%[]"
@@ -129,17 +143,16 @@ def _address() -> str:
     return client_address(request.environ, context_of(Context).settings.trusted_proxies)
 
 
-def _present(names: tuple[str, ...]) -> dict[str, str]:
-    headers = request.headers
-    return {name: headers[name] for name in names if name in headers}
+def _present(names: Mapping[str, str]) -> dict[str, str]:
+    environ = request.environ
+    return {name: environ[key] for key, name in names.items() if key in environ}
 
 
 def _response(answer: HttpAnswer) -> Response:
-    response = Response(answer.body, status=answer.status)
-    del response.headers["Content-Type"]
-    for name, key in _ANSWER_HEADERS:
-        if key in answer.headers:
-            response.headers[name] = answer.headers[key]
+    headers = {name: answer.headers[key] for key, name in ANSWER_HEADERS.items() if key in answer.headers}
     # Whatever is said to one person is nobody else's, and old a moment later.
-    response.headers.setdefault("Cache-Control", "no-store")
+    headers.setdefault("Cache-Control", "no-store")
+    response = Response(answer.body, status=answer.status, headers=headers)
+    if "Content-Type" not in headers:
+        del response.headers["Content-Type"]
     return response

@@ -34,12 +34,11 @@ from typing import Any, Final
 from uuid import UUID
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from common.core.errors import ServiceUnavailable
 from common.core.logging import get_logger
 from services.gateway.models import Limit
+from services.gateway.scripts import Script, ScriptRunner
 
 log = get_logger(__name__)
 
@@ -78,7 +77,7 @@ end
 
 # The keys of the user's barrier and limit follow from the entry, so they cannot be named beforehand, and
 # this is for one Redis and not for a cluster of them.
-_LOOK_UP: Final = (
+_LOOK_UP: Final = Script(
     _PRELUDE
     + """
 local entry = redis.call('GET', KEYS[1])
@@ -92,7 +91,7 @@ return {'', wait_for(KEYS[2], ARGV[4], ARGV[5], false), text(now)}
 """
 )
 
-_REMEMBER: Final = (
+_REMEMBER: Final = Script(
     _PRELUDE
     + """
 local user, since, seconds = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -103,9 +102,9 @@ return wait_for(KEYS[2], ARGV[4], ARGV[5], true)
 """
 )
 
-_COUNT: Final = _PRELUDE + "return wait_for(KEYS[1], ARGV[1], ARGV[2], true)"
+_COUNT: Final = Script(_PRELUDE + "return wait_for(KEYS[1], ARGV[1], ARGV[2], true)")
 
-_RAISE_BARRIER: Final = (
+_RAISE_BARRIER: Final = Script(
     _PRELUDE
     + """
 local moment = math.max(now + ARGV[1] * 1000000, tonumber(redis.call('GET', KEYS[1]) or 0))
@@ -137,32 +136,15 @@ class Cache:
 
     def __init__(self, url: str, *, pool_size: int, timeout_seconds: float, retry_seconds: float) -> None:
         """Connects to nothing yet."""
-        self._redis = redis.Redis(
-            connection_pool=redis.BlockingConnectionPool.from_url(
-                url,
-                max_connections=pool_size,
-                timeout=timeout_seconds,
-                socket_timeout=timeout_seconds,
-                socket_connect_timeout=timeout_seconds,
-                # One try: the library's own retries would make a user wait for seconds.
-                retry=Retry(NoBackoff(), 0),
-                # RESP 2 needs no exchange of greetings.
-                protocol=2,
-                decode_responses=True,
-            )
-        )
+        self._scripts = ScriptRunner(url, pool_size=pool_size, timeout_seconds=timeout_seconds)
         self._retry_seconds = retry_seconds
         self._closed_until = 0.0
         self._lock = threading.Lock()
-        self._look_up = self._redis.register_script(_LOOK_UP)
-        self._remember = self._redis.register_script(_REMEMBER)
-        self._count = self._redis.register_script(_COUNT)
-        self._raise_barrier = self._redis.register_script(_RAISE_BARRIER)
 
     def look_up(self, session_hash: str, rate: str, limit: Limit, guest: str, guest_limit: Limit) -> LookUp:
         """Whose session it is, counting a request of kind ``rate`` against him if he is known."""
         user, wait_us, since = self._run(
-            self._look_up,
+            _LOOK_UP,
             [f"session:{session_hash}", f"rate:{guest}"],
             [rate, limit.interval_us, limit.burst, guest_limit.interval_us, guest_limit.burst],
         )
@@ -171,7 +153,7 @@ class Cache:
     def remember(self, session_hash: str, user_id: UUID, *, since: str, seconds: int, rate: str, limit: Limit) -> int:
         """Keep what accounts said, and count the request; returns how many microseconds to wait."""
         wait_us: int = self._run(
-            self._remember,
+            _REMEMBER,
             [f"session:{session_hash}", f"rate:{rate}:{user_id}"],
             [str(user_id), since, min(seconds, MAX_CACHE_SECONDS), limit.interval_us, limit.burst],
         )
@@ -179,18 +161,18 @@ class Cache:
 
     def count(self, subject: str, limit: Limit) -> int:
         """Count a request against a subject; returns how many microseconds to wait."""
-        wait_us: int = self._run(self._count, [f"rate:{subject}"], [limit.interval_us, limit.burst])
+        wait_us: int = self._run(_COUNT, [f"rate:{subject}"], [limit.interval_us, limit.burst])
         return wait_us
 
     def raise_barrier(self, user_id: UUID) -> None:
         """Make void all that is remembered of the user's sessions, and all that will be within GRACE_SECONDS."""
-        self._run(self._raise_barrier, [f"barrier:{user_id}"], [GRACE_SECONDS, BARRIER_SECONDS])
+        self._run(_RAISE_BARRIER, [f"barrier:{user_id}"], [GRACE_SECONDS, BARRIER_SECONDS])
 
     def ping(self) -> None:
         """Raise when Redis does not answer."""
-        self._redis.ping()
+        self._scripts.ping()
 
-    def _run(self, script: Any, keys: list[str], arguments: list[Any]) -> Any:
+    def _run(self, script: Script, keys: list[str], arguments: list[Any]) -> Any:
         """Run a script, unless Redis has just failed: then only one caller a second tries, and all others go on."""
         if self._closed_until:
             with self._lock:
@@ -198,7 +180,7 @@ class Cache:
                     raise CacheDown
                 self._closed_until = monotonic() + self._retry_seconds
         try:
-            answer = script(keys=keys, args=arguments)
+            answer = self._scripts.run(script, keys, arguments)
         except redis.RedisError as error:
             self._close(error)
             raise CacheDown from error

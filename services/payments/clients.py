@@ -1,18 +1,15 @@
 """HTTP out: what balance is asked to do for a refund. Each may be repeated: the refund's id makes a repeat a no-op."""
 
 import json
-from typing import Final, Self
+from typing import Self
 
-import structlog
-
+from common.core import trace
 from common.core.errors import ServiceUnavailable
 from common.web.client import HttpAnswer, HttpClient
 from common.web.identity import TokenIssuer
 from services.payments.config import PaymentsSettings
 from services.payments.models import TopUp
 from services.payments.refunds.models import Refund
-
-_CARRIED_ON: Final = {"request_id": "X-Request-ID", "traceparent": "traceparent"}
 
 
 class UnexpectedAnswer(Exception):
@@ -57,11 +54,10 @@ class BalanceClient:
     def _post(self, target: str, refund: Refund, topup: TopUp) -> HttpAnswer:
         if self._http is None or self._issuer is None:
             raise ServiceUnavailable("refunds need FASTCHECK_BALANCE_URL and FASTCHECK_PAYMENTS_TOKEN_KEY")
-        context = structlog.contextvars.get_contextvars()
         headers = {
             "Authorization": f"Bearer {self._issuer.issue('balance')}",
             "Content-Type": "application/json",
-            **{header: context[name] for name, header in _CARRIED_ON.items() if name in context},
+            **trace.headers(),
         }
         body = {
             "refundID": str(refund.refund_id),
