@@ -1,0 +1,113 @@
+"""Half an hour of steady load: ``python -m benchmarks.steady 30``, the number of minutes.
+
+Eight clients read, write and accept without a pause. After each minute one line says how long requests took and how
+much memory each process has; at the end the last third is held against the second one (in the first, caches fill).
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from benchmarks import meters, people, system
+from benchmarks.auditing import audited
+from benchmarks.load import Outcome
+from benchmarks.people import Person
+from benchmarks.results import quantiles_ms
+from benchmarks.scenarios import requests
+
+USERS: Final = 64
+CONNECTIONS: Final = 8
+SECONDS: Final = 60.0
+#: What part of a minute is given to reading and to writing; accepting all that was written takes about the rest.
+READING, WRITING = 0.2, 0.4
+#: What may come and go with the load: more is called growth.
+MOST_GROWTH: Final = 1.1
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """What one minute looked like: (p50, p99) in milliseconds by path, MiB by process."""
+
+    latencies: Mapping[str, tuple[float, float]]
+    done: int
+    memory: Mapping[str, float]
+
+
+def watch(running: system.System, minutes: int, say: Callable[[str], None]) -> list[Minute]:
+    """Load the system for so many minutes."""
+    folk = people.register(running, USERS)
+    people.enrich(running, folk)
+    seen = []
+    for number in range(1, minutes + 1):
+        began = time.monotonic()
+        seen.append(_one(running, folk))
+        say(_line(number, seen[-1], time.monotonic() - began))
+    return seen
+
+
+def _one(running: system.System, folk: Sequence[Person]) -> Minute:
+    url = running.gateway_url
+    reads = requests.read_balances(url, folk, CONNECTIONS, SECONDS * READING)
+    writes, codes = requests.create_checks(url, folk, CONNECTIONS, SECONDS * WRITING)
+    accepts = requests.accept_checks(url, folk, codes, CONNECTIONS)
+    outcomes = {"read": reads, "create": writes, "accept": accepts}
+    _must_be_answered(outcomes)
+    memory = meters.memory_mib(running.processes)
+    quantiles = {name: quantiles_ms(outcome.latencies) for name, outcome in outcomes.items()}
+    done = sum(outcome.done for outcome in outcomes.values())
+    return Minute({name: (p50, p99) for name, (p50, _, p99) in quantiles.items()}, done, memory)
+
+
+def _must_be_answered(outcomes: Mapping[str, Outcome]) -> None:
+    failed = {name: outcome.errors for name, outcome in outcomes.items() if outcome.errors}
+    if failed:
+        raise RuntimeError(f"requests failed: {failed}")
+
+
+def _line(number: int, minute: Minute, seconds: float) -> str:
+    times = ", ".join(f"{name} {p50:.1f}/{p99:.1f}" for name, (p50, p99) in minute.latencies.items())
+    total = sum(minute.memory.values())
+    return f"{number:3} ({seconds:.0f} s): {minute.done:,} requests, p50/p99 ms: {times}; {total:,.0f} MiB"
+
+
+def compared(seen: Sequence[Minute]) -> str:
+    """Markdown: the median of the second third against that of the last."""
+    third = len(seen) // 3
+    middle, last = seen[third : 2 * third], seen[-third:]
+    lines = ["| | second third | last third | |", "| --- | ---: | ---: | --- |"]
+
+    def row(name: str, unit: str, figure: Callable[[Minute], float]) -> None:
+        before, after = statistics.median(map(figure, middle)), statistics.median(map(figure, last))
+        verdict = "grew" if after > before * MOST_GROWTH else "flat"
+        lines.append(f"| {name} | {before:,.1f} {unit} | {after:,.1f} {unit} | {verdict} ({after / before:.2f} x) |")
+
+    for path in seen[0].latencies:
+        row(f"{path}, p50", "ms", partial(_latency_of, path, 0))
+        row(f"{path}, p99", "ms", partial(_latency_of, path, 1))
+    for process in seen[0].memory:
+        row(process, "MiB", partial(_memory_of, process))
+    return "\n".join(lines)
+
+
+def _latency_of(path: str, place: int, minute: Minute) -> float:
+    return minute.latencies[path][place]
+
+
+def _memory_of(process: str, minute: Minute) -> float:
+    return minute.memory[process]
+
+
+def main(minutes: int) -> None:
+    """Load, compare, and check the books."""
+    with system.started() as running:
+        seen = watch(running, minutes, partial(print, flush=True))
+        print(compared(seen))
+        print(audited(running))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
