@@ -91,11 +91,20 @@ class Connection:
 
     __slots__ = ("_driver", "_engine", "_pooled", "in_autocommit")
 
-    def __init__(self, engine: Engine, pooled: PoolProxiedConnection, *, in_autocommit: bool) -> None:
+    def __init__(self, engine: Engine, *, in_autocommit: bool) -> None:
+        """Take one out of the pool; raises ``sqlalchemy.exc.TimeoutError`` where none is free, or a DBAPIError."""
         self._engine = engine
-        self._pooled = pooled
-        self._driver: LeanConnection = pooled.driver_connection  # type: ignore[assignment]
+        try:
+            self._pooled: PoolProxiedConnection = engine.raw_connection()
+        except psycopg2.Error as error:
+            raise _translated(engine, error, "connect", lost=True) from error
+        self._driver: LeanConnection = self._pooled.driver_connection  # type: ignore[assignment]
         self.in_autocommit = in_autocommit
+        self._driver.begins = not in_autocommit
+
+    def close(self) -> None:
+        """Give it back to the pool, which takes back whatever was not committed."""
+        self._pooled.close()
 
     def execute(self, statement: TextClause, parameters: Mapping[str, object] | None = None) -> Result:
         """One round trip; raises a ``sqlalchemy.exc.DBAPIError``."""
@@ -109,7 +118,7 @@ class Connection:
                 found = cursor.description
                 result = Result(_names(found), cursor.fetchall(), cursor.rowcount) if found else _changed(cursor)
             except psycopg2.Error as error:
-                raise self._translated(error, query) from error
+                raise self._failed(error, query) from error
             for tell in watched.after_cursor_execute:
                 tell(self, cursor, query, values, None, False)
         return result
@@ -121,7 +130,7 @@ class Connection:
         try:
             self._driver.commit()
         except psycopg2.Error as error:
-            raise self._translated(error, "COMMIT") from error
+            raise self._failed(error, "COMMIT") from error
 
     def rollback(self) -> None:
         """Take the transaction back. A connection that cannot do so is lost, and the transaction with it."""
@@ -132,16 +141,20 @@ class Connection:
         except psycopg2.Error as error:
             self._pooled.invalidate(error)
 
-    def _translated(self, error: psycopg2.Error, query: str) -> Exception:
+    def _failed(self, error: psycopg2.Error, query: str) -> Exception:
         dialect = self._engine.dialect
         lost = dialect.is_disconnect(error, self._pooled, None)  # type: ignore[arg-type]
         if lost and self._pooled.is_valid:
             self._pooled.invalidate(error)
         for tell in dialect.dispatch.handle_error:
             tell(error)
-        return DBAPIError.instance(
-            query, None, error, psycopg2.Error, hide_parameters=True, connection_invalidated=lost, dialect=dialect
-        )
+        return _translated(self._engine, error, query, lost=lost)
+
+
+def _translated(engine: Engine, error: psycopg2.Error, query: str, *, lost: bool) -> Exception:
+    return DBAPIError.instance(
+        query, None, error, psycopg2.Error, hide_parameters=True, connection_invalidated=lost, dialect=engine.dialect
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -53,29 +53,24 @@ class Database:
 
         It costs one round trip more than its statements: BEGIN travels with the first of them.
         """
-        with self._checked_out(in_autocommit=False) as tx:
-            try:
-                yield tx
-                tx.commit()
-            except BaseException:
-                tx.rollback()
-                raise
+        tx = Connection(self._engine, in_autocommit=False)
+        try:
+            yield tx
+            tx.commit()
+        except BaseException:
+            tx.rollback()
+            raise
+        finally:
+            tx.close()
 
     @contextmanager
     def autocommit(self) -> Iterator[Connection]:
         """Run each statement of the block as a transaction of its own."""
-        with self._checked_out(in_autocommit=True) as tx:
-            yield tx
-
-    @contextmanager
-    def _checked_out(self, *, in_autocommit: bool) -> Iterator[Connection]:
-        pooled = self._engine.raw_connection()
+        tx = Connection(self._engine, in_autocommit=True)
         try:
-            pooled.driver_connection.begins = not in_autocommit  # type: ignore[union-attr]
-            yield Connection(self._engine, pooled, in_autocommit=in_autocommit)
+            yield tx
         finally:
-            # Whatever state it is in, the pool takes back what was not committed.
-            pooled.close()
+            tx.close()
 
     @property
     def url(self) -> str:

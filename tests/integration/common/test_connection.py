@@ -2,8 +2,9 @@
 
 import psycopg2
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, MultipleResultsFound, NoResultFound, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from common.core.settings import DatabaseSettings
 from common.db.driver import prepared
@@ -97,3 +98,22 @@ def test_an_idle_connection_that_the_server_has_closed_is_not_handed_out(subscri
     other.dispose()
     with subscriber_db.autocommit() as tx:
         assert tx.execute(pid).scalar_one() != first
+
+
+def test_a_server_that_is_away_is_an_error_of_sqlalchemy_too(subscriber_db: Database) -> None:
+    nobody_there = make_url(subscriber_db.url).set(port=1).render_as_string(hide_password=False)
+    away = Database(nobody_there, settings=DatabaseSettings(), application_name="test")
+    with pytest.raises(OperationalError) as raised:
+        away.ping()
+    assert raised.value.connection_invalidated
+    with pytest.raises(OperationalError), away.transaction():
+        pass
+
+
+def test_a_pool_that_is_used_up_says_so(subscriber_db: Database) -> None:
+    settings = DatabaseSettings(database_pool_size=1, database_pool_timeout_seconds=0.1)
+    small = Database(subscriber_db.url, settings=settings, application_name="test")
+    with small.autocommit(), pytest.raises(PoolTimeout):
+        small.ping()
+    small.ping()
+    small.dispose()
