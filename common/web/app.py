@@ -22,6 +22,7 @@ from common.core.logging import configure_logging, get_logger
 from common.core.settings import Settings
 from common.db.retry import sqlstate
 from common.web import health, metrics
+from common.web.body import MAX_BODY_BYTES
 from common.web.idempotency import REPLAYED_HEADER
 from common.web.identity import TokenVerifier, anybody
 from common.web.schemas import ErrorBody
@@ -29,7 +30,6 @@ from common.web.schemas import ErrorBody
 log = get_logger(__name__)
 
 API_VERSION: Final = "1.0.0"
-MAX_BODY_BYTES: Final = 64 * 1024
 
 _REQUEST_ID: Final = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 _TRACEPARENT: Final = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")

@@ -8,6 +8,7 @@ from flask import Response, request
 from pydantic import BaseModel, ValidationError
 
 from common.core.errors import InvalidRequest
+from common.web.body import read_body
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -75,7 +76,7 @@ def _sentence(kind: str, message: str, context: dict[str, Any]) -> str:
 
 
 def _body(model: type[BaseModel], _path: dict[str, Any]) -> BaseModel:
-    return model.model_validate_json(request.get_data(cache=False) or b"null")
+    return model.model_validate_json(read_body() or b"null")
 
 
 def _query(model: type[BaseModel], _path: dict[str, Any]) -> BaseModel:

@@ -8,10 +8,9 @@ from typing import Final
 from urllib.parse import quote
 
 from flask import Response, g, request
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from common.core.errors import ServiceUnavailable
-from common.web.app import MAX_BODY_BYTES
+from common.web.body import read_body
 from common.web.client import HttpAnswer
 from common.web.context import context_of
 from services.gateway.client_address import client_address
@@ -103,20 +102,14 @@ def _send(context: Context, call: Call, body: bytes | None, extra: Mapping[str, 
 
 
 def _body(context: Context) -> bytes | None:
-    """The whole body; raises RequestEntityTooLarge above 64 KiB.
+    """The whole body; raises as ``read_body``.
 
     The server waits for a slow body for as long as its client likes. Such clients must not get all threads.
     """
     if request.method in ("GET", "HEAD"):
         return None
-    # One byte more is read than is allowed: of a body that does not tell its length, werkzeug gives the part within
-    # the limit and says nothing of the rest.
-    request.max_content_length = MAX_BODY_BYTES + 1
     with _place(context.body_places):
-        body = request.get_data(cache=False)
-    if len(body) > MAX_BODY_BYTES:
-        raise RequestEntityTooLarge
-    return body
+        return read_body()
 
 
 @contextmanager
