@@ -10,11 +10,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import RowMapping
-
 from cli.failure import LaunchError
 from cli.operators import store
 from cli.operators.databases import PUBLISHERS, SERVICES, SUBSCRIBERS
+from common.db.connection import RowMapping
 from common.db.engine import Database
 from common.messaging import dead_letters, operator_actions
 
@@ -195,7 +194,8 @@ def _tell_received(story: Story, service: str, row: RowMapping) -> None:
     if row["dead_at"]:
         story.steps.append(Step(row["dead_at"], service, f"parked after {row['attempts']} attempts: {row['error']}"))
     elif row["last_error"] and not row["processed_at"]:
-        story.steps.append(Step(datetime.now(UTC), service, f"failed {row['attempts']} times: {row['last_error']}"))
+        times = f"failed {row['attempts']} times" if row["attempts"] else "held up by something of the moment"
+        story.steps.append(Step(datetime.now(UTC), service, f"{times}: {row['last_error']}"))
 
 
 def replay(databases: Databases, event_id: UUID, *, operator: str, reason: str) -> str:

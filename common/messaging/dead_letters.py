@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
+
+from common.db.connection import Connection
 
 _OPEN = text("""
     SELECT event_id, source, envelope, attempts, error, parked_at
@@ -18,7 +20,7 @@ _RESOLVE = text("""
     RETURNING source, envelope
 """)
 
-_REOPEN = text("UPDATE inbox SET parked_at = NULL, attempts = 1 WHERE event_id = :event_id AND processed_at IS NULL")
+_REOPEN = text("UPDATE inbox SET parked_at = NULL, attempts = 0 WHERE event_id = :event_id AND processed_at IS NULL")
 
 
 @dataclass(frozen=True, slots=True)

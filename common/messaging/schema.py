@@ -56,6 +56,14 @@ COMMENT ON TABLE dead_letters IS 'Events that failed too often; an operator repl
 CREATE INDEX dead_letters_open ON dead_letters (parked_at) WHERE resolved_at IS NULL;
 """
 
+#: An attempt that says nothing of the event is given back, the first one too.
+INBOX_V2: Final = """
+ALTER TABLE inbox DROP CONSTRAINT inbox_attempts_check;
+ALTER TABLE inbox ADD CONSTRAINT inbox_attempts_check CHECK (attempts >= 0);
+ALTER TABLE inbox ADD COLUMN tried_at timestamptz;
+COMMENT ON COLUMN inbox.tried_at IS 'When the last attempt began; null: with its batch, when it was received.';
+"""
+
 OPERATOR_ACTIONS_V1: Final = """
 CREATE TABLE operator_actions (
     action_no     bigint      PRIMARY KEY,

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from common.contracts.envelope import Envelope
 from common.contracts.events import PaymentConfirmed, pack
+from common.db.connection import Connection
 from common.db.engine import Database
 from common.messaging import dead_letters
 from common.messaging.inbox import Inbox
@@ -100,10 +101,16 @@ def test_an_event_that_kills_its_worker_is_parked_without_being_run_again(effect
     for _ in range(MAX_ATTEMPTS):
         with pytest.raises(SystemExit):
             inbox.receive("payments", [deadly])
+    assert inbox.receive("payments", [deadly]) == [], "whoever made the last attempt may still be at it"
+    with effects.autocommit() as tx:
+        tx.execute(text("UPDATE inbox SET tried_at = now() - interval '11 seconds'"))
+    assert inbox.receive("payments", [deadly]) == [deadly.event_id]
     assert inbox.receive("payments", [deadly]) == [deadly.event_id]
     assert len(runs) == MAX_ATTEMPTS
     with effects.autocommit() as tx:
-        assert [letter.event_id for letter in dead_letters.list_open(tx, limit=10)] == [deadly.event_id]
+        (letter,) = dead_letters.list_open(tx, limit=10)
+    assert (letter.event_id, letter.attempts) == (deadly.event_id, MAX_ATTEMPTS)
+    assert letter.error == "the worker died while it handled this event"
 
 
 def test_an_unknown_type_and_a_broken_payload_are_poison(effects: Database) -> None:

@@ -1,0 +1,42 @@
+"""A lock that somebody holds, over the real bus: it costs time, and the money arrives once."""
+
+import json
+from uuid import uuid4
+
+import psycopg2
+
+from common.db.engine import Database
+from common.messaging import dead_letters
+from tests.support.bus import Bus, balance_of, confirmed, open_events, publish
+from tests.support.eventually import eventually
+
+
+def test_a_lock_that_is_held_through_more_deliveries_than_there_are_attempts_costs_time_only(
+    publisher_db: Database, subscriber_db: Database, bus: Bus
+) -> None:
+    """Over the real bus, with balance's own handler: the user's account is locked by somebody's session."""
+    user = uuid4()
+    bus.settings["FASTCHECK_INBOX_MAX_ATTEMPTS"] = "2"
+    bus.relay()
+    consumer = bus.consumer()
+    bus.acknowledgements()
+    publish(publisher_db, confirmed(user))
+    eventually(lambda: balance_of(subscriber_db, user) == 100)
+
+    def held_up() -> list[dict[str, object]]:
+        lines = [json.loads(line) for line in consumer.launch.log.read_text().splitlines() if line.startswith("{")]
+        return [line for line in lines if line["event"] == "event held up"]
+
+    # Not one of our own connections: those are cut off when they idle in a transaction.
+    somebody = psycopg2.connect(subscriber_db.url.replace("+psycopg2", ""))
+    with somebody.cursor() as cursor:
+        cursor.execute("UPDATE accounts SET balance_minor = balance_minor WHERE user_id = %s", (str(user),))
+    publish(publisher_db, confirmed(user))
+    eventually(lambda: len(held_up()) > 3, timeout=60)
+    somebody.close()
+    eventually(lambda: balance_of(subscriber_db, user) == 200)
+    eventually(lambda: open_events(publisher_db) == 0)
+    with subscriber_db.autocommit() as tx:
+        assert dead_letters.list_open(tx, limit=10) == []
+    assert {line["sqlstate"] for line in held_up()} == {"55P03"}
+    assert balance_of(subscriber_db, user) == 200
