@@ -39,10 +39,10 @@ class TopUpRefusedByBank(BusinessError):
 
 
 class TopUpNeverStarted(BusinessError):
-    """The key belongs to a top-up that is over before its payment page was known."""
+    """The key belongs to a top-up that was over before its payment page was known: final, asking on is no use."""
 
-    status = 502
-    code = "bank_unavailable"
+    status = 409
+    code = "topup_over"
     message = "this top-up could not be started in time and is over: make a new one with a new Idempotency-Key"
 
 

@@ -116,7 +116,8 @@ def _take_over(context: Context, stored: StoredAnswer, now: datetime, busy_until
             raise TopUpNeverStarted
         if found.attempt.payment_url is not None:
             return found
-        if found.topup.status is TopUpStatus.FAILED:
+        # Refused when it was to be opened. Whatever else ended it did so later: a key is told one ending for ever.
+        if found.topup.status is TopUpStatus.FAILED and found.attempt.state is AttemptState.VOID:
             raise TopUpRefusedByBank
         if found.topup.status is not TopUpStatus.PENDING or found.topup.expires_at <= now:
             raise TopUpNeverStarted

@@ -96,9 +96,16 @@ def test_a_lost_answer_can_be_asked_for_again(person: NEW_PERSON) -> None:
     assert len(anna.api.active_checks()) == 1
 
 
-@pytest.mark.parametrize(("code", "same_key"), [("bank_unavailable", True), ("bank_refused", False)])
-def test_the_bank_says_no(person: NEW_PERSON, code: str, *, same_key: bool) -> None:
-    """Not reached: the next try bears the same key and cannot pay twice. Refused: the next try is a new one."""
+@pytest.mark.parametrize(
+    ("status", "code", "words", "same_key"),
+    [
+        (502, "bank_unavailable", "The bank", True),
+        (502, "bank_refused", "The bank", False),
+        (409, "topup_over", "start a new one", False),
+    ],
+)
+def test_the_bank_says_no(person: NEW_PERSON, status: int, code: str, words: str, *, same_key: bool) -> None:
+    """Not reached: the next try bears the same key and cannot pay twice. Refused or over: the next try is a new one."""
     anna = person()
     keys: list[str | None] = []
 
@@ -107,13 +114,13 @@ def test_the_bank_says_no(person: NEW_PERSON, code: str, *, same_key: bool) -> N
         if len(keys) > 1:
             route.continue_()
         else:
-            route.fulfill(status=502, json={"message": "the bank says no", "code": code})
+            route.fulfill(status=status, json={"message": "the bank says no", "code": code})
 
     anna.page.route(re.compile(r"/topup$"), refuse_once)
     anna.go("/top-up", "Top up")
     anna.page.get_by_label("Amount", exact=True).fill("500")
     button(anna.page, "To the bank’s page").click()
-    expect(anna.page.get_by_role("alert")).to_contain_text("The bank")
+    expect(anna.page.get_by_role("alert")).to_contain_text(words)
     button(anna.page, "To the bank’s page").click()
     expect(anna.page.locator("[name=card_number]")).to_be_visible()
     assert all(keys)

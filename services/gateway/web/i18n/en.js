@@ -237,5 +237,6 @@ export default {
   'error.request_in_progress': 'The same request is still under way. Wait a moment.',
   'error.bank_unavailable': 'The bank cannot be reached. Try again in a minute; you will not pay twice.',
   'error.bank_refused': 'The bank does not take this payment. Nothing was charged.',
+  'error.topup_over': 'This top-up could not be started in its time. Nothing was charged; start a new one.',
   'error.return_url_not_allowed': 'Topping up does not work from this address of the site.',
 };
