@@ -6,6 +6,7 @@ from common.core.errors import BusinessError
 from common.core.logging import get_logger
 from common.db.connection import Connection
 from services.checks import errors, repository
+from services.checks.codes import CodeUnreadable
 from services.checks.context import Context
 from services.checks.models import Attempt, Check, CheckStatus, FreezePolicy, seconds_until
 from services.checks.repository import Allowance, Locked
@@ -35,7 +36,7 @@ def judge(context: Context, tx: Connection, attempt: Attempt, found: Locked) -> 
         raise errors.TooManyAttempts(retry_after_seconds=seconds_until(exhausted_at + window, attempt.at))
     if check is not None and check.frozen_until is not None and check.is_frozen(attempt.at):
         raise errors.CheckFrozen(retry_after_seconds=seconds_until(check.frozen_until, attempt.at))
-    if check is not None and context.codes.matches(check.check_id, check.code_ciphertext, attempt.code):
+    if check is not None and _is_right(context, check, attempt):
         return _ended(check.status_at(attempt.at)) or check
     if check is None:
         context.codes.match_nothing(attempt.code)
@@ -48,6 +49,16 @@ def judge(context: Context, tx: Connection, attempt: Attempt, found: Locked) -> 
     if counted is not None and counted.is_frozen(attempt.at):
         log.warning("check frozen", check_id=str(counted.check_id), freezes=counted.freezes)
     return errors.CheckNotFound()
+
+
+def _is_right(context: Context, check: Check, attempt: Attempt) -> bool:
+    try:
+        return context.codes.matches(check.check_id, check.code_ciphertext, attempt.code)
+    except CodeUnreadable:
+        # The key of a check that is over may be gone. Nobody can be told how it ended then.
+        if check.status_at(attempt.at) is CheckStatus.ACTIVE:
+            raise
+        return context.codes.match_nothing(attempt.code)
 
 
 def _ended(status: CheckStatus) -> BusinessError | None:

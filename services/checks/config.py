@@ -38,7 +38,10 @@ class ChecksSettings(Settings, DatabaseSettings, BusSettings, CallerSettings, Ht
 
     expiry_sweep_seconds: float = 10.0
     pending_sweep_seconds: float = 5.0
-    retention_sweep_seconds: float = 3600.0
+    #: How often codes under old keys are looked for. A key is changed by a restart, after which it is done at once.
+    code_key_sweep_seconds: float = 600.0
+    #: A run deletes half a million rows of a table at most: this bounds the rate that is kept up with: 1,600 a second.
+    retention_sweep_seconds: float = 300.0
     idempotency_retention_hours: int = 48
     checks_worker_threads: int = 2
 

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from common.core.logging import get_logger
 from common.db.connection import Connection
 from common.messaging import outbox
 from common.web import idempotency
-from services.checks import repository, service
+from services.checks import code_keys, repository, service
+from services.checks.code_repository import Place
 from services.checks.context import Context
 
 log = get_logger(__name__)
@@ -18,6 +20,8 @@ EXPIRY_BATCH_SIZE: Final = 500
 EXPIRY_BATCHES_PER_RUN: Final = 200
 PENDING_BATCH_SIZE: Final = 20
 PENDING_BATCHES_PER_RUN: Final = 25
+CODES_BATCH_SIZE: Final = 200
+CODES_BATCHES_PER_RUN: Final = 500
 PURGE_BATCH_SIZE: Final = 5_000
 PURGE_BATCHES_PER_RUN: Final = 100
 
@@ -53,6 +57,22 @@ def finish_pending_checks(context: Context) -> None:
             oldest_seconds=round((now - undecided.oldest_created_at).total_seconds()),
             most_tries=undecided.most_tries,
         )
+
+
+def renew_codes(context: Context) -> None:
+    """Bring the codes of active checks under the newest key, and say how many still need an old one."""
+    after: Place = (context.clock.now(), UUID(int=0))
+    renewed = unreadable = 0
+    for _ in range(CODES_BATCHES_PER_RUN):
+        batch = code_keys.renew_codes(context, after, CODES_BATCH_SIZE)
+        renewed, unreadable = renewed + batch.renewed, unreadable + batch.unreadable
+        if batch.last is None:
+            break
+        after = batch.last
+    left = code_keys.count_left(context)
+    log.info("codes under the newest key", renewed=renewed, under_old_keys=left)
+    if unreadable:
+        log.error("codes cannot be read: a key was dropped too early", checks=unreadable)
 
 
 def purge_old_records(context: Context) -> None:

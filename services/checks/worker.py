@@ -13,6 +13,7 @@ from services.checks.context import Context
 
 EXPIRE_TASK = "checks.expire_due_checks"
 FINISH_TASK = "checks.finish_pending_checks"
+RENEW_TASK = "checks.renew_codes"
 PURGE_TASK = "checks.purge_old_records"
 
 
@@ -27,12 +28,14 @@ def build(settings: ChecksSettings | None = None) -> BusProcess:
         [
             Nudge(EXPIRE_TASK, settings.expiry_sweep_seconds),
             Nudge(FINISH_TASK, settings.pending_sweep_seconds),
+            Nudge(RENEW_TASK, settings.code_key_sweep_seconds),
             Nudge(PURGE_TASK, settings.retention_sweep_seconds),
         ],
     )
     register_publisher(app, "checks", context.db)
     register_task(app, EXPIRE_TASK, tasks.expire_due_checks, context)
     register_task(app, FINISH_TASK, tasks.finish_pending_checks, context)
+    register_task(app, RENEW_TASK, tasks.renew_codes, context)
     register_task(app, PURGE_TASK, tasks.purge_old_records, context)
     return BusProcess(app, relay=Relay("checks", context.db, app, settings), threads=settings.checks_worker_threads)
 

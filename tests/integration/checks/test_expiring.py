@@ -1,11 +1,11 @@
 """Checks expire by the schedule, whoever runs it and however often; what is old is forgotten."""
 
-from sqlalchemy import text
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from common.core.money import Money
 from services.checks import service, tasks

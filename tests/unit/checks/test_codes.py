@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from cryptography.fernet import Fernet
 
-from services.checks.codes import CodeUnreadable, CodeVault, random_code
+from services.checks.codes import KEY_NAME_BYTES, CodeUnreadable, CodeVault, key_name, random_code
 
 
 def _key() -> str:
@@ -40,6 +40,43 @@ def test_a_key_is_changed_by_putting_a_new_one_in_front() -> None:
     assert CodeVault(new).open(check_id, sealed_after) == "1234"
     with pytest.raises(CodeUnreadable):
         CodeVault(new).open(check_id, sealed_before)
+
+
+def test_a_ciphertext_names_its_key() -> None:
+    old, new = _key(), _key()
+    check_id = uuid4()
+    assert CodeVault(old).seal(check_id, "5864")[:KEY_NAME_BYTES] == key_name(old)
+    both = CodeVault(f"{new},{old}")
+    assert both.seal(check_id, "5864")[:KEY_NAME_BYTES] == both.newest == key_name(new) != key_name(old)
+
+
+def test_a_code_is_renewed_under_the_newest_key() -> None:
+    old, new = _key(), _key()
+    check_id = uuid4()
+    renewed = CodeVault(f"{new},{old}").renew(check_id, CodeVault(old).seal(check_id, "5864"))
+    assert CodeVault(new).open(check_id, renewed) == "5864"
+
+
+def test_what_belongs_to_another_check_is_not_renewed() -> None:
+    vault = CodeVault(_key())
+    with pytest.raises(CodeUnreadable):
+        vault.renew(uuid4(), vault.seal(uuid4(), "5864"))
+
+
+def test_what_was_written_before_keys_had_names_opens() -> None:
+    old, new = _key(), _key()
+    check_id = uuid4()
+    assert CodeVault(f"{new},{old}").open(check_id, Fernet(old).encrypt(check_id.bytes + b"5864")) == "5864"
+
+
+def test_a_ciphertext_under_another_name_than_its_keys_does_not_open() -> None:
+    old, new = _key(), _key()
+    check_id = uuid4()
+    sealed = CodeVault(old).seal(check_id, "5864")
+    forged = key_name(new) + sealed[KEY_NAME_BYTES:]
+    for ciphertext in (forged, sealed[:20], sealed[:KEY_NAME_BYTES], b"", b"\x01"):
+        with pytest.raises(CodeUnreadable):
+            CodeVault(f"{new},{old}").open(check_id, ciphertext)
 
 
 def test_only_the_code_matches() -> None:
