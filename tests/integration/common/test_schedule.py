@@ -1,0 +1,25 @@
+"""The scheduler nudges when it starts: one that is killed often still has everything done."""
+
+import redis
+from celery.beat import Scheduler
+
+from common.core.settings import BusSettings
+from common.messaging.celery_app import Nudge, create_celery
+from common.messaging.run import nudge_at_once
+from common.messaging.topology import schedule_queue
+from tests.support.eventually import eventually
+
+
+def test_everything_is_due_at_the_start_and_then_at_its_interval(bus_settings: BusSettings) -> None:
+    app = create_celery("checks", bus_settings, [Nudge("hourly", 3600.0), Nudge("often", 1.0)])
+    nudge_at_once(app)
+    scheduler = Scheduler(app=app, lazy=False)
+    assert {name: entry.is_due().is_due for name, entry in scheduler.schedule.items()} == {
+        "hourly": True,
+        "often": True,
+    }
+    broker = redis.Redis.from_url(bus_settings.broker_url.get_secret_value())
+    for _ in range(2):
+        scheduler.tick()
+    assert eventually(lambda: broker.llen(schedule_queue("checks"))) == 2
+    assert scheduler.schedule["hourly"].is_due().is_due is False
