@@ -25,6 +25,7 @@ from common.web import health, metrics
 from common.web.body import MAX_BODY_BYTES
 from common.web.idempotency import REPLAYED_HEADER
 from common.web.identity import TokenVerifier, anybody
+from common.web.lean_flask import LeanFlask
 from common.web.schemas import ErrorBody
 
 log = get_logger(__name__)
@@ -62,7 +63,7 @@ def create_web_app(
     checks of ``/readyz``; each raises when its part does not answer.
     """
     configure_logging(service, settings.log_level)
-    app = OpenAPI(
+    app = LeanFlask(
         f"services.{service}",
         info=Info(title=title, version=API_VERSION),
         security_schemes=SECURITY_SCHEMES,
