@@ -84,15 +84,28 @@ def free_port() -> int:
 
 
 @contextmanager
-def started(settings: Mapping[str, str] | None = None) -> Iterator[System]:
+def started(settings: Mapping[str, str] | None = None, *, replicas: int = 1) -> Iterator[System]:
     """Start one, give it, stop it, and remove its data."""
     folder = Path(tempfile.mkdtemp(prefix="fastcheck-bench-"))
-    log, data_dir = folder / "up.log", DataDir(folder / "data")
+    try:
+        with running(DataDir(folder / "data"), settings, replicas=replicas) as system:
+            yield system
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def running(data_dir: DataDir, settings: Mapping[str, str] | None = None, *, replicas: int = 1) -> Iterator[System]:
+    """Start the system of a data folder, give it, and stop it; its data stays."""
+    log = data_dir.path.with_name(data_dir.path.name + ".log")
+    data_dir.path.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)  # an earlier run was ready too
     child = Child(
         Launch(
             name="fastcheck up",
             # A port of its own: another system may start at the same time and want the usual one.
-            command=[sys.executable, "-m", "cli", "up", "--data-dir", str(data_dir.path), f"--port={free_port()}"],
+            command=[sys.executable, "-m", "cli", "up", f"--data-dir={data_dir.path}", f"--port={free_port()}"]
+            + ([f"--replicas={replicas}"] if replicas > 1 else []),
             # What the user has set speaks of systems of his own.
             env={**_without_settings(os.environ), **SETTINGS, **(settings or {})},
             log=log,
@@ -107,7 +120,6 @@ def started(settings: Mapping[str, str] | None = None) -> Iterator[System]:
         while child.poll() is None and time.monotonic() < deadline:
             time.sleep(LOOK_EVERY_SECONDS)
         child.end_group()
-        shutil.rmtree(folder)
 
 
 def _without_settings(environ: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The processes of a running system, as data: what runs, how it is started, and how one knows that it is ready."""
 
 import http.client
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,19 +50,37 @@ class Process:
 
 
 def service_processes(
-    settings: Mapping[str, str], ports: Mapping[str, int], data_dir: DataDir, services: Sequence[Service] = SERVICES
+    settings: Mapping[str, str],
+    ports: Mapping[str, int],
+    data_dir: DataDir,
+    services: Sequence[Service] = SERVICES,
+    replicas: int = 1,
 ) -> list[Process]:
-    """The web process and the bus processes of every service; the sandbox bank never runs in production."""
+    """The web process and the bus processes of every service, each ``replicas`` times.
+
+    The sandbox bank never runs in production.
+    """
     in_production = settings["FASTCHECK_ENVIRONMENT"] == "production"
     return [
         process
         for service in services
         if not (in_production and service.name == "sandbox_bank")
+        for number in range(1, replicas + 1 if service.is_replicated else 2)
         for process in (
-            _web(service, settings, ports[service.name], data_dir),
-            *(_bus(service, role, settings, data_dir) for role in service.bus_roles),
+            _web(service, settings, ports[service.name], data_dir, number),
+            *(_bus(service, role, settings, data_dir, number) for role in service.bus_roles),
         )
     ]
+
+
+def replica_name(name: str, number: int) -> str:
+    """The first bears the bare name: ``balance-web``, ``balance-web-2``, ``balance-web-3``."""
+    return name if number == 1 else f"{name}-{number}"
+
+
+def is_replica_of(name: str, of: str) -> bool:
+    """Whether the process ``name`` is the first or any other replica of ``of``."""
+    return re.fullmatch(rf"{re.escape(of)}(-\d+)?", name) is not None
 
 
 def web_command(service: Service, *, host: str, port: int) -> list[str]:
@@ -87,8 +106,11 @@ def bus_command(service: Service, role: str) -> list[str]:
     return ["-m", f"services.{service.name}.worker", role]
 
 
-def _web(service: Service, settings: Mapping[str, str], port: int, data_dir: DataDir) -> Process:
-    name = f"{service.name}-web"
+def _web(service: Service, settings: Mapping[str, str], port: int, data_dir: DataDir, number: int) -> Process:
+    # All replicas listen on one port, with SO_REUSEPORT: the kernel deals out the connections among those that live,
+    # and no caller need know how many there are. granian listens only when the application is loaded, so that whoever
+    # answers may stand for all: the port belongs to none that cannot serve.
+    name = replica_name(f"{service.name}-web", number)
     return Process(
         launch=Launch(
             name=name,
@@ -103,8 +125,8 @@ def _web(service: Service, settings: Mapping[str, str], port: int, data_dir: Dat
     )
 
 
-def _bus(service: Service, role: str, settings: Mapping[str, str], data_dir: DataDir) -> Process:
-    name = f"{service.name}-{role}"
+def _bus(service: Service, role: str, settings: Mapping[str, str], data_dir: DataDir, number: int) -> Process:
+    name = replica_name(f"{service.name}-{role}", number)
     ready_file = data_dir.ready_file(name)
     return Process(
         launch=Launch(

@@ -34,6 +34,8 @@ class Service:
     has_database: bool = True
     web_workers: int = 1
     web_threads: int = 16
+    #: Whether it may run several times over. The sandbox bank stands for the world outside, of which there is one.
+    is_replicated: bool = True
 
     @property
     def database(self) -> str:
@@ -114,6 +116,7 @@ SERVICES: Final = (
             *_SBER,
         ),
         may_have=("FASTCHECK_SANDBOX_BANK_SBER_PRIVATE_KEY",),
+        is_replicated=False,
     ),
     Service(
         name="gateway",

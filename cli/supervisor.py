@@ -80,7 +80,7 @@ class Supervisor:
         self._kept: list[_Kept] = []
         self._strangers = adopt_orphans()
 
-    def start(self, processes: Iterable[Process]) -> None:
+    def start(self, processes: Iterable[Process], timeout_seconds: float = START_TIMEOUT_SECONDS) -> None:
         """Start them all at once and return when all are ready.
 
         Raises LaunchError when one dies or is not ready in time, StopRequested when asked to stop meanwhile.
@@ -90,7 +90,7 @@ class Supervisor:
             self._kept.append(kept)
             kept.start(time.monotonic())
         self._changed()
-        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        deadline = time.monotonic() + timeout_seconds
         while waiting := [kept for kept in batch if not kept.ready]:
             self.raise_if_stopped()
             for kept in batch:
@@ -99,7 +99,7 @@ class Supervisor:
                 kept.ready = kept.process.is_ready()
             if time.monotonic() > deadline:
                 names = ", ".join(kept.process.name for kept in waiting)
-                raise LaunchError(f"Not ready after {START_TIMEOUT_SECONDS:.0f} seconds: {names}.")
+                raise LaunchError(f"Not ready after {timeout_seconds:.0f} seconds: {names}.")
             self._watch.wait(BUSY_SECONDS)
 
     def raise_if_stopped(self) -> None:

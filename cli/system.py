@@ -17,7 +17,7 @@ from cli.processes import Process, Stage, service_processes
 from cli.provisioning import provision
 from cli.services import AUDITOR, SERVICES, Service
 from cli.signals import SignalWatch
-from cli.supervisor import StopRequested, Supervisor
+from cli.supervisor import START_TIMEOUT_SECONDS, StopRequested, Supervisor
 
 REDIS_VARIABLES: Final = ("FASTCHECK_BROKER_URL", "FASTCHECK_CACHE_URL")
 
@@ -34,8 +34,10 @@ class System:
         say: Callable[[str], None],
         services: Sequence[Service] = SERVICES,
         environ: Mapping[str, str] | None = None,
+        replicas: int = 1,
     ) -> None:
         self._data_dir = data_dir
+        self._replicas = replicas
         self._services = services
         self._say = say
         self._watch = watch
@@ -81,11 +83,12 @@ class System:
         with_database = [service for service in self._services if service.has_database]
         migrate(with_database, self._settings, self._data_dir, self._watch)
         self._supervisor.raise_if_stopped()
-        processes = service_processes(self._settings, self._ports, self._data_dir, self._services)
+        processes = service_processes(self._settings, self._ports, self._data_dir, self._services, self._replicas)
         if all(name in self._own_databases for name in (*AUDITED, BANK)):
             # On servers of the user's own the auditor is started by whoever made its role there.
             processes.append(auditor_process(self._secrets, self._ports, self._data_dir, self._settings))
-        self._supervisor.start(processes)
+        # They start at the same time, and share the processors while they do.
+        self._supervisor.start(processes, START_TIMEOUT_SECONDS * self._replicas)
         self._complete = True
         self._write_state()
 
@@ -136,7 +139,12 @@ class System:
 
 
 def run(
-    data_dir: DataDir, *, gateway_port: int | None, say: Callable[[str], None], ready: Callable[[str], None]
+    data_dir: DataDir,
+    *,
+    gateway_port: int | None,
+    replicas: int = 1,
+    say: Callable[[str], None],
+    ready: Callable[[str], None],
 ) -> None:
     """Run a system in the foreground until it is asked to stop; ``ready`` gets the gateway's URL."""
     watch = SignalWatch()
@@ -145,7 +153,7 @@ def run(
         left = state.end_leftovers(data_dir)
         if left:
             say(f"Ended what an earlier run had left: {', '.join(left)}.")
-        system = System(data_dir, gateway_port=gateway_port, watch=watch, say=say)
+        system = System(data_dir, gateway_port=gateway_port, watch=watch, say=say, replicas=replicas)
         system.run(when_ready=partial(ready, system.gateway_url))
         say(f"Stopped. The data stays in {data_dir.path}.")
     finally:

@@ -17,6 +17,8 @@ from benchmarks.load import MOST_PROCESSES, Outcome, Requests, in_turn, message
 from benchmarks.people import Person
 from benchmarks.system import System
 from benchmarks.topups import TopUp
+from cli.processes import is_replica_of
+from common.core.ids import derived_id
 
 PER_SECOND: Final = 100
 _SENDERS: Final = 8
@@ -113,13 +115,14 @@ def expire(system: System, users: Sequence[Person], count: int) -> float:
 class _Watch:
     """Looks at the databases, as cheaply as can be: looking must not be what is measured."""
 
-    _BALANCES: Final = "SELECT sum(balance_minor) FROM accounts WHERE user_id = ANY(%s::uuid[]) AND kind = 'user'"
+    _BALANCES: Final = "SELECT sum(balance_minor) FROM accounts WHERE account_id = ANY(%s::uuid[])"
     _EXPIRED: Final = "SELECT 1 FROM checks WHERE creator_id = ANY(%s::uuid[]) AND status = 'expired' LIMIT 1"
     _UNSENT: Final = "SELECT 1 FROM outbox WHERE closed_at IS NULL AND sends = 0 LIMIT 1"
 
     def __init__(self, system: System, users: Sequence[Person]) -> None:
         self._connections = {name: system.database(name) for name in ("balance", "checks", "payments")}
         self._users = [str(user.user_id) for user in users]
+        self._accounts = [str(derived_id("account", user, "RUB")) for user in self._users]
 
     def __enter__(self) -> Self:
         return self
@@ -130,7 +133,7 @@ class _Watch:
 
     def balances(self) -> int:
         """What all of them have together."""
-        return int(self._first("balance", self._BALANCES, self._users)[0])
+        return int(self._first("balance", self._BALANCES, self._accounts)[0])
 
     def any_expired(self) -> bool:
         return self._first("checks", self._EXPIRED, self._users) is not None
@@ -166,9 +169,11 @@ def _short_lived_checks(system: System, users: Sequence[Person], count: int) -> 
 
 @contextmanager
 def _held_still(system: System, process: str) -> Iterator[None]:
-    pid = system.processes[process]
-    os.kill(pid, signal.SIGSTOP)
+    pids = [pid for name, pid in system.processes.items() if is_replica_of(name, process)]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
     try:
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)

@@ -20,23 +20,24 @@ DEFAULT_PICTURE: Final = "bench.svg"
     show_default=True,
     help="Where to write the picture.",
 )
-def bench(quick: bool, svg: Path) -> None:
+@click.option("--replicas", type=click.IntRange(1, 8), default=1, show_default=True, help="As of `fastcheck up`.")
+def bench(quick: bool, svg: Path, replicas: int) -> None:
     """Measure how fast FastCheck is on this machine, and hold it against what the machine could do at best.
 
     Starts a system of its own in a temporary folder, as `fastcheck up` starts it (with the limits of rate off), loads
     it through its gateway, checks its books and removes it. Takes about four minutes. Other work on the machine
     spoils the figures.
     """
-    report = _run(quick)
+    report = _run(quick, replicas)
     rendering = _part("rendering")
     click.echo(rendering.as_text(report))
     svg.write_text(rendering.as_svg(report))
     click.echo(f"The picture is in {svg}.", err=True)
 
 
-def _run(quick: bool) -> Any:
+def _run(quick: bool, replicas: int) -> Any:
     run, system, books = _part("run"), _part("system"), _part("auditing")
-    with system.started() as running:
+    with system.started(replicas=replicas) as running:
         report = run.measure(running, run.QUICK if quick else run.Plan(), lambda text: click.echo(text, err=True))
         click.echo(books.audited(running), err=True)
     return report

@@ -1,10 +1,15 @@
 """``fastcheck up``"""
 
+from typing import Final
+
 import click
 
 from cli import system
 from cli.commands.options import data_dir_option
 from cli.data_dir import DataDir
+
+#: What the connections of the embedded PostgreSQL suffice for.
+MAX_REPLICAS: Final = 8
 
 
 @click.command()
@@ -14,7 +19,14 @@ from cli.data_dir import DataDir
     type=click.IntRange(1, 65535),
     help="The gateway's port. By default the one of last time, else 8000, else any that is free.",
 )
-def up(data_dir: DataDir, port: int | None) -> None:
+@click.option(
+    "--replicas",
+    type=click.IntRange(1, MAX_REPLICAS),
+    default=1,
+    show_default=True,
+    help="How often each web process, worker, scheduler and relay runs.",
+)
+def up(data_dir: DataDir, port: int | None, replicas: int) -> None:
     """Start the whole system and stay until Ctrl-C.
 
     Starts PostgreSQL and a Redis-compatible server of its own, makes the databases, runs the migrations, then starts
@@ -25,7 +37,7 @@ def up(data_dir: DataDir, port: int | None) -> None:
     What dies is started again. Ctrl-C (or `fastcheck down`) stops everything in order; the data stays, and the next
     `fastcheck up` goes on with it. FASTCHECK_* variables that name servers of your own are used instead.
     """
-    system.run(data_dir, gateway_port=port, say=_say, ready=_ready)
+    system.run(data_dir, gateway_port=port, replicas=replicas, say=_say, ready=_ready)
 
 
 def _say(sentence: str) -> None:

@@ -11,7 +11,7 @@ from common.contracts.envelope import Envelope
 from common.core.logging import get_logger
 from common.db.engine import Database
 from common.messaging import outbox
-from common.messaging.celery_app import broker_errors, register_task
+from common.messaging.celery_app import SEND_TIMEOUT_SECONDS, broker_errors, register_task
 from common.messaging.inbox import Inbox
 from common.messaging.topology import acknowledge_task, acknowledgements_queue, consume_task, events_queue
 
@@ -24,6 +24,7 @@ def send_events(app: Celery, source: str, subscriber: str, envelopes: Sequence[E
         consume_task(subscriber),
         args=[source, [envelope.to_wire() for envelope in envelopes]],
         queue=events_queue(subscriber),
+        confirm_timeout=SEND_TIMEOUT_SECONDS,
     )
 
 
@@ -54,6 +55,7 @@ def _acknowledge(app: Celery, source: str, subscriber: str, event_ids: Sequence[
             acknowledge_task(source),
             args=[subscriber, [str(event_id) for event_id in event_ids]],
             queue=acknowledgements_queue(source),
+            confirm_timeout=SEND_TIMEOUT_SECONDS,
         )
     except broker_errors(app) as error:
         # The effect is committed. The publisher will send again, and will be answered from the inbox.

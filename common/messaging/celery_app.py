@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from celery import Celery
-from kombu import Queue
+from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 
 from common.core.settings import BusSettings
+from common.messaging import rabbitmq
 from common.messaging.topology import queues_of, schedule_queue
 
 #: A message whose worker died is handed out again after so long. No task runs that long: each is bounded
 #: by its batch size and by the statement timeout of the database.
 VISIBILITY_TIMEOUT_SECONDS: Final = 120
+
+#: A broker that does not say within this that it has a message is taken for gone.
+SEND_TIMEOUT_SECONDS: Final = 10
 
 REDIS_TRANSPORT_OPTIONS: Final = {
     "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
@@ -25,7 +29,7 @@ REDIS_TRANSPORT_OPTIONS: Final = {
     "unacked_restore_interval": 1,
     "unacked_restore_throttle": 1,
     # A frozen server must not hold a process for ever.
-    "socket_timeout": 10,
+    "socket_timeout": SEND_TIMEOUT_SECONDS,
     "socket_connect_timeout": 3,
     "socket_keepalive": True,
     "health_check_interval": 5,
@@ -43,9 +47,15 @@ class Nudge:
 def create_celery(service: str, settings: BusSettings, schedule: Sequence[Nudge] = ()) -> Celery:
     """Build the application; connects to nothing yet."""
     url = settings.broker_url.get_secret_value()
+    on_rabbitmq = rabbitmq.speaks_amqp(url)
+    arguments = rabbitmq.QUEUE_ARGUMENTS if on_rabbitmq else None
     app = Celery(service, broker=url, set_as_current=False)
+    # The queues of others, to which this service sends, are reached through the default exchange too.
+    app.amqp.autoexchange = _default_exchange
     app.conf.update(
-        task_queues=[Queue(name, exchange="", routing_key=name) for name in queues_of(service)],
+        task_queues=[
+            Queue(name, exchange="", routing_key=name, queue_arguments=arguments) for name in queues_of(service)
+        ],
         task_default_queue=schedule_queue(service),
         task_default_exchange="",
         task_create_missing_queues=True,
@@ -75,12 +85,22 @@ def create_celery(service: str, settings: BusSettings, schedule: Sequence[Nudge]
                 "task": nudge.task,
                 "schedule": nudge.every_seconds,
                 # A nudge that waited longer than its interval says nothing new.
-                "options": {"queue": schedule_queue(service), "expires": max(nudge.every_seconds, 1.0)},
+                "options": {
+                    "queue": schedule_queue(service),
+                    "expires": max(nudge.every_seconds, 1.0),
+                    "confirm_timeout": SEND_TIMEOUT_SECONDS,
+                },
             }
             for nudge in schedule
         },
     )
+    if on_rabbitmq:
+        app.conf.update(rabbitmq.SETTINGS)
     return app
+
+
+def _default_exchange(_queue: str) -> Exchange:
+    return Exchange("")
 
 
 def register_task(app: Celery, name: str, function: Callable[..., object], *bound: object) -> None:

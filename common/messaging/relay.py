@@ -86,18 +86,16 @@ class Relay:
         """A subscriber that does not keep up is not sent more: its events are safe where they are."""
         queues = {events_queue(name) for names in SUBSCRIBERS.values() for name in names}
         with self._app.pool.acquire(block=True, timeout=5) as connection:
-            depths = {queue: _depth(connection, queue) for queue in queues}
+            depths = {queue: self._depth(connection, queue) for queue in queues}
         full = {queue: depth for queue, depth in depths.items() if depth >= self._settings.outbox_max_queue_depth}
         if full:
             log.warning("subscriber does not keep up", queues=full)
         return bool(full)
 
-
-def _depth(connection: BrokerConnection, queue: str) -> int:
-    try:
-        return int(connection.default_channel.queue_declare(queue=queue, passive=True).message_count)
-    except connection.channel_errors:
-        return 0  # no such queue yet, which on Redis is what an empty one looks like
+    def _depth(self, connection: BrokerConnection, queue: str) -> int:
+        """How many messages wait. Makes the queue where there is none: to ask for it would cost RabbitMQ's channel."""
+        declared = self._app.amqp.queues[queue](connection.default_channel).queue_declare()
+        return int(declared.message_count)
 
 
 def _subscriber(due: Due) -> str:

@@ -27,9 +27,20 @@ DEFAULT_OUT: Final = Path(".fastcheck-chaos")
 @click.option("--rate", type=click.FloatRange(1, 1000), default=60.0, help="Operations a second that they aim at.")
 @click.option("--settle-seconds", type=float, default=30.0, help="Within this all is settled after the last fault.")
 @click.option("--out", type=click.Path(path_type=Path), default=DEFAULT_OUT, help="The folder for all that is kept.")
+@click.option("--replicas", type=click.IntRange(1, 8), default=1, help="How often each web process, worker, ... runs.")
+@click.option("--rabbitmq", is_flag=True, help="The bus is a RabbitMQ of the run's own (Debian: rabbitmq-server).")
 @click.option("--keep", is_flag=True, help="Keep the data of the system when all is well, too.")
 def main(
-    *, seed: int | None, minutes: float, clients: int, rate: float, settle_seconds: float, out: Path, keep: bool
+    *,
+    seed: int | None,
+    minutes: float,
+    clients: int,
+    rate: float,
+    settle_seconds: float,
+    out: Path,
+    replicas: int,
+    rabbitmq: bool,
+    keep: bool,
 ) -> None:
     """Start a FastCheck of its own, let people use it while parts of it die, and compare their record with its books.
 
@@ -44,6 +55,8 @@ def main(
         out=out,
         settle_seconds=settle_seconds,
         keep=keep,
+        replicas=replicas,
+        on_rabbitmq=rabbitmq,
     )
     kept = [] if seed is not None else [replace(fresh, seed=s.seed, minutes=s.minutes) for s in seeds.read()]
     console = Console()
@@ -55,7 +68,9 @@ def main(
 
 
 def _one(console: Console, options: Options) -> Outcome:
-    console.print(f"[bold]Seed {options.seed}[/]: {options.minutes:g} minutes, {options.clients} clients")
+    console.print(
+        f"[bold]Seed {options.seed}[/]: {options.minutes:g} minutes, {options.clients} clients{_unusual(options)}"
+    )
     began = time.time()
     with Screen(console, options.minutes) as screen:
         outcome = run(options, screen.say, watched=screen.watch)
@@ -66,6 +81,11 @@ def _one(console: Console, options: Options) -> Outcome:
         show(Console(file=file, width=120), outcome)
     console.print(f"{time.time() - began:.0f} seconds in all.")
     return outcome
+
+
+def _unusual(options: Options) -> str:
+    replicas = f", {options.replicas} replicas" if options.replicas > 1 else ""
+    return f"{replicas}, on {options.bus}" if options.on_rabbitmq else replicas
 
 
 if __name__ == "__main__":

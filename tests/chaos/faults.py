@@ -12,6 +12,7 @@ import psycopg2
 import redis
 
 from tests.chaos.bank_control import BankControl
+from tests.chaos.broker import RabbitMQ
 from tests.chaos.clock_ahead import ClockAhead
 from tests.chaos.plan import CLOCK_OFFSETS_SECONDS, MISBEHAVIOURS, Fault, Kind
 from tests.chaos.victims import NotThere, Victims
@@ -39,9 +40,12 @@ class Forged(Exception):
 class Striker:
     """Everything that faults need to strike one system."""
 
-    def __init__(self, system: RunningSystem, folder: Path, over: threading.Event) -> None:
-        """``over`` cuts lasting faults short."""
+    def __init__(
+        self, system: RunningSystem, folder: Path, over: threading.Event, rabbitmq: RabbitMQ | None = None
+    ) -> None:
+        """``over`` cuts lasting faults short. With a ``rabbitmq``, what would befall the bus in Redis befalls that."""
         self._system = system
+        self._rabbitmq = rabbitmq
         self._folder = folder
         self._over = over
         self._victims = Victims(system.data_dir)
@@ -56,7 +60,7 @@ class Striker:
         self._bank_behaves()
 
     def kill_process(self, fault: Fault) -> str:
-        return f"kill -9 {self._victims.strike(fault.target)}"
+        return f"kill -9 {self._victims.strike(fault.target, choice=fault.choice)}"
 
     def kill_helper(self, fault: Fault) -> str:
         return f"kill -9 {self._victims.strike_helper(fault.target, fault.choice)}"
@@ -77,6 +81,18 @@ class Striker:
             raise NotThere("a session")
         return f"kill -9 {self._victims.strike_session(pids[fault.choice % len(pids)])}"
 
+    def kill_broker(self, fault: Fault) -> str:
+        if self._rabbitmq is None:
+            return self.kill_process(fault)
+        self._rabbitmq.kill_and_start()
+        return "RabbitMQ instead: kill -9, and started again"
+
+    def freeze_broker(self, fault: Fault) -> str:
+        if self._rabbitmq is None:
+            return self.freeze_redis(fault)
+        self._rabbitmq.freeze(lambda: self._over.wait(fault.seconds))
+        return "RabbitMQ instead: kill -STOP, kill -CONT"
+
     def freeze_redis(self, fault: Fault) -> str:
         pid = self._victims.strike("redis", signal.SIGSTOP)
         self._over.wait(fault.seconds)
@@ -94,7 +110,7 @@ class Striker:
         if fault.choice % 2:
             self._victims.find("redis")
             with suppress(NotThere):  # who is dead already need not be killed
-                self._victims.strike(CONSUMER)
+                self._victims.strike_all(CONSUMER)
             self._over.wait(MESSAGES_COME_SECONDS)
         client = redis.Redis.from_url(self._system.redis_url, socket_timeout=2, socket_connect_timeout=2)
         try:
@@ -155,8 +171,8 @@ _HOW: Final[Mapping[Kind, Callable[[Striker, Fault], str]]] = {
     Kind.BUS: Striker.kill_process,
     Kind.POSTGRES: Striker.kill_process,
     Kind.POSTGRES_SESSION: Striker.kill_session,
-    Kind.REDIS_KILLED: Striker.kill_process,
-    Kind.REDIS_FROZEN: Striker.freeze_redis,
+    Kind.REDIS_KILLED: Striker.kill_broker,
+    Kind.REDIS_FROZEN: Striker.freeze_broker,
     Kind.REDIS_RESTARTED: Striker.restart_redis,
     Kind.REDIS_WIPED: Striker.wipe_redis,
     Kind.BANK: Striker.spoil_bank,

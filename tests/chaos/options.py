@@ -32,6 +32,14 @@ class Options:
     out: Path
     settle_seconds: float = 30.0
     keep: bool = False
+    #: How often each process of the services runs.
+    replicas: int = 1
+    #: Whether the bus is a RabbitMQ of the run's own; Redis then is the gateway's cache alone.
+    on_rabbitmq: bool = False
+
+    @property
+    def bus(self) -> str:
+        return "RabbitMQ" if self.on_rabbitmq else "Redis"
 
     @property
     def rounds(self) -> int:

@@ -78,6 +78,8 @@ class Outcome:
             "clean": self.is_clean,
             "minutes": self.options.minutes,
             "clients": self.options.clients,
+            "replicas": self.options.replicas,
+            "bus": self.options.bus,
             "seconds": round(self.seconds, 1),
             "operations": self.tally.total,
             "operations_that_move_money": self.tally.moving,

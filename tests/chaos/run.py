@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Final
 
 import psycopg2
@@ -13,6 +14,7 @@ import psycopg2
 from cli import ports
 from tests.chaos import auditing, journal
 from tests.chaos.books import read_books
+from tests.chaos.broker import RabbitMQ
 from tests.chaos.checker import check
 from tests.chaos.crowd import Crowd
 from tests.chaos.databases import Databases
@@ -26,6 +28,7 @@ from tests.chaos.settling import NOT_MONEY, is_still, unsettled
 from tests.chaos.victims import Victims
 from tests.chaos.violation import Violation
 from tests.chaos.watch import Watch
+from tests.support.rabbitmq import running as rabbitmq_running
 from tests.support.system import RunningSystem, running
 
 LOOK_EVERY_SECONDS: Final = 0.2
@@ -40,7 +43,7 @@ Say = Callable[[str], None]
 class Run:
     """Everything of one run; the screen looks in while :meth:`go` is at work."""
 
-    def __init__(self, options: Options, system: RunningSystem, say: Say) -> None:
+    def __init__(self, options: Options, system: RunningSystem, say: Say, rabbitmq: RabbitMQ | None = None) -> None:
         self.options = options
         self.phase = "people sign up"
         self._say = say
@@ -55,7 +58,7 @@ class Run:
         self.crowd = Crowd(
             system.gateway_url, self._journals, clients=options.clients, rate=options.rate, seed=options.seed
         )
-        self.injector = Injector(Striker(system, out, self._over), self._faults_journal, self._over)
+        self.injector = Injector(Striker(system, out, self._over, rabbitmq), self._faults_journal, self._over)
         self.watch = Watch(system, self._samples_journal)
         self.outcome = Outcome(options, self.crowd.tally)
 
@@ -204,8 +207,12 @@ def run(options: Options, say: Say, watched: Callable[[Run], None] = lambda _: N
     say("The system starts.")
     # Not on the port that every system likes best: while its gateway is dead, another system's would take its place.
     port = next(port for port in _any_order(ports.RANGE, options.seed) if ports.is_free(port))
-    with running(data_dir, SETTINGS, "--port", str(port)) as system:
-        one = Run(options, system, say)
+    with ExitStack() as stack:
+        rabbitmq = RabbitMQ(stack.enter_context(rabbitmq_running())) if options.on_rabbitmq else None
+        settings = {**SETTINGS, **({"FASTCHECK_BROKER_URL": rabbitmq.url} if rabbitmq else {})}
+        arguments = ("--port", str(port), "--replicas", str(options.replicas))
+        system = stack.enter_context(running(data_dir, settings, *arguments))
+        one = Run(options, system, say, rabbitmq)
         watched(one)
         outcome = one.go()
     if outcome.is_clean and not options.keep:

@@ -124,6 +124,8 @@ def _figures(outcome: Outcome) -> Table:
     longest = outcome.longest_settling
     table.add_row("seed", str(outcome.options.seed))
     table.add_row("clients", str(outcome.options.clients))
+    table.add_row("replicas of everything", str(outcome.options.replicas))
+    table.add_row("bus", outcome.options.bus)
     table.add_row("seconds", f"{outcome.seconds:.0f}")
     table.add_row("operations", f"{outcome.tally.total} ({outcome.tally.moving} that move money)")
     table.add_row("operations per second, while faults strike", f"{outcome.per_second:.1f}")

@@ -1,4 +1,4 @@
-"""Chaos in short: one round of a dozen faults over a system of its own. `make chaos` is the long form."""
+"""Chaos in short: one round of a dozen faults over a system that runs everything twice. `make chaos` is longer."""
 
 from pathlib import Path
 from typing import Final
@@ -21,7 +21,14 @@ OPERATIONS: Final = 50
 @pytest.mark.chaos
 def test_nothing_is_lost_and_nothing_is_doubled(tmp_path: Path) -> None:
     options = Options(
-        seed=SEED, minutes=0.5, clients=8, rate=25, out=tmp_path / "out", settle_seconds=SETTLE_SECONDS, keep=True
+        seed=SEED,
+        minutes=0.5,
+        clients=8,
+        rate=25,
+        out=tmp_path / "out",
+        settle_seconds=SETTLE_SECONDS,
+        keep=True,
+        replicas=2,
     )
     said: list[str] = []
     outcome = run(options, said.append)

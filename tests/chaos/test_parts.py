@@ -3,13 +3,20 @@
 import ast
 import io
 import json
+import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 from rich.console import Console
 
+from cli import state
+from cli.children import Child, Launch
+from cli.data_dir import DataDir
+from cli.state import RunningProcess, State
 from tests.chaos import picture, seeds
 from tests.chaos.injector import Struck
 from tests.chaos.options import LONGEST_FREEZE_SECONDS, Options
@@ -17,8 +24,11 @@ from tests.chaos.outcome import Outcome, Round
 from tests.chaos.plan import FAULTS_PER_ROUND, LASTING, Fault, Kind, make_plan
 from tests.chaos.screen import show
 from tests.chaos.tally import Tally
+from tests.chaos.victims import NotThere, Victims
 from tests.chaos.violation import Violation
 from tests.chaos.watch import Sample
+from tests.support.eventually import eventually
+from tests.support.system import ROOT, environment
 
 
 def options(tmp_path: Path, minutes: float = 9.0) -> Options:
@@ -44,6 +54,41 @@ def test_every_process_is_struck() -> None:
     killed = Counter(fault.target for fault in faults if fault.kind in (Kind.WEB, Kind.BUS))
     assert len(killed) == 6 + 8, "six web servers, and eight processes on the bus"
     assert max(killed.values()) - min(killed.values()) <= 1 + 3, "none is spared for long"
+
+
+@pytest.fixture
+def replicas(tmp_path: Path) -> Iterator[dict[str, Child]]:
+    """Programs that do nothing, as the replicas of one process of a system."""
+    names = ("checks-web", "checks-web-2", "checks-web-3", "checks-worker")
+    data_dir = DataDir(tmp_path)
+    data_dir.open()
+    with ExitStack() as stack:
+        stack.callback(data_dir.close)
+        children = {}
+        for name in names:
+            command = [sys.executable, "-m", "tests.support.programs", "stubborn", str(tmp_path / name)]
+            children[name] = Child(Launch(name, command, environment(), tmp_path / "log", cwd=ROOT))
+            stack.callback(children[name].end_group)
+        processes = (RunningProcess(name, child.pid, child.started_at_ticks or 0) for name, child in children.items())
+        state.write(data_dir, State(True, None, None, None, tuple(processes)))
+        yield children
+
+
+def test_every_living_replica_is_struck_sooner_or_later(replicas: dict[str, Child], tmp_path: Path) -> None:
+    victims = Victims(tmp_path)
+    assert [victims.find("checks-web", choice).name for choice in range(4)] == [
+        "checks-web",
+        "checks-web-2",
+        "checks-web-3",
+        "checks-web",
+    ]
+    assert victims.strike("checks-web", choice=1) == replicas["checks-web-2"].pid
+    eventually(lambda: [process.name for process in victims.find_all("checks-web")] == ["checks-web", "checks-web-3"])
+    victims.strike_all("checks-web")
+    eventually(lambda: replicas["checks-web"].poll() is not None and replicas["checks-web-3"].poll() is not None)
+    with pytest.raises(NotThere):
+        victims.find("checks-web")
+    assert victims.find("checks-worker").pid == replicas["checks-worker"].pid
 
 
 def test_the_checker_shares_no_code_with_what_it_checks() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cli import state
 from cli.data_dir import DataDir
+from cli.processes import is_replica_of
 from cli.state import RunningProcess
 
 
@@ -21,26 +22,37 @@ class Victims:
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = DataDir(data_dir)
 
-    def find(self, name: str) -> RunningProcess:
-        """The process of this name; raises NotThere."""
-        for process in state.now(self._data_dir).processes:
-            if process.name == name and process.lives():
-                return process
-        raise NotThere(name)
+    def find(self, name: str, choice: int = 0) -> RunningProcess:
+        """The process of this name, or one of its living replicas, by ``choice``; raises NotThere."""
+        living = self.find_all(name)
+        return living[choice % len(living)]
+
+    def find_all(self, name: str) -> list[RunningProcess]:
+        """Every living replica; raises NotThere when there is none."""
+        processes = state.now(self._data_dir).processes
+        living = [process for process in processes if is_replica_of(process.name, name) and process.lives()]
+        if not living:
+            raise NotThere(name)
+        return living
 
     def all_run(self) -> bool:
         """Whether the supervisor says that everything is there and ready."""
         return state.now(self._data_dir).ready
 
-    def strike(self, name: str, number: signal.Signals = signal.SIGKILL) -> int:
-        """Send a signal to the process; returns its pid. Raises NotThere."""
-        process = self.find(name)
+    def strike(self, name: str, number: signal.Signals = signal.SIGKILL, choice: int = 0) -> int:
+        """Send a signal to the process, or to one of its replicas; returns its pid. Raises NotThere."""
+        process = self.find(name, choice)
         _send(process.pid, number)
         return process.pid
 
+    def strike_all(self, name: str) -> None:
+        """Kill every replica; raises NotThere when there is none."""
+        for process in self.find_all(name):
+            _send(process.pid, signal.SIGKILL)
+
     def strike_helper(self, name: str, choice: int) -> int:
         """Kill one of the processes that this one has started for itself; raises NotThere."""
-        leader = self.find(name)
+        leader = self.find(name, choice)
         helpers = children_of(leader.pid)
         if not helpers:
             raise NotThere(f"helpers of {name}")

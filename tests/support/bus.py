@@ -3,11 +3,20 @@
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
 
 from cli.children import Child, Launch
+from common.contracts.events import PaymentConfirmed
+from common.db.engine import Database
+from common.messaging import outbox
 from common.messaging.run import READY_FILE_VARIABLE
+from services.balance.models import user_account_id
 from tests.support.eventually import eventually
 from tests.support.system import ROOT
 
@@ -33,3 +42,72 @@ def bus_process(folder: Path, module: str, role: str, settings: Mapping[str, str
         child.ask_to_stop()
         eventually(lambda: child.poll() is not None, timeout=30)
         child.end_group()
+
+
+@dataclass(frozen=True, slots=True)
+class Bus:
+    """Starts the processes between a publisher and balance, as a test needs them."""
+
+    folder: Path
+    stack: ExitStack
+    settings: dict[str, str]
+    started: list[Child] = field(default_factory=list)
+
+    def start(self, module: str, role: str) -> Child:
+        child = self.stack.enter_context(bus_process(self.folder, module, role, self.settings))
+        self.started.append(child)
+        return child
+
+    def ask_to_stop(self) -> None:
+        """All at once: each takes its time to finish."""
+        for child in self.started:
+            child.ask_to_stop()
+
+    def relay(self) -> Child:
+        return self.start("tests.support.bus_process", "relay")
+
+    def acknowledgements(self) -> Child:
+        return self.start("tests.support.bus_process", "worker")
+
+    def scheduler(self) -> Child:
+        return self.start("tests.support.bus_process", "scheduler")
+
+    def consumer(self) -> Child:
+        return self.start("services.balance.worker", "worker")
+
+
+def confirmed(user_id: UUID, amount_minor: int = 100) -> PaymentConfirmed:
+    """A top-up that the bank has taken."""
+    return PaymentConfirmed(uuid4(), user_id, "tbank", amount_minor, "RUB", datetime.now(UTC))
+
+
+def publish(db: Database, *events: PaymentConfirmed, delay_seconds: float = 0) -> None:
+    """Write events into the outbox, in a transaction of their own."""
+    with db.transaction() as tx:
+        outbox.add_all(tx, events, delay_seconds=delay_seconds)
+
+
+def open_events(db: Database) -> int:
+    """How many events of this publisher are not acknowledged."""
+    with db.autocommit() as tx:
+        return outbox.backlog(tx).open
+
+
+def balance_of(db: Database, user_id: UUID) -> int:
+    """What the ledger says that a user has."""
+    with db.autocommit() as tx:
+        found = tx.execute(
+            text("SELECT balance_minor FROM accounts WHERE account_id = :id"), {"id": user_account_id(user_id, "RUB")}
+        )
+        return int(found.scalar_one_or_none() or 0)
+
+
+def total(db: Database) -> int:
+    """What all users have together."""
+    with db.autocommit() as tx:
+        return int(tx.execute(text("SELECT COALESCE(sum(balance_minor), 0) FROM accounts")).scalar_one())
+
+
+def has_more_than(db: Database, amount_minor: int) -> bool:
+    """Whether all users together have more than this."""
+    return total(db) > amount_minor

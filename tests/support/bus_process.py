@@ -1,7 +1,8 @@
-"""A publisher of nothing in particular, as real processes: its relay and its worker for acknowledgements.
+"""A publisher of nothing in particular, as real processes: its relay, its worker for acknowledgements,
+and a scheduler that nudges the worker to do nothing.
 
-``python -m tests.support.bus_process worker|relay``, told by ``FASTCHECK_PUBLISHER_DATABASE_URL`` and the settings of
-the bus. The subscriber of these tests is balance itself, as it runs in production.
+``python -m tests.support.bus_process worker|relay|scheduler``, told by ``FASTCHECK_PUBLISHER_DATABASE_URL`` and the
+settings of the bus. The subscriber of these tests is balance itself, as it runs in production.
 """
 
 import sys
@@ -12,7 +13,7 @@ from common.core.logging import configure_logging
 from common.core.settings import BusSettings, DatabaseSettings, Settings
 from common.db.engine import Database
 from common.messaging.bus import register_publisher
-from common.messaging.celery_app import create_celery
+from common.messaging.celery_app import Nudge, create_celery, register_task
 from common.messaging.relay import Relay
 from common.messaging.run import BusProcess, run
 
@@ -28,8 +29,9 @@ def build() -> BusProcess:
     settings = PublisherSettings.load()
     configure_logging(NAME, settings.log_level)
     db = Database(settings.publisher_database_url.get_secret_value(), settings=settings, application_name=NAME)
-    app = create_celery(NAME, settings)
+    app = create_celery(NAME, settings, [Nudge(f"{NAME}.nothing", 0.5)])
     register_publisher(app, NAME, db)
+    register_task(app, f"{NAME}.nothing", lambda: None)
     return BusProcess(app, relay=Relay(NAME, db, app, settings))
 
 

@@ -1,0 +1,214 @@
+"""The bus on a real RabbitMQ: quorum queues, and nothing lost or doubled whoever dies."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+import amqp
+import pytest
+from kombu.exceptions import OperationalError
+from pydantic import SecretStr
+
+from common.core.settings import BusSettings
+from common.db.engine import Database
+from common.messaging.celery_app import broker_errors, create_celery
+from common.messaging.relay import Relay
+from common.messaging.topology import acknowledgements_queue, events_queue, queues_of, schedule_queue
+from tests.support import rabbitmq
+from tests.support.bus import Bus, balance_of, confirmed, has_more_than, open_events, publish, total
+from tests.support.bus_process import NAME as PUBLISHER
+from tests.support.eventually import eventually
+from tests.support.rabbitmq import Node
+
+pytestmark = pytest.mark.skipif(not rabbitmq.is_installed(), reason=rabbitmq.MISSING)
+
+#: Celery looks for a broker that is away after 2, 4, 6, ... seconds.
+PATIENCE_SECONDS = 60
+
+QUEUES = (*queues_of(PUBLISHER), *queues_of("balance"))
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """A part of the node that this test has for itself."""
+
+    node: Node
+    vhost: str
+
+    @property
+    def url(self) -> str:
+        return self.node.url(self.vhost)
+
+    def depth(self, queue: str) -> int:
+        """How many messages wait; none in a queue that is not there yet."""
+        with self.node.connect(self.vhost) as connection:
+            try:
+                return int(connection.channel().queue_declare(queue, passive=True).message_count)
+            except amqp.NotFound:
+                return 0
+
+    def lists(self, what: str, *columns: str) -> list[dict[str, Any]]:
+        """What ``rabbitmqctl list_<what>`` says of it."""
+        found: list[dict[str, Any]] = self.node.control("--vhost", self.vhost, f"list_{what}", *columns)
+        return found
+
+    def restart_after_a_kill(self, *queues: str, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """``queues`` are there, and must be so again."""
+        eventually(lambda: self.node.has_written_down(self.vhost, *queues))
+        self.node.kill()
+        meanwhile()
+        self.node.start()
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[tuple[Node, Iterator[str]]]:
+    with rabbitmq.running() as node:
+        yield node, iter(rabbitmq.VHOSTS)
+
+
+@pytest.fixture
+def broker(node: tuple[Node, Iterator[str]]) -> Broker:
+    return Broker(node[0], next(node[1]))
+
+
+@pytest.fixture
+def bus_settings(broker: Broker) -> BusSettings:
+    return BusSettings(broker_url=SecretStr(broker.url), outbox_resend_seconds=0.2, outbox_resend_max_seconds=0.4)
+
+
+def _relay_that_sends_once(broker: Broker, db: Database) -> Relay:
+    settings = BusSettings(broker_url=SecretStr(broker.url), outbox_resend_seconds=600, outbox_resend_max_seconds=600)
+    return Relay(PUBLISHER, db, create_celery(PUBLISHER, settings), settings)
+
+
+def test_an_event_takes_effect_over_quorum_queues_and_nothing_else_is_made(
+    broker: Broker, publisher_db: Database, subscriber_db: Database, bus: Bus
+) -> None:
+    bus.relay()
+    bus.consumer()
+    bus.acknowledgements()
+    bus.scheduler()
+    user = uuid4()
+    publish(publisher_db, *[confirmed(user) for _ in range(25)])
+    eventually(lambda: balance_of(subscriber_db, user) == 2_500)
+    eventually(lambda: open_events(publisher_db) == 0)
+    found = broker.lists("queues", "name", "type", "durable")
+    assert {(queue["name"], queue["type"], queue["durable"]) for queue in found} == {
+        (name, "quorum", True) for name in QUEUES
+    }, "no queue for events of workers, remote control or delayed delivery, and none that is classic"
+    exchanges = {exchange["name"] for exchange in broker.lists("exchanges", "name")}
+    assert all(name.startswith("amq.") for name in exchanges - {""}), exchanges
+    channels = broker.lists("channels", "prefetch_count", "global_prefetch_count", "consumer_count", "confirm")
+    consuming = [channel for channel in channels if channel["consumer_count"]]
+    assert len(consuming) == 2
+    assert all(channel["global_prefetch_count"] == 0 for channel in channels), "quorum queues take no global QoS"
+    assert sum(channel["confirm"] for channel in channels) == 3, "relay, consumer and scheduler publish, and each waits"
+
+
+def test_consumers_killed_in_mid_batch_lose_and_double_nothing(
+    publisher_db: Database, subscriber_db: Database, bus: Bus
+) -> None:
+    users = [uuid4() for _ in range(20)]
+    bus.relay()
+    bus.acknowledgements()
+    for _ in range(3):
+        consumer = bus.consumer()
+        before = total(subscriber_db)
+        publish(publisher_db, *[confirmed(users[number % 20], 10) for number in range(500)])
+        eventually(partial(has_more_than, subscriber_db, before))
+        os.kill(consumer.pid, signal.SIGKILL)
+    bus.consumer()
+    eventually(lambda: open_events(publisher_db) == 0)
+    assert [balance_of(subscriber_db, user) for user in users] == [750] * 20
+
+
+def test_a_message_of_a_killed_consumer_is_delivered_to_the_next(
+    broker: Broker, publisher_db: Database, subscriber_db: Database, bus: Bus
+) -> None:
+    """The broker's own delivery, for the outbox sends nothing a second time here."""
+    user = uuid4()
+    consumer = bus.consumer()
+    os.kill(consumer.pid, signal.SIGSTOP)
+    publish(publisher_db, *[confirmed(user) for _ in range(10)])
+    assert _relay_that_sends_once(broker, publisher_db).send_due() == 10
+    eventually(lambda: broker.depth(events_queue("balance")) == 0)
+    assert balance_of(subscriber_db, user) == 0, "the message is with a consumer that does nothing"
+    os.kill(consumer.pid, signal.SIGKILL)
+    bus.consumer()
+    eventually(lambda: balance_of(subscriber_db, user) == 1_000)
+
+
+def test_what_a_killed_broker_had_confirmed_is_there_when_it_comes_back(
+    broker: Broker, publisher_db: Database, subscriber_db: Database, bus: Bus
+) -> None:
+    """Without a second sending from the outbox."""
+    user = uuid4()
+    publish(publisher_db, *[confirmed(user) for _ in range(10)])
+    assert _relay_that_sends_once(broker, publisher_db).send_due() == 10
+    broker.restart_after_a_kill(events_queue("balance"))
+    bus.consumer()
+    eventually(lambda: balance_of(subscriber_db, user) == 1_000)
+
+
+def test_everybody_comes_back_to_a_broker_that_was_killed(
+    broker: Broker, publisher_db: Database, subscriber_db: Database, bus: Bus
+) -> None:
+    user = uuid4()
+    bus.relay()
+    bus.scheduler()
+    bus.consumer()
+    publish(publisher_db, *[confirmed(user) for _ in range(10)])
+    eventually(lambda: balance_of(subscriber_db, user) == 1_000)
+    eventually(lambda: broker.depth(acknowledgements_queue(PUBLISHER)))
+    broker.restart_after_a_kill(
+        *queues_of("balance"),
+        schedule_queue(PUBLISHER),
+        acknowledgements_queue(PUBLISHER),
+        meanwhile=lambda: publish(publisher_db, *[confirmed(user) for _ in range(10)]),
+    )
+    eventually(lambda: balance_of(subscriber_db, user) == 2_000, timeout=PATIENCE_SECONDS)
+    eventually(lambda: broker.depth(schedule_queue(PUBLISHER)), timeout=PATIENCE_SECONDS)
+    bus.acknowledgements()
+    eventually(lambda: open_events(publisher_db) == 0)
+    assert balance_of(subscriber_db, user) == 2_000
+
+
+def test_a_queue_that_somebody_deletes_under_its_consumer_costs_time_only(
+    broker: Broker, publisher_db: Database, subscriber_db: Database, bus: Bus
+) -> None:
+    user = uuid4()
+    bus.relay()
+    bus.consumer()
+    bus.acknowledgements()
+    publish(publisher_db, *[confirmed(user) for _ in range(10)])
+    eventually(lambda: open_events(publisher_db) == 0)
+    publish(publisher_db, *[confirmed(user) for _ in range(10)])
+    with broker.node.connect(broker.vhost) as connection:
+        connection.channel().queue_delete(events_queue("balance"))
+    eventually(lambda: open_events(publisher_db) == 0)
+    assert balance_of(subscriber_db, user) == 2_000
+
+
+def test_a_full_queue_is_not_sent_more(publisher_db: Database, bus_settings: BusSettings) -> None:
+    settings = bus_settings.model_copy(update={"outbox_max_queue_depth": 1})
+    relay = Relay(PUBLISHER, publisher_db, create_celery(PUBLISHER, settings), settings)
+    publish(publisher_db, confirmed(uuid4()))
+    assert relay.send_due() == 1
+    publish(publisher_db, confirmed(uuid4()))
+    assert relay.send_due() == 0
+    assert open_events(publisher_db) == 2
+
+
+def test_a_dead_broker_costs_time_only(publisher_db: Database) -> None:
+    settings = BusSettings(broker_url=SecretStr("amqp://x:x@127.0.0.1:1//"))
+    app = create_celery(PUBLISHER, settings)
+    relay = Relay(PUBLISHER, publisher_db, app, settings)
+    publish(publisher_db, confirmed(uuid4()))
+    with pytest.raises(broker_errors(app)):
+        relay.send_due()
+    assert open_events(publisher_db) == 1
+    assert OperationalError in broker_errors(app)

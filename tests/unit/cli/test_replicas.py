@@ -1,0 +1,51 @@
+"""The same process several times over: names of its own, and nothing else that is its own but files."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from cli import credentials
+from cli.data_dir import DataDir
+from cli.environment import system_settings
+from cli.processes import Process, is_replica_of, replica_name, service_processes
+from cli.services import SERVICES
+
+PORTS = {name: 20_000 + number for number, name in enumerate(("postgres", "redis", *(s.name for s in SERVICES)))}
+ADDRESSES = {name: f"127.0.0.1:{port}" for name, port in PORTS.items()}
+
+
+def processes(folder: Path, replicas: int) -> list[Process]:
+    settings = system_settings(credentials.generate(), ADDRESSES, public_url="http://fastcheck.example", user={})
+    return service_processes(settings, PORTS, DataDir(folder), replicas=replicas)
+
+
+@pytest.mark.parametrize("replicas", [1, 2, 4])
+def test_everything_of_ours_runs_so_often_and_the_bank_once(tmp_path: Path, replicas: int) -> None:
+    names = [process.name for process in processes(tmp_path, replicas)]
+    assert len(set(names)) == len(names)
+    kinds = [f"{service.name}-{role}" for service in SERVICES for role in ("web", *service.bus_roles)]
+    counted = {kind: sum(is_replica_of(name, kind) for name in names) for kind in kinds}
+    assert counted == {kind: 1 if kind == "sandbox_bank-web" else replicas for kind in kinds}
+
+
+def test_replicas_share_address_and_settings_and_no_file(tmp_path: Path) -> None:
+    found = processes(tmp_path, 3)
+    assert len({process.launch.log for process in found}) == len(found)
+    ready = [process.ready_file for process in found if process.ready_file]
+    assert len(set(ready)) == len(ready)
+    web = [process for process in found if is_replica_of(process.name, "checks-web")]
+    assert Counter(process.url for process in web) == {f"http://127.0.0.1:{PORTS['checks']}": 3}
+    assert web[0].launch.env == web[1].launch.env == web[2].launch.env
+
+
+def test_names_of_replicas() -> None:
+    assert [replica_name("balance-web", number) for number in (1, 2, 11)] == [
+        "balance-web",
+        "balance-web-2",
+        "balance-web-11",
+    ]
+    assert is_replica_of("balance-web-11", "balance-web")
+    assert is_replica_of("balance-web", "balance-web")
+    assert not is_replica_of("balance-web-2", "balance-worker")
+    assert not is_replica_of("balance-website", "balance-web")

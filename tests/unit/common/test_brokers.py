@@ -1,0 +1,54 @@
+"""One application for two brokers: what differs follows from the URL."""
+
+import pytest
+from celery import Celery
+from celery.utils.imports import symbol_by_name
+from pydantic import SecretStr
+
+from common.core.settings import BusSettings
+from common.messaging.celery_app import REDIS_TRANSPORT_OPTIONS, Nudge, create_celery
+from common.messaging.rabbitmq import speaks_amqp
+from common.messaging.topology import events_queue, queues_of
+
+
+def app(url: str) -> Celery:
+    return create_celery("payments", BusSettings(broker_url=SecretStr(url)), [Nudge("payments.look", 5)])
+
+
+@pytest.mark.parametrize("url", ["amqp://u:p@h:5672/v", "amqps://u:p@h/v", "pyamqp://u:p@h//", "amqp://a//;amqp://b//"])
+def test_on_rabbitmq_every_queue_is_a_quorum_queue_in_the_default_exchange(url: str) -> None:
+    assert speaks_amqp(url)
+    made = app(url)
+    queues = [made.amqp.queues[name] for name in (*queues_of("payments"), events_queue("balance"))]
+    assert {queue.queue_arguments["x-queue-type"] for queue in queues} == {"quorum"}
+    assert {(queue.exchange.name, queue.routing_key == queue.name, queue.durable) for queue in queues} == {
+        ("", True, True)
+    }
+    assert made.conf.broker_transport_options == {"confirm_publish": True}
+
+
+@pytest.mark.parametrize("url", ["redis://:p@h:6379/0", "rediss://h/0", "unix:///run/redis.sock", "memory://"])
+def test_on_anything_else_nothing_is(url: str) -> None:
+    assert not speaks_amqp(url)
+    made = app(url)
+    queues = [made.amqp.queues[name] for name in (*queues_of("payments"), events_queue("balance"))]
+    assert not any(queue.queue_arguments for queue in queues)
+    assert {queue.exchange.name for queue in queues} == {""}
+    is_redis = not url.startswith("memory")
+    assert made.conf.broker_transport_options == (REDIS_TRANSPORT_OPTIONS if is_redis else {})
+    assert made.conf.task_publish_retry is False
+
+
+def test_the_consumer_on_rabbitmq_has_all_steps_but_delayed_delivery() -> None:
+    plain = symbol_by_name(app("amqp://h//").conf.worker_consumer)
+    usual = symbol_by_name(app("redis://h/0").conf.worker_consumer or "celery.worker.consumer:Consumer")
+    left_out = set(usual.Blueprint.default_steps) - set(plain.Blueprint.default_steps)
+    assert left_out == {"celery.worker.consumer.delayed_delivery:DelayedDelivery"}
+    assert issubclass(plain, usual)
+    assert len(plain.Blueprint.default_steps) > 5
+
+
+@pytest.mark.parametrize("url", ["amqp://h//", "redis://h/0"])
+def test_every_publisher_waits_for_a_bounded_time(url: str) -> None:
+    (entry,) = app(url).conf.beat_schedule.values()
+    assert 0 < entry["options"]["confirm_timeout"] <= 10
