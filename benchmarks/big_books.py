@@ -1,29 +1,45 @@
-"""Books of any size, consistent in all databases, written by COPY: what the auditor is measured on.
+"""Books of any size, consistent in all databases: what the system and its auditor are measured on.
 
-The same lives that the services lead, without the services: users top up, write checks, and the checks are used,
-expire, are cancelled or stay active.
+The same lives that the services lead, without the services: users top up and write checks; a while later these are
+used, expire or are cancelled, and the last ones stay active. Each process writes the lives of its own part of the
+people, so that no two ever change one balance. Its memory is that of its people and of the checks that are open.
 """
 
-import csv
-import io
+import multiprocessing
 import random
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-import psycopg2
+from cryptography.fernet import Fernet
 
-from common.core.ids import derived_id
+from benchmarks.bulk import Lines, connected, finish, suspend_indexes
+from cli.audit.digest import derived_hex
 
-ROWS_AT_ONCE: Final = 50_000
-START: Final = datetime(2026, 1, 1, tzinfo=UTC)
+PROCESSES: Final = 2
 CHECK_AMOUNT: Final = 15_000
 TOPUP_AMOUNT: Final = 100_000
-BANK: Final = derived_id("account", "bank", "RUB")
-ESCROW: Final = derived_id("account", "escrow", "RUB")
+BANK: Final = derived_hex("account", "bank", "RUB")
+ESCROW: Final = derived_hex("account", "escrow", "RUB")
+CHECKS_PER_USER: Final = 25
+#: The busiest user writes, and accepts, one check in so many: his lists and his statement grow with the books.
+BUSIEST_ONE_IN: Final = 100
+#: One check in twenty is open, and no more than these in each process.
+OPEN_ONE_IN: Final = 20
+MOST_OPEN: Final = 50_000
+#: All lives are lived in this time, which ends now; what is open then stays so for a while.
+SPAN: Final = timedelta(days=300)
+STILL_OPEN: Final = timedelta(days=30)
+WEEK: Final = timedelta(days=7)
+#: Transfers per check, about: its hold, its end, and sometimes a top-up.
+TRANSFERS_PER_CHECK: Final = 2.1
+#: As long as a real one.
+CODE: Final = "g" * 140
 
 #: Table -> the columns that are written.
 TABLES: Final[Mapping[str, str]] = {
@@ -41,154 +57,194 @@ TABLES: Final[Mapping[str, str]] = {
     "sandbox_bank.payments": "protocol,public_id,order_id,amount_minor,currency,state,success_url,fail_url,page_key,"
     "expires_at",
 }
-
-#: The chain of the ledger is not led on while its past is being written (see ``services/balance/chain_repository``).
-CHAIN_LOCK_ID: Final = 7_205_119
+SERVICES: Final = ("balance", "checks", "payments", "sandbox_bank")
 
 
-@dataclass
-class _Writer:
-    """Gathers rows of one table and copies them in batches."""
+@dataclass(slots=True)
+class _User:
+    user_id: str
+    account_id: str
+    balance: int = 0
 
-    connection: Any
-    table: str
-    columns: str
-    rows: list[tuple[object, ...]] = field(default_factory=list)
 
-    def add(self, *row: object) -> None:
-        self.rows.append(row)
-        if len(self.rows) >= ROWS_AT_ONCE:
-            self.flush()
+@dataclass(frozen=True, slots=True)
+class _Check:
+    check_id: str
+    number: str
+    creator: _User
+    hold_id: str
+    created: str
 
-    def flush(self) -> None:
-        text = io.StringIO()
-        csv.writer(text).writerows(self.rows)
-        text.seek(0)
-        with self.connection.cursor() as cursor:
-            cursor.copy_expert(f"COPY {self.table} ({self.columns}) FROM STDIN (FORMAT csv)", text)
-        self.rows.clear()
+    @property
+    def shown(self) -> str:
+        return f"{self.number[:4]}-{self.number[4:8]}-{self.number[8:]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one process writes: the ``number``-th of ``of`` parts."""
+
+    number: int
+    of: int
+    checks: int
+    known: tuple[UUID, ...]
+    code_key: str
+    seed: int
 
 
 class Books:
-    """Writes the books of ``users`` people."""
+    """Writes one part of the books."""
 
-    def __init__(self, writers: Mapping[str, _Writer], users: int, seed: int) -> None:
-        self._write = writers
-        self._random = random.Random(seed)
-        self._users = [UUID(int=self._random.getrandbits(128), version=4) for _ in range(users)]
-        self._accounts = {user: derived_id("account", user, "RUB") for user in self._users}
-        self._balances = dict.fromkeys(self._users, 0)
-        self._now = START
-        self.transfers = 0
+    def __init__(self, lines: Mapping[str, Lines], part: Part) -> None:
+        self._lines = lines
+        self._part = part
+        self._random = random.Random(part.seed * 1_000 + part.number)
+        ids = [str(user) for user in part.known]
+        ids += [self._id() for _ in range(max(5, part.checks // CHECKS_PER_USER) - len(ids))]
+        self._users = [_User(user, derived_hex("account", user, "RUB")) for user in ids]
+        self._open: deque[_Check] = deque()
+        self._ends_at = datetime.now(UTC)
+        self._now = self._ends_at - SPAN
+        self._step = SPAN / (TRANSFERS_PER_CHECK * part.checks + len(self._users))
+        self._transfers = 0
 
-    def fill(self, entries: int) -> None:
-        """Go on until there are so many entries."""
+    def fill(self) -> int:
+        """Live all lives; returns the highest number of a transfer."""
         for user in self._users:
             self._top_up(user)
-        while 2 * self.transfers < entries:
-            user = self._random.choice(self._users)
-            if self._balances[user] < CHECK_AMOUNT:
-                self._top_up(user)
-            else:
-                self._live_through_a_check(user)
-        for user, balance in self._balances.items():
-            self._write["balance.accounts"].add(self._accounts[user], "user", user, "RUB", balance)
+        most_open = min(self._part.checks // OPEN_ONE_IN, MOST_OPEN)
+        for _ in range(self._part.checks):
+            creator = self._somebody()
+            if creator.balance < CHECK_AMOUNT:
+                self._top_up(creator)
+            self._open.append(self._hold(creator))
+            if len(self._open) > most_open:
+                self._end(self._open.popleft())
+        fernet = Fernet(self._part.code_key)
+        for check in self._open:
+            # Their creators may look at these codes; nobody does at those of checks that are over.
+            code = fernet.encrypt(UUID(check.check_id).bytes + b"0000").decode()
+            self._write_check(check, "active", None, str(self._ends_at + STILL_OPEN), code)
+        for user in self._users:
+            self._lines["balance.accounts"].add(f"{user.account_id}\tuser\t{user.user_id}\tRUB\t{user.balance}")
+        return self._number()
 
-    def _id(self) -> UUID:
-        return UUID(int=self._random.getrandbits(128), version=4)
+    def _somebody(self) -> _User:
+        if self._random.random() < 1 / BUSIEST_ONE_IN:
+            return self._users[0]
+        return self._users[int(self._random.random() * len(self._users))]
+
+    def _id(self) -> str:
+        digits = f"{self._random.getrandbits(128):032x}"
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+    def _number(self) -> int:
+        """Of the newest transfer. The processes take turns, as if they shared a sequence."""
+        return self._part.of * (self._transfers - 1) + self._part.number + 1
 
     def _post(
-        self, kind: str, subject: UUID, user: UUID, signed: int, *, reference: str, closes: UUID | None = None
-    ) -> None:
-        self.transfers += 1
-        self._now += timedelta(milliseconds=3)
-        self._balances[user] += signed
-        transfer_id = derived_id(kind, subject)
+        self, kind: str, subject: str, user: _User, signed: int, *, reference: str, closes: str = r"\N"
+    ) -> tuple[str, str]:
+        """Write a transfer with its entries; returns its id and its time."""
+        self._transfers += 1
+        self._now += self._step
+        user.balance += signed
+        number, at, transfer_id = self._number(), str(self._now), derived_hex(kind, subject)
         counter = BANK if kind == "topup" else ESCROW
-        self._write["balance.transfers"].add(
-            self.transfers, transfer_id, kind, "posted", subject, user, closes, abs(signed), "RUB", reference, self._now
+        self._lines["balance.transfers"].add(
+            f"{number}\t{transfer_id}\t{kind}\tposted\t{subject}\t{user.user_id}\t{closes}\t{abs(signed)}\tRUB"
+            f"\t{reference}\t{at}"
         )
-        first = 2 * self.transfers - 1
-        self._write["balance.entries"].add(
-            first, transfer_id, self._accounts[user], signed, "RUB", self._balances[user], self._now
+        entries = self._lines["balance.entries"]
+        entries.add(
+            f"{2 * number - 1}\t{transfer_id}\t{user.account_id}\t{signed}\tRUB\t{user.balance}\t{at}",
         )
-        self._write["balance.entries"].add(first + 1, transfer_id, counter, -signed, "RUB", None, self._now)
+        entries.add(f"{2 * number}\t{transfer_id}\t{counter}\t{-signed}\tRUB\t\\N\t{at}")
+        return transfer_id, at
 
-    def _top_up(self, user: UUID) -> None:
+    def _top_up(self, user: _User) -> None:
         topup = self._id()
-        self._post("topup", topup, user, TOPUP_AMOUNT, reference=str(topup))
-        at, later = self._now, self._now + timedelta(hours=1)
-        payment = f"P{self.transfers}"
-        self._write["payments.topups"].add(
-            topup, user, "tbank", TOPUP_AMOUNT, "RUB", "confirmed", "http://x", at, later, at
+        _, at = self._post("topup", topup, user, TOPUP_AMOUNT, reference=topup)
+        order, payment, later = topup.replace("-", ""), f"P{self._number()}", str(self._now + WEEK)
+        self._lines["payments.topups"].add(
+            f"{topup}\t{user.user_id}\ttbank\t{TOPUP_AMOUNT}\tRUB\tconfirmed\thttp://x\t{at}\t{later}\t{at}"
         )
-        self._write["payments.attempts"].add("tbank", topup.hex, topup, 1, "paid", payment, "http://x")
-        self._write["payments.notifications"].add(
-            "tbank", "webhook", payment, "CONFIRMED", topup.hex, TOPUP_AMOUNT, "RUB", topup, "applied"
+        self._lines["payments.attempts"].add(f"tbank\t{order}\t{topup}\t1\tpaid\t{payment}\thttp://x")
+        self._lines["payments.notifications"].add(
+            f"tbank\twebhook\t{payment}\tCONFIRMED\t{order}\t{TOPUP_AMOUNT}\tRUB\t{topup}\tapplied"
         )
-        if "sandbox_bank.payments" in self._write:
-            self._write["sandbox_bank.payments"].add(
-                "tbank", payment, topup.hex, TOPUP_AMOUNT, "RUB", "CONFIRMED", "http://x", "http://x", payment, later
-            )
+        self._lines["sandbox_bank.payments"].add(
+            f"tbank\t{payment}\t{order}\t{TOPUP_AMOUNT}\tRUB\tCONFIRMED\thttp://x\thttp://x\t{payment}\t{later}"
+        )
 
-    def _live_through_a_check(self, creator: UUID) -> None:
-        check = self._id()
-        number = f"{self.transfers:012d}"
+    def _hold(self, creator: _User) -> _Check:
+        check_id = self._id()
+        # Each number once, and spread as if by chance: the factor has no divisor in common with 10.
+        number = f"{(self._part.of * self._transfers + self._part.number) * 387_420_489_001 % 10**12:012d}"
         shown = f"{number[:4]}-{number[4:8]}-{number[8:]}"
-        self._post("check_created", check, creator, -CHECK_AMOUNT, reference=shown)
-        created, expires = self._now, self._now + timedelta(days=7)
-        fate = self._random.choices(("used", "expired", "cancelled", "active"), (70, 15, 10, 5))[0]
-        acceptor = self._random.choice(self._users) if fate == "used" else None
-        if fate != "active":
-            kind = "check_accepted" if acceptor else f"check_{fate}"
-            self._post(
-                kind,
-                check,
-                acceptor or creator,
-                CHECK_AMOUNT,
-                reference=shown,
-                closes=derived_id("check_created", check),
-            )
-        closes = self._now if fate in ("used", "cancelled") else expires
-        self._write["checks.checks"].add(
-            check, number, creator, acceptor, CHECK_AMOUNT, "RUB", "\\x00", fate, created, expires, closes
+        hold_id, at = self._post("check_created", check_id, creator, -CHECK_AMOUNT, reference=shown)
+        return _Check(check_id, number, creator, hold_id, at)
+
+    def _end(self, check: _Check) -> None:
+        fate = self._random.choices(("used", "expired", "cancelled"), (74, 15, 11))[0]
+        user = self._somebody() if fate == "used" else check.creator
+        kind = "check_accepted" if fate == "used" else f"check_{fate}"
+        _, at = self._post(kind, check.check_id, user, CHECK_AMOUNT, reference=check.shown, closes=check.hold_id)
+        self._write_check(check, fate, user if fate == "used" else None, at)
+
+    def _write_check(self, check: _Check, status: str, acceptor: _User | None, closes: str, code: str = CODE) -> None:
+        expires = closes if status in ("expired", "active") else str(self._now + WEEK)
+        accepted_by = acceptor.user_id if acceptor else r"\N"
+        self._lines["checks.checks"].add(
+            f"{check.check_id}\t{check.number}\t{check.creator.user_id}\t{accepted_by}\t{CHECK_AMOUNT}\tRUB\t{code}"
+            f"\t{status}\t{check.created}\t{expires}\t{closes}"
         )
 
 
 @contextmanager
-def _writers(urls: Mapping[str, str]) -> Iterator[dict[str, _Writer]]:
-    connections = {service: psycopg2.connect(url) for service, url in urls.items()}
-    writers = {
-        name: _Writer(connections[name.split(".")[0]], name.split(".")[1], columns)
-        for name, columns in TABLES.items()
-        if name.split(".")[0] in urls
-    }
-    for connection in connections.values():
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            # The rules would look at every row again, one after the other; the audit does that below, all at once.
-            cursor.execute("SET session_replication_role = replica")
-    yield writers
-    for writer in writers.values():
-        writer.flush()
-    for connection in connections.values():
-        with connection.cursor() as cursor:
-            cursor.execute("VACUUM ANALYZE")
-        connection.close()
+def _lines(urls: Mapping[str, str]) -> Iterator[dict[str, Lines]]:
+    with ExitStack() as stack:
+        connections = {service: stack.enter_context(connected(url)) for service, url in urls.items()}
+        lines = {}
+        for name, columns in TABLES.items():
+            service, table = name.split(".")
+            lines[name] = Lines(connections[service], table, columns)
+        yield lines
+        for table_lines in lines.values():
+            table_lines.flush()
 
 
-def write(urls: Mapping[str, str], *, entries: int, users: int, seed: int = 1) -> int:
-    """Fill empty, migrated databases (superuser's URLs by service); returns the number of transfers.
+def _write_part(urls: Mapping[str, str], part: Part) -> int:
+    with _lines(urls) as lines:
+        return Books(lines, part).fill()
 
-    A system may run on them, as long as nobody uses it.
+
+def _finish(service: str, url: str) -> None:
+    with connected(url) as connection:
+        finish(connection, _tables(service))
+
+
+def _tables(service: str) -> list[str]:
+    return [table for owner, table in (name.split(".") for name in TABLES) if owner == service]
+
+
+def write(urls: Mapping[str, str], *, checks: int, known: Sequence[UUID], code_key: str, seed: int = 1) -> None:
+    """Fill empty, migrated databases (superuser's URLs by service), to which nobody else is connected.
+
+    ``known`` are users who exist already, the first two of them the busiest; ``code_key`` encrypts codes. Raises
+    psycopg2.Error where a rule that an index keeps is broken.
     """
-    connection = psycopg2.connect(urls["balance"])
-    connection.autocommit = True  # the lock is held for minutes, which no transaction may be
-    with closing(connection), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", (CHAIN_LOCK_ID,))
-        with _writers(urls) as writers:
-            books = Books(writers, users, seed)
-            books.fill(entries)
-        cursor.execute("SELECT setval('transfers_transfer_no_seq', %s)", (books.transfers,))
-        cursor.execute("SELECT setval('entries_entry_id_seq', %s)", (2 * books.transfers,))
-    return books.transfers
+    parts = [
+        Part(number, PROCESSES, checks // PROCESSES, tuple(known[number::PROCESSES]), code_key, seed)
+        for number in range(PROCESSES)
+    ]
+    for service, url in urls.items():
+        with connected(url) as connection:
+            suspend_indexes(connection, _tables(service))
+    with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("fork")) as pool:
+        last = max(pool.map(_write_part, [urls] * PROCESSES, parts))
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(_finish, urls.keys(), urls.values()))
+    with connected(urls["balance"]) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT setval('transfers_transfer_no_seq', %s)", (last,))
+        cursor.execute("SELECT setval('entries_entry_id_seq', %s)", (2 * last,))

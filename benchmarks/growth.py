@@ -1,88 +1,181 @@
-"""How the costs grow with the books: ``python -m benchmarks.growth 10000 1000000``, the numbers of ledger entries.
+"""How the costs grow with the books: ``python -m benchmarks.growth FOLDER 10000 1000000``, the numbers of checks.
 
-Each size gets a system of its own, whose books are written by ``big_books`` before anybody comes.
+Each size is a system of its own below the folder, made by ``benchmarks.worlds`` where it is not there yet, and kept.
+All run at once and are measured in turn, a short while each, so that what else the machine does strikes all alike.
+Each figure is held against the one of the smallest books in the same round; the median of these ratios is what counts.
 """
 
+import json
+import statistics
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
 
-from benchmarks import big_books, people
+from benchmarks import load, meters, people, worlds
 from benchmarks.auditing import audited
-from benchmarks.load import Outcome
+from benchmarks.load import Outcome, message
+from benchmarks.people import Person
 from benchmarks.results import quantiles_ms
-from benchmarks.scenarios import requests
-from benchmarks.system import System, started
+from benchmarks.scenarios import bus, requests
+from benchmarks.worlds import World
 
-_SERVICES: Final = ("balance", "checks", "payments", "sandbox_bank")
-_CONNECTIONS: Final = 8
-_SECONDS: Final = 4.0
-_ENTRIES_PER_USER: Final = 100
-_SEAL_TIMEOUT_SECONDS: Final = 600.0
+ROUNDS: Final = 4
+CONNECTIONS: Final = 8
+SECONDS: Final = 1.5
+EXPIRING: Final = 2_000
+EXPIRING_ROUNDS: Final = 2
+#: Whose pages are read: the lists of the busiest are as long as the books are large; an ordinary user has fifty lines
+#: somewhere in the books.
+READERS: Final = {"the busiest": slice(0, 2), "an ordinary": slice(2, 4)}
+PAGES: Final = ("/balance/history", "/fastcheck/history", "/fastcheck/active")
+
+_ENTRIES: Final = "SELECT count(*) FROM entries"
+_DISK: Final = "SELECT sum(pg_database_size(oid)) / 1048576 FROM pg_database WHERE datname LIKE 'fastcheck_%'"
+#: Milliseconds per full block, in the first and in the last tenth of the chain.
+_SEALING: Final = """
+    SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) FROM (
+        SELECT 1000 * extract(epoch FROM sealed_at - lag(sealed_at) OVER (ORDER BY block_no)) AS ms,
+               ntile(10) OVER (ORDER BY block_no) AS tenth
+          FROM chain_blocks WHERE complete_at IS NULL) gaps
+     WHERE tenth IN (1, 10) GROUP BY tenth ORDER BY tenth
+"""
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """What one path cost in one round."""
+
+    p50_ms: float
+    cpu_ms: float
+    per_second: float
+
+
+@dataclass
 class Size:
-    """What one size of the books costs."""
+    """One size of the books: its world, and what was measured there."""
 
-    entries: int
-    loading_seconds: float
-    disk_mib: float
-    read: Outcome
-    create: Outcome
-    accept: Outcome
-    audit_seconds: float
+    checks: int
+    world: World
+    codes: requests.Codes = field(default_factory=list)
+    samples: dict[str, list[Sample]] = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)
 
-    def row(self) -> str:
-        cells = [f"{self.entries:,}", f"{self.loading_seconds:.0f} s", f"{self.disk_mib:,.0f} MiB"]
-        cells += [
-            f"{outcome.done / outcome.seconds:,.0f}/s, p50 {quantiles_ms(outcome.latencies)[0]:.1f} ms"
-            for outcome in (self.read, self.create, self.accept)
-        ]
-        return f"| {' | '.join([*cells, f'{self.audit_seconds:.1f} s'])} |"
-
-
-HEAD: Final = (
-    "| entries | loading | databases | GET /balance | POST /fastcheck | POST /fastcheck/accept | audit |\n"
-    "| ---: | ---: | ---: | --- | --- | --- | ---: |"
-)
+    def take(self, path: str, act: Callable[[], Outcome]) -> None:
+        """Measure one path once."""
+        system = self.world.system
+        before = meters.cpu_seconds(system.processes)
+        outcome = act()
+        used = sum(meters.used_between(before, meters.cpu_seconds(system.processes)).values())
+        if outcome.errors:
+            raise RuntimeError(f"{outcome.errors} requests of {path} failed")
+        sample = Sample(quantiles_ms(outcome.latencies)[0], 1000 * used / outcome.done, outcome.done / outcome.seconds)
+        self.samples.setdefault(path, []).append(sample)
 
 
-def measure(entries: int) -> Size:
-    """Load, wait until the chain has sealed it all, measure, audit."""
-    with started() as system:
-        began = time.monotonic()
-        urls = {
-            name: urlunsplit(urlsplit(system.postgres_url)._replace(path=f"/fastcheck_{name}")) for name in _SERVICES
-        }
-        transfers = big_books.write(urls, entries=entries, users=max(10, entries // _ENTRIES_PER_USER))
-        loading_seconds = time.monotonic() - began
-        _until_sealed(system, transfers)
-        folk = people.register(system, 64)
-        people.enrich(system, folk)
-        url = system.gateway_url
-        requests.read_balances(url, folk, _CONNECTIONS, 1.0)
-        read = requests.read_balances(url, folk, _CONNECTIONS, _SECONDS)
-        create, codes = requests.create_checks(url, folk, _CONNECTIONS, _SECONDS)
-        accept = requests.accept_checks(url, folk, codes, _CONNECTIONS)
-        size = "SELECT sum(pg_database_size(oid)) / 1048576 FROM pg_database WHERE datname LIKE 'fastcheck_%'"
-        disk_mib = float(system.rows("postgres", size)[0][0])
-        began = time.monotonic()
-        audited(system)
-        return Size(entries, loading_seconds, disk_mib, read, create, accept, time.monotonic() - began)
+def measure(sizes: Sequence[Size]) -> None:
+    """All paths of all sizes, in turn."""
+    for size in sizes:
+        people.enrich(size.world.system, size.world.people)
+        _round(size)  # to warm up
+        size.samples.clear()
+    for _ in range(ROUNDS):
+        for size in sizes:
+            _round(size)
+    for _ in range(EXPIRING_ROUNDS):
+        for size in sizes:
+            rate = bus.expire(size.world.system, size.world.people, EXPIRING)
+            size.samples.setdefault("expired and refunded", []).append(Sample(1000 / rate, 0.0, rate))
+    for size in sizes:
+        _look_at(size)
 
 
-def _until_sealed(system: System, transfers: int) -> None:
-    deadline = time.monotonic() + _SEAL_TIMEOUT_SECONDS
-    while int(system.rows("balance", "SELECT COALESCE(max(last_no), 0) FROM chain_blocks")[0][0]) < transfers:
-        if time.monotonic() > deadline:
-            raise RuntimeError("the chain was not sealed in time")
-        time.sleep(0.2)
+def _round(size: Size) -> None:
+    url, folk = size.world.system.gateway_url, size.world.people
+    size.take("GET /balance", partial(requests.read_balances, url, folk, CONNECTIONS, SECONDS))
+    for path in PAGES:
+        for who, readers in READERS.items():
+            size.take(f"GET {path}, {who} user", partial(_read_page, size, path, size.world.people[readers]))
+    size.take("POST /fastcheck", partial(_create, size))
+    size.take("POST /fastcheck/accept", partial(requests.accept_checks, url, folk, size.codes, CONNECTIONS))
+
+
+def _create(size: Size) -> Outcome:
+    world = size.world
+    outcome, size.codes[:] = requests.create_checks(world.system.gateway_url, world.people, CONNECTIONS, SECONDS)
+    return outcome
+
+
+def _read_page(size: Size, path: str, readers: Sequence[Person]) -> Outcome:
+    """The first page, and the one that follows it."""
+    world = size.world
+    sources = []
+    for person in readers:
+        status, body = people.call(world.system, "GET", path, session=person.session)
+        if status != 200:
+            raise RuntimeError(f"no page of {path}: {status} {body!r}")
+        cursor = json.loads(body).get("next_cursor")
+        following = [f"{path}?cursor={cursor}"] if cursor else []
+        both = [message("GET", one, session=person.session) for one in (path, *following)]
+        sources.append(partial(_over_and_over, both))
+    return load.run(world.system.gateway_url, sources, connections=CONNECTIONS, seconds=SECONDS / 2)
+
+
+def _over_and_over(messages: Sequence[bytes]) -> load.Requests:
+    while True:
+        yield from messages
+
+
+def _look_at(size: Size) -> None:
+    system = size.world.system
+    size.facts["entries"] = f"{system.rows('balance', _ENTRIES)[0][0]:,}"
+    size.facts["databases, MiB"] = f"{float(system.rows('postgres', _DISK)[0][0]):,.0f}"
+    sealing = [float(row[0]) for row in system.rows("balance", _SEALING) if row[0] is not None]
+    size.facts["sealing 10,000 transfers, first and last tenth, ms"] = " and ".join(f"{ms:.0f}" for ms in sealing)
+    worlds.until_sealed(system)
+    began = time.monotonic()
+    audited(system)
+    size.facts["audit, s"] = f"{time.monotonic() - began:.1f}"
+
+
+def table(sizes: Sequence[Size]) -> str:
+    """Markdown: a column per size; each figure with its ratio to that of the smallest books."""
+    smallest = sizes[0]
+    lines = [f"| | {' | '.join(f'{size.checks:,} checks' for size in sizes)} |", f"| --- |{' ---: |' * len(sizes)}"]
+    rows = {fact: [size.facts[fact] for size in sizes] for fact in smallest.facts}
+    rows |= {path: [_cell(size.samples[path], smallest.samples[path]) for size in sizes] for path in smallest.samples}
+    return "\n".join([*lines, *(f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items())])
+
+
+def _cell(samples: Sequence[Sample], smallest: Sequence[Sample]) -> str:
+    def ratio(figure: Callable[[Sample], float]) -> float:
+        return statistics.median(figure(a) / figure(b) for a, b in zip(samples, smallest, strict=True))
+
+    per_second = statistics.median(sample.per_second for sample in samples)
+    p50 = statistics.median(sample.p50_ms for sample in samples)
+    cpu = statistics.median(sample.cpu_ms for sample in samples)
+    if not cpu:
+        return f"{per_second:,.0f}/s ({ratio(lambda s: s.p50_ms):.2f} x)"
+    return (
+        f"{per_second:,.0f}/s, p50 {p50:.1f} ms ({ratio(lambda s: s.p50_ms):.2f} x),"
+        f" CPU {cpu:.2f} ms ({ratio(lambda s: s.cpu_ms):.2f} x)"
+    )
+
+
+def main(folder: Path, counts: Sequence[int]) -> None:
+    """Make what is missing, measure all, print the table."""
+    for checks in counts:
+        if not (folder / str(checks)).exists():
+            print(f"{checks:,} checks written in {worlds.make(folder / str(checks), checks):.0f} s", flush=True)
+    with ExitStack() as stack:
+        sizes = [Size(checks, stack.enter_context(worlds.opened(folder / str(checks)))) for checks in counts]
+        measure(sizes)
+        print(table(sizes))
 
 
 if __name__ == "__main__":
-    print(HEAD)
-    for argument in sys.argv[1:]:
-        print(measure(int(argument)).row(), flush=True)
+    main(Path(sys.argv[1]), [int(argument) for argument in sys.argv[2:]])

@@ -1,6 +1,8 @@
 """One audit from beginning to end."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -9,8 +11,8 @@ import psycopg2
 from cli.audit import accounts, chain, cross_bank, cross_checks, cross_payments, cross_refunds, guards, ledger, trail
 from cli.audit.crossing import Comparison
 from cli.audit.dead import DeadEvents
-from cli.audit.findings import Finding, InFlight, Report
-from cli.audit.sources import Sources, could_not_read
+from cli.audit.findings import Finding, Head, InFlight, Report
+from cli.audit.sources import Source, Sources, could_not_read
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,26 @@ def _examine(sources: Sources, scope: Scope, report: Report) -> None:
     report.head = chain.head(sources.balance)
     guards.examine(sources, report)
     trail.examine(sources, report)
-    chain.examine(sources.balance, report, start, scope.expected_head)
-    ledger.examine(sources.balance, report, start)
+    # Two halves at once, each with its own connection to the ledger and both with the same picture of it.
+    with closing(sources.balance.beside()) as beside, ThreadPoolExecutor(1, thread_name_prefix="audit") as thread:
+        by_itself = thread.submit(_ledger_by_itself, beside, scope, start, report.head)
+        try:
+            crossed = Report()
+            _cross(sources, scope, crossed, start)
+            report.take(by_itself.result())
+            report.take(crossed)
+        except BaseException:
+            beside.give_up()  # nobody waits for a half that is of no use
+            raise
+
+
+def _ledger_by_itself(ledger_now: Source, scope: Scope, start: chain.Start, head: Head | None) -> Report:
+    report = Report(head=head)
+    chain.examine(ledger_now, report, start, scope.expected_head)
+    ledger.examine(ledger_now, report, start)
     if not start.is_partial:
-        accounts.examine(sources.balance, report)
-    _cross(sources, scope, report, start)
+        accounts.examine(ledger_now, report)
+    return report
 
 
 def _cross(sources: Sources, scope: Scope, report: Report, start: chain.Start) -> None:

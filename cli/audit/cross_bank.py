@@ -10,24 +10,32 @@ from cli.audit.sources import Row, Source, Sources
 RULE: Final = "what the bank says was paid is what was confirmed"
 
 #: ``is_asked_about``: the schedule will ask the bank again, so that its word cannot be missed for ever, or is giving
-#: surplus money back. Surplus money that the bank did not take back is the user's.
+#: surplus money back. Surplus money that the bank did not take back is the user's. ``refunding``: what the bank has
+#: been asked to give back, or is about to be, and may have given back already.
 _OURS: Final = """
     SELECT (a.bank || ' ' || a.bank_order_id) COLLATE "C", t.topup_id::text, t.amount_minor, t.currency, t.status,
            a.state = 'paid' AND t.confirmed_at IS NOT NULL OR s.status IS NOT DISTINCT FROM 'returned',
            CASE WHEN s.status IS NULL THEN t.refunded_minor ELSE 0 END,
-           t.next_poll_at IS NOT NULL OR t.status = 'pending' OR COALESCE(s.status IN ('debited', 'returning'), false)
+           t.next_poll_at IS NOT NULL OR t.status = 'pending' OR COALESCE(s.status IN ('debited', 'returning'), false),
+           COALESCE(r.amount_minor, 0), a.bank_payment_id
       FROM attempts a JOIN topups t USING (topup_id)
       LEFT JOIN refunds s ON s.topup_id = t.topup_id AND s.bank_order_id = a.bank_order_id AND NOT s.was_credited
+      LEFT JOIN refunds r ON r.topup_id = t.topup_id AND r.bank_order_id = a.bank_order_id AND r.was_credited
+                             AND r.status = 'debited'
            {where}
      ORDER BY 1
 """
 
 _PAID: Final = """
-    SELECT (protocol || ' ' || order_id) COLLATE "C", amount_minor, currency, state, refunded_minor, public_id
+    SELECT (protocol || ' ' || COALESCE(order_id, 'none, payment ' || public_id)) COLLATE "C",
+           amount_minor, currency, state, refunded_minor, public_id
       FROM payments
-     WHERE state IN ('CONFIRMED', 'PARTIAL_REFUNDED', 'REFUNDED') AND order_id IS NOT NULL
+     WHERE state IN ('CONFIRMED', 'PARTIAL_REFUNDED', 'REFUNDED')
      ORDER BY 1
 """
+
+_REFUNDED: Final = 6
+_BANK_REFUNDED: Final = 4
 
 
 def examine(sources: Sources, bank: Source, report: Report) -> Comparison:
@@ -58,7 +66,7 @@ def settle(sources: Sources, comparison: Comparison) -> None:
 
     def decide(_: str, a: Row | None, b: Row | None, seen: Row | None) -> Verdict:
         # Confirmed here and not there was wrong from the start; what came there first may have come here since.
-        return _verdict(a, seen) if seen is None else _verdict(b or a, seen)
+        return _verdict(a, seen) if seen is None else _verdict(_as_of(a, b, seen), seen)
 
     ask_again(comparison, fetch, decide)
 
@@ -72,13 +80,23 @@ def _verdict(ours: Row | None, theirs: Row | None) -> Verdict:
     return _both_have_it(ours, theirs) if ours[5] else _bank_alone_has_it(ours, theirs)
 
 
+def _as_of(a: Row | None, b: Row | None, seen: Row) -> Row | None:
+    """The newest that we have, without the refunds that are younger than the bank's picture: they only grow."""
+    if b is None:
+        return a
+    refunded = b[_REFUNDED]
+    if refunded > seen[_BANK_REFUNDED] and (a is None or a[_REFUNDED] <= seen[_BANK_REFUNDED]):
+        refunded = seen[_BANK_REFUNDED]
+    return (*b[:_REFUNDED], refunded, *b[_REFUNDED + 1 :])
+
+
 def _nobodys(theirs: Row) -> Finding:
     key, amount, currency = theirs[:3]
     return Finding(RULE, f"order {key}", f"the bank holds {amount} {currency} for an order that nobody made")
 
 
 def _bank_alone_has_it(ours: Row, theirs: Row) -> Verdict:
-    _, topup_id, _, _, status, _, _, is_asked_about = ours
+    _, topup_id, _, _, status, _, _, is_asked_about = ours[:8]
     _, amount, currency, state, refunded, payment = theirs
     if refunded == amount:
         return None
@@ -88,13 +106,17 @@ def _bank_alone_has_it(ours: Row, theirs: Row) -> Verdict:
 
 
 def _both_have_it(ours: Row, theirs: Row) -> Verdict:
-    _, topup_id, amount, currency, status, _, refunded, _ = ours
-    _, bank_amount, bank_currency, _, bank_refunded, _ = theirs
+    _, topup_id, amount, currency, _, _, refunded, _, refunding, payment_id = ours
+    _, bank_amount, bank_currency, _, bank_refunded, bank_payment_id = theirs
     if (amount, currency) != (bank_amount, bank_currency):
         return _wrong(topup_id, f"is of {amount} {currency}, the bank has {bank_amount} {bank_currency}")
+    if payment_id != bank_payment_id:
+        return _wrong(
+            topup_id, f"was paid by payment {payment_id}, the bank has payment {bank_payment_id} for its order"
+        )
     if refunded > bank_refunded:
         return _wrong(topup_id, f"{refunded} {currency} of it count as refunded, {bank_refunded} are at the bank")
-    if bank_refunded > refunded and status == "refund_pending":
+    if bank_refunded > refunded and bank_refunded == refunded + refunding:
         return InFlight(f"top-up {topup_id}", bank_refunded - refunded, currency, "refunded at the bank, being noted")
     if bank_refunded > refunded:
         return _wrong(topup_id, f"the bank has given back {bank_refunded} {currency} of it, we know of {refunded}")

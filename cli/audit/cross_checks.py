@@ -25,7 +25,7 @@ _CHECKS: Final = """
            CASE status WHEN 'used' THEN acceptor_id::text
                        WHEN 'expired' THEN creator_id::text WHEN 'cancelled' THEN creator_id::text END,
            status, tries, extract(epoch FROM now() - created_at)::bigint
-      FROM checks {where} ORDER BY check_id
+      FROM checks {where} ORDER BY checks.check_id
 """
 _CHECKS_SINCE: Final = """
     WHERE created_at >= %(since)s
@@ -54,6 +54,7 @@ _OPEN_EVENTS: Final = """
 _EVENT_TYPES: Final = {
     "used": CheckAccepted.TYPE, "expired": CheckExpired.TYPE, "cancelled": CheckCancelled.TYPE,
 }  # fmt: skip
+_STATUSES: Final = frozenset({"pending", "rejected", "active", *_EVENT_TYPES})
 #: A check that nobody could decide about for longer is told apart from one that is just being made.
 _UNDECIDED_SECONDS: Final = 60
 
@@ -189,6 +190,8 @@ def _verdict(left: Row | None, right: Row | None, open_events: set[str], dead: D
 
 
 def _held(check: _Check, held: _Held, open_events: set[str], dead: DeadEvents) -> Verdict:
+    if check.status not in _STATUSES:
+        return check.says(f"is {check.status}, which no check can be")
     if check.status == "rejected":
         return check.says(f"is rejected, but the ledger holds its {check.amount_minor} {check.currency}")
     if check.ending is None and held.ending is not None:
@@ -258,7 +261,7 @@ def _between(a: Row | None, b: Row | None, seen: Row | None, dead: DeadEvents) -
     held, check = _Held(*seen), _Check(*b)
     if held.outcome != "posted":
         return _finding(now) if a is None else before
-    if _other_particulars(check, held) or check.status == "rejected":
+    if _other_particulars(check, held) or check.status == "rejected" or check.status not in _STATUSES:
         return now
     was_over = a is not None and a[5] is not None
     if held.ending is None:

@@ -19,14 +19,14 @@ WORD: Final = "every confirmed top-up has the bank's word, and every such word w
 #: The first five columns are those of the ledger below.
 _TOPUPS: Final = """
     SELECT topup_id::text, user_id::text, amount_minor, currency, topup_id::text, status
-      FROM topups WHERE confirmed_at IS NOT NULL {where} ORDER BY topup_id
+      FROM topups WHERE confirmed_at IS NOT NULL {where} ORDER BY topups.topup_id
 """
 
 #: Money of a refused refund comes back as a credit too; its cause is the refund, see ``cross_refunds``.
 _CREDITS: Final = """
     SELECT subject_id::text, user_id::text, amount_minor, currency, reference, encode(uuid_send(transfer_id), 'hex')
       FROM transfers WHERE kind = 'topup' AND outcome = 'posted' AND reference = subject_id::text {where}
-     ORDER BY subject_id
+     ORDER BY transfers.subject_id
 """
 
 _OPEN_EVENTS: Final = """

@@ -10,6 +10,8 @@ from cli.audit.sources import Row, Sources
 
 RULE: Final = "every refund stands in the ledger as its own state says"
 SUMS: Final = "what counts as refunded of a top-up is the sum of its refunds"
+STATUS: Final = "the status of a top-up says what became of its money"
+SURPLUS: Final = "surplus money goes back, once for each payment that is surplus"
 
 #: The first five columns are those of the ledger below.
 _REFUNDS: Final = """
@@ -29,13 +31,30 @@ _LEDGER: Final = """
      GROUP BY subject_id ORDER BY subject_id
 """
 
+#: A refund that was done but is not counted makes the sum wrong, and not the status too.
 _SUMS: Final = """
-    SELECT t.topup_id::text, t.refunded_minor, COALESCE(r.done, 0)
-      FROM topups t
-      LEFT JOIN (SELECT topup_id, sum(amount_minor) AS done FROM refunds
-                   WHERE status = 'done' AND was_credited GROUP BY topup_id) r
-            USING (topup_id)
-     WHERE t.refunded_minor <> COALESCE(r.done, 0)
+    SELECT * FROM (
+        SELECT t.topup_id::text, t.status, t.refunded_minor, COALESCE(r.done, 0) AS done,
+               CASE WHEN t.confirmed_at IS NULL
+                    THEN CASE WHEN t.status IN ('pending', 'failed', 'expired') THEN t.status ELSE 'not confirmed' END
+                    WHEN r.is_under_way THEN 'refund_pending'
+                    WHEN t.refunded_minor = t.amount_minor THEN 'refunded'
+                    WHEN t.refunded_minor > 0 THEN 'partly_refunded'
+                    ELSE 'confirmed' END AS expected
+          FROM topups t
+          LEFT JOIN (SELECT topup_id, sum(amount_minor) FILTER (WHERE status = 'done') AS done,
+                            bool_or(status IN ('requested', 'debited', 'returning')) AS is_under_way
+                       FROM refunds WHERE was_credited GROUP BY topup_id) r
+                USING (topup_id)) looked_at
+     WHERE refunded_minor <> done OR status <> expected
+"""
+
+_SURPLUS: Final = """
+    SELECT COALESCE(a.topup_id, r.topup_id)::text, COALESCE(a.bank_order_id, r.bank_order_id), a.topup_id IS NULL
+      FROM (SELECT topup_id, bank_order_id FROM attempts WHERE state = 'surplus') a
+      FULL JOIN (SELECT topup_id, bank_order_id FROM refunds WHERE NOT was_credited) r
+           ON r.topup_id = a.topup_id AND r.bank_order_id = a.bank_order_id
+     WHERE a.topup_id IS NULL OR r.topup_id IS NULL
 """
 
 NOTHING: Final = ""
@@ -83,13 +102,7 @@ _UNDER_WAY: Final[Mapping[str, str]] = {
 def examine(sources: Sources, report: Report) -> Comparison:
     """Compare every refund; what does not fit stays in ``doubtful`` for :func:`settle`."""
     comparison = Comparison()
-    report.apply(
-        SUMS,
-        [
-            Finding(SUMS, f"top-up {topup_id}", f"counts {refunded} as refunded, its refunds sum to {done}")
-            for topup_id, refunded, done in sources.payments.rows(_SUMS)
-        ],
-    )
+    _examine_topups(sources, report)
     for left, right in side_by_side(
         sources.payments.stream(_REFUNDS.format(where="")),
         sources.balance.stream(_LEDGER),
@@ -103,6 +116,24 @@ def examine(sources: Sources, report: Report) -> Comparison:
         else:
             comparison.take(verdict)
     return comparison
+
+
+def _examine_topups(sources: Sources, report: Report) -> None:
+    """What a top-up says of its refunds, in the payments' own books."""
+    sums, statuses = [], []
+    for topup_id, status, refunded, done, expected in sources.payments.rows(_SUMS):
+        subject = f"top-up {topup_id}"
+        if refunded != done:
+            sums.append(Finding(SUMS, subject, f"counts {refunded} as refunded, its refunds sum to {done}"))
+        if status != expected:
+            statuses.append(Finding(STATUS, subject, f"is {status}, and ought to be {expected}"))
+    report.apply(SUMS, sums)
+    report.apply(STATUS, statuses)
+    surplus = []
+    for topup_id, order_id, is_refund in sources.payments.rows(_SURPLUS):
+        what = "is given back, and is not surplus" if is_refund else "is surplus, and nothing gives it back"
+        surplus.append(Finding(SURPLUS, f"top-up {topup_id}", f"the money of order {order_id} {what}"))
+    report.apply(SURPLUS, surplus)
 
 
 def settle(sources: Sources, comparison: Comparison) -> None:
@@ -129,7 +160,7 @@ def _verdict(left: Row | None, right: Row | None, may_show: Mapping[str, tuple[s
         return _wrong(refund_id, f"is of {amount} {currency} of top-up {topup_id}, the ledger has other particulars")
     if right is not None and (wrong := _false_ids(right)):
         return _wrong(refund_id, f"{wrong} does not have the id of its cause: it could be booked a second time")
-    if shown not in may_show[status]:
+    if shown not in may_show.get(status, ()):
         return _wrong(refund_id, f"of {amount} {currency} is {status}, the ledger shows {shown or 'nothing of it'}")
     if status in _UNDER_WAY:
         return InFlight(f"refund {refund_id}", amount, currency, _UNDER_WAY[status])

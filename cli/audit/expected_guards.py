@@ -23,7 +23,7 @@ GUARDS: Final = {
         "constraint entries_balance_after_check on entries": "69f706b0cb7fd04e",
         "constraint entries_pkey on entries": "d46af572fe372867",
         "constraint entries_transfer_id_account_id_key on entries": "22a4aad195608f98",
-        "constraint inbox_attempts_check on inbox": "968fd8b3e26bef90",
+        "constraint inbox_attempts_check on inbox": "ff1ff9f2b8acbf44",
         "constraint inbox_pkey on inbox": "045f85ac90b972ed",
         "constraint only_users_have_balances on accounts": "568cd2210baa2344",
         "constraint operator_actions_action_check on operator_actions": "f9f54b7959055cba",

@@ -65,6 +65,14 @@ class Report:
         if len(found) > MAX_FINDINGS_PER_RULE:
             self.findings.append(Finding(rule, "more", f"{len(found) - MAX_FINDINGS_PER_RULE} further violations"))
 
+    def take(self, part: "Report") -> None:
+        """Add what another part of the same audit has found."""
+        self.rules += [rule for rule in part.rules if rule not in self.rules]
+        self.findings += part.findings
+        self.in_flight += part.in_flight
+        self.totals |= part.totals
+        self.counts |= part.counts
+
     def as_json(self) -> dict[str, Any]:
         """For programs; amounts are whole minor units, moments ISO 8601."""
         return {

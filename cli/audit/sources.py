@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,8 +24,12 @@ BANK: Final = "sandbox_bank"
 ROWS_AT_ONCE: Final = 5_000
 COULD_NOT_AUDIT: Final = 2
 
-#: A long look must not be cut off, and big joins are better made in memory than on the disk.
-_SESSION: Final = "-c timezone=UTC -c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c work_mem=64MB"
+#: A long look must not be cut off. Whoever reads everything reads it from end to end, and hashes and sorts in memory:
+#: the planner must not hope for rows that are fetched one by one, in a cache that holds them all, until we have enough.
+_SESSION: Final = (
+    "-c timezone=UTC -c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c work_mem=64MB"
+    " -c random_page_cost=4 -c effective_cache_size=128MB -c cursor_tuple_fraction=1"
+)
 
 Row = tuple[Any, ...]
 Parameters = Mapping[str, object]
@@ -34,6 +39,7 @@ class Source:
     """One database in one REPEATABLE READ, READ ONLY transaction: everything read from it is of one moment."""
 
     def __init__(self, url: str) -> None:
+        self._url = url
         self._connection = psycopg2.connect(
             url, application_name="fastcheck-audit", connect_timeout=5, options=_SESSION
         )
@@ -47,12 +53,26 @@ class Source:
             return cursor.fetchall()
 
     def stream(self, query: str, parameters: Parameters | None = None) -> Iterator[Row]:
-        """The rows of a query whose answer may be larger than memory."""
+        """The rows of a query whose answer may be larger than memory.
+
+        The database works on the next ones while these are looked at, and on the first ones from now on.
+        """
         self._cursors += 1
-        with self._connection.cursor(name=f"audit_{self._cursors}") as cursor:
-            cursor.itersize = ROWS_AT_ONCE
-            cursor.execute(query, parameters or {})
-            yield from cursor
+        cursor = self._connection.cursor(name=f"audit_{self._cursors}")
+        cursor.execute(query, parameters or {})
+        ahead = ThreadPoolExecutor(1, thread_name_prefix="audit-fetch")
+        return _batches(cursor, ahead, ahead.submit(cursor.fetchmany, ROWS_AT_ONCE))
+
+    def beside(self) -> "Source":
+        """A further connection that sees the same picture, for as long as this one keeps it: work for two at once."""
+        snapshot = self.rows("SELECT pg_export_snapshot()")[0][0]
+        other = Source(self._url)
+        other._connection.cursor().execute("SET TRANSACTION SNAPSHOT %s", (snapshot,))
+        return other
+
+    def give_up(self) -> None:
+        """End the query that another thread is waiting for."""
+        self._connection.cancel()
 
     def look_now(self) -> None:
         """End the picture and take the next one at this moment."""
@@ -61,6 +81,13 @@ class Source:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _batches(cursor: Any, ahead: ThreadPoolExecutor, rows: "Future[list[Row]]") -> Iterator[Row]:
+    with cursor, ahead:
+        while batch := rows.result():
+            rows = ahead.submit(cursor.fetchmany, ROWS_AT_ONCE)
+            yield from batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,23 +139,26 @@ def auditor_url(service: str, password: str, port: int) -> str:
 
 @contextmanager
 def opened(where: Mapping[str, str]) -> Iterator[Sources]:
-    """Connect to all; raises LaunchError with a sentence when one cannot be read, then or later."""
+    """Connect to all; raises LaunchError with a sentence for each that cannot be read, then or later."""
     with ExitStack() as stack:
-        sources = {name: stack.enter_context(_opened(name, where[name])) for name in AUDITED}
-        bank = stack.enter_context(_opened(BANK, where[BANK])) if where.get(BANK) else None
-        yield Sources(**sources, bank=bank)
+        sources: dict[str, Source] = {}
+        closed: list[LaunchError] = []
+        for name in (*AUDITED, BANK):
+            if url := where.get(name):
+                try:
+                    sources[name] = stack.enter_context(closing(_connected(name, url)))
+                except LaunchError as error:
+                    closed.append(error)
+        if closed:
+            raise LaunchError("\n".join(map(str, closed)), exit_code=COULD_NOT_AUDIT)
+        yield Sources(**{name: sources[name] for name in AUDITED}, bank=sources.get(BANK))
 
 
-@contextmanager
-def _opened(name: str, url: str) -> Iterator[Source]:
+def _connected(name: str, url: str) -> Source:
     try:
-        source = Source(url.replace("postgresql+psycopg2://", "postgresql://", 1))
+        return Source(url.replace("postgresql+psycopg2://", "postgresql://", 1))
     except psycopg2.Error as error:
         raise could_not_read(f"the database of {name}", error) from error
-    try:
-        yield source
-    finally:
-        source.close()
 
 
 def could_not_read(what: str, error: psycopg2.Error) -> LaunchError:

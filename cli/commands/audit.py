@@ -2,6 +2,7 @@
 
 import json
 import sys
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from cli.commands.options import data_dir_option
 from cli.data_dir import DataDir
 from cli.failure import LaunchError
 from common.core.clock import format_utc
-from common.core.money import Money
+from common.core.money import MINOR_DIGITS, Money
 
 _SPANS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -76,6 +77,10 @@ def audit(
         report = run()
     except LaunchError as error:
         raise LaunchError(str(error), exit_code=sources.COULD_NOT_AUDIT) from error
+    except Exception as error:  # a mistake of ours must not look like books that are wrong, which is exit code 1
+        traceback.print_exc()
+        reason = f"The audit itself failed, and says nothing of the books: {type(error).__name__}"
+        raise LaunchError(reason, exit_code=sources.COULD_NOT_AUDIT) from error
     if as_json:
         click.echo(json.dumps(report.as_json(), indent=2, ensure_ascii=False))
     else:
@@ -103,10 +108,10 @@ def _show(report: Report) -> None:
         places = Table("place", "money", title="Where the money is")
         for place, totals in sorted(report.totals.items()):
             for currency, amount_minor in sorted(totals.items()):
-                places.add_row(place, f"{'-' if amount_minor < 0 else ''}{Money(abs(amount_minor), currency)}")
+                places.add_row(place, _amount(amount_minor, currency))
         console.print(places)
     for item in report.in_flight:
-        console.print(f"on its way: {Money(item.amount_minor, item.currency)}, {item.subject}: {item.reason}")
+        console.print(f"on its way: {_amount(item.amount_minor, item.currency)}, {item.subject}: {item.reason}")
     if report.head:
         # In one piece, to be copied.
         click.echo(f"head of the chain: {report.head.block_no}:{report.head.hash}")
@@ -122,3 +127,10 @@ def _show(report: Report) -> None:
         console.print(f"[red]WRONG[/red] {finding.subject}: {finding.message}", soft_wrap=True)
         console.print(f"      rule: {finding.rule}", soft_wrap=True)
     console.print(f"[red]The books are not right[/red] {what}: {len(report.findings)} findings for {compared}.")
+
+
+def _amount(amount_minor: int, currency: str) -> str:
+    """Books that are damaged may name a currency that there is not."""
+    if currency not in MINOR_DIGITS:
+        return f"{amount_minor} {currency}"
+    return f"{'-' if amount_minor < 0 else ''}{Money(abs(amount_minor), currency)}"

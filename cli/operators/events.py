@@ -92,6 +92,8 @@ def list_events(databases: Databases, *, states: tuple[str, ...] = STATES, limit
     for service in SUBSCRIBERS:
         with databases[service].autocommit() as tx:
             for row in store.parked_events(tx, limit):
+                if row["is_released"] and _is_open(databases, row):
+                    continue
                 line = _line(row, "dead", service, payload=row["envelope"]["payload"], note=row["error"])
                 dead[line.event_id] = line
             unfinished |= store.unfinished_events(tx, limit)
@@ -106,6 +108,12 @@ def list_events(databases: Databases, *, states: tuple[str, ...] = STATES, limit
                     lines.append(line)
     lines.sort(key=lambda line: (STATES.index(line.state), line.since))
     return [line for line in lines if line.state in states][:limit]
+
+
+def _is_open(databases: Databases, released: RowMapping) -> bool:
+    """Whether an event that was taken off the dead letters is on its way again."""
+    with databases[released["source"]].autocommit() as tx:
+        return any(row["closed_at"] is None for row in store.in_outbox(tx, released["event_id"]))
 
 
 def _line(row: RowMapping, state: str, service: str, *, payload: Mapping[str, Any], note: str) -> EventLine:

@@ -24,10 +24,14 @@ _OUTBOX = """
 _OPEN = text(f"{_OUTBOX} WHERE closed_at IS NULL ORDER BY created_at LIMIT :limit")
 _IN_OUTBOX = text(f"{_OUTBOX} WHERE event_id = :event_id")
 
+# One that was replayed and has not come may never have been sent: whoever replayed it died in between.
 _PARKED = text("""
-    SELECT d.event_id, d.source, d.envelope, d.attempts, d.error, d.parked_at, i.type
+    SELECT d.event_id, d.source, d.envelope, d.attempts, d.error, d.parked_at, i.type,
+           d.resolved_at IS NOT NULL AS is_released
       FROM dead_letters d JOIN inbox i USING (event_id)
-     WHERE d.resolved_at IS NULL ORDER BY d.parked_at LIMIT :limit
+     WHERE d.resolved_at IS NULL
+        OR (d.resolution = 'replayed' AND i.processed_at IS NULL AND i.parked_at IS NULL)
+     ORDER BY d.parked_at LIMIT :limit
 """)
 
 _UNFINISHED = text("""
@@ -108,7 +112,7 @@ def in_outbox(tx: Connection, event_id: UUID) -> list[RowMapping]:
 
 
 def parked_events(tx: Connection, limit: int) -> list[RowMapping]:
-    """Events that failed too often and that nobody has decided about."""
+    """Events that failed too often and that nobody has decided about, or were replayed and have not come since."""
     return list(tx.execute(_PARKED, {"limit": limit}).mappings())
 
 

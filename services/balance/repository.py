@@ -103,9 +103,11 @@ _POSTED_AMONG = prepared("""
 
 _BALANCE = prepared("SELECT balance_minor FROM accounts WHERE account_id = :account_id")
 
+# Only users' entries have a balance after them, and only these are in the index by account. Who does not say that he
+# wants no others is served by a walk through the whole ledger.
 _BALANCE_AT = prepared("""
     SELECT balance_after FROM entries
-     WHERE account_id = :account_id AND created_at < :before
+     WHERE account_id = :account_id AND balance_after IS NOT NULL AND created_at < :before
      ORDER BY account_id DESC, entry_id DESC
      LIMIT 1
 """)
@@ -113,7 +115,7 @@ _BALANCE_AT = prepared("""
 _STATEMENT = text("""
     SELECT e.entry_id, t.kind, e.amount_minor, e.balance_after, e.currency, t.reference, e.created_at
       FROM entries e JOIN transfers t USING (transfer_id)
-     WHERE e.account_id = :account_id AND e.entry_id < :before_entry_id
+     WHERE e.account_id = :account_id AND e.balance_after IS NOT NULL AND e.entry_id < :before_entry_id
      ORDER BY e.entry_id DESC
      LIMIT :limit
 """)

@@ -10,8 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from cli.audit.sources import variable
+from cli.audit import books, guards
+from cli.audit.findings import Report
+from cli.audit.metrics import AuditMetrics
+from cli.audit.schedule import run_once
+from cli.audit.sources import Sources, opened, variable
 from cli.children import Child, Launch
+from cli.commands.audit import audit
+from cli.failure import LaunchError
 from cli.provisioning import AUDITOR_ROLE
 from tests.integration.audit.conftest import Books
 from tests.support.eventually import eventually
@@ -65,6 +71,76 @@ def test_books_that_cannot_be_read_end_with_2(
     result = fastcheck("audit", "--data-dir", str(tmp_path), environ=settings)
     assert result.returncode == 2
     assert sentence in result.stderr
+
+
+def test_every_database_that_is_down_is_named(books_of_town: Books) -> None:
+    nowhere = "postgresql://x:y@127.0.0.1:1/z"
+    for down in (("checks", "payments"), ("payments", "sandbox_bank"), ("checks", "payments", "balance")):
+        result = fastcheck("audit", environ={**_settings(books_of_town), **{variable(name): nowhere for name in down}})
+        assert result.returncode == 2
+        assert result.stdout == "", "nothing is said of books that were not read"
+        assert [re.search(r"the database of (\w+): .*refused", line) for line in result.stderr.splitlines()]
+        assert re.findall(r"the database of (\w+):", result.stderr) == list(down)
+
+
+def test_a_database_that_goes_away_during_the_audit_ends_with_2(
+    books_of_town: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in _settings(books_of_town).items():
+        monkeypatch.setenv(name, value)
+
+    def go_away(opened: Sources, _report: Report) -> None:
+        books_of_town.run(
+            "payments",
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'fastcheck-audit' AND datname = current_database()",
+        )
+        opened.payments.rows("SELECT 1")
+
+    monkeypatch.setattr(guards, "examine", go_away)
+    books_of_town.database_url("payments")
+    monkeypatch.setenv(variable("payments"), _settings(books_of_town)[variable("payments")])
+    with pytest.raises(LaunchError, match="cannot read the books to their end") as failure:
+        audit.main([], standalone_mode=False)
+    assert failure.value.exit_code == 2
+
+
+def test_a_mistake_of_the_auditor_does_not_look_like_wrong_books(
+    books_of_town: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in _settings(books_of_town).items():
+        monkeypatch.setenv(name, value)
+
+    def stumble(_sources: Sources, _report: Report) -> None:
+        raise KeyError("banana")
+
+    monkeypatch.setattr(guards, "examine", stumble)
+    with pytest.raises(LaunchError, match="The audit itself failed") as failure:
+        audit.main([], standalone_mode=False)
+    assert failure.value.exit_code == 2
+    metrics = AuditMetrics()
+
+    def run() -> Report:
+        with opened(
+            {
+                name: books_of_town.servers.postgres_url(books_of_town.names[name], AUDITOR_ROLE)
+                for name in books_of_town.names
+            }
+        ) as sources:
+            return books.audit(sources)
+
+    assert run_once(run, metrics) == 0.0
+    assert metrics.registry.get_sample_value("fastcheck_audit_failures_total") == 1
+    assert metrics.registry.get_sample_value("fastcheck_audit_last_clean_timestamp_seconds") == 0
+
+
+def test_a_currency_that_there_is_not_is_told_as_it_stands(books_of_town: Books) -> None:
+    books_of_town.damage("balance", "UPDATE entries SET currency = 'XYZ' WHERE transfer_id = '{credit of topup}'")
+    books_of_town.damage("checks", "UPDATE checks SET currency = 'XYZ' WHERE check_id = '{pending}'")
+    result = fastcheck("audit", environ=_settings(books_of_town))
+    assert result.returncode == 1, result.stderr
+    assert "100000 XYZ" in result.stdout
+    assert "on its way: 500 XYZ" in result.stdout
 
 
 def test_a_database_of_another_kind_ends_with_2(books_of_town: Books) -> None:

@@ -146,7 +146,7 @@ def test_a_replay_that_died_half_way_is_finished_by_the_next(desk: Desk) -> None
     with desk.town.balance.autocommit() as tx:
         tx.execute(text("UPDATE dead_letters SET resolved_at = now(), resolution = 'replayed', reason = 'x'"))
         tx.execute(text("UPDATE inbox SET parked_at = NULL, attempts = 1 WHERE processed_at IS NULL"))
-    assert desk.listed() == []
+    assert desk.listed() == [("dead", str(event))], "nobody works on it: the operator must see it"
     assert desk.run("replay", str(event), *WHY).returncode == 0
     desk.town.deliver()
     assert desk.town.world.money_of(anna) == 5_000

@@ -10,8 +10,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg2
+from sqlalchemy import text
 
-from cli.audit import books, cross_checks, cross_payments
+from cli.audit import books, cross_bank, cross_checks, cross_payments
 from cli.audit.findings import Report
 from cli.audit.sources import Source, Sources, opened
 from cli.provisioning import AUDITOR_ROLE
@@ -79,7 +80,11 @@ def _write_checks(town: Town, people: Sequence[UUID], chance: random.Random) -> 
 
 
 def _top_up(town: Town, people: Sequence[UUID]) -> None:
-    town.hear(town.start_topup(people[0], 500))
+    """And give a part of it back, and then the rest: as soon as it is confirmed, credited or not."""
+    topup = town.start_topup(people[0], 500)
+    town.hear(topup)
+    for part in (200, 300):
+        town.refund(topup, part)
 
 
 def _carry(town: Town) -> None:
@@ -90,7 +95,7 @@ def _carry(town: Town) -> None:
 class _Paused(Source):
     """A picture that is taken, and before the next one is taken something happens."""
 
-    def __init__(self, url: str, before: Callable[[], None]) -> None:
+    def __init__(self, url: str, before: Callable[[], object]) -> None:
         super().__init__(url)
         self._before = before
 
@@ -100,13 +105,14 @@ class _Paused(Source):
 
 
 @contextmanager
-def _sources(servers: Servers, town: Town, **happens: Callable[[], None]) -> Any:
-    """``balance=f``: f happens after checks and payments were looked at and before the ledger is."""
+def _sources(servers: Servers, town: Town, **happens: Callable[[], object]) -> Any:
+    """``balance=f``: f happens after checks and payments were looked at and before the ledger is. Likewise ``bank``."""
     made = {
-        name: _Paused(url, happens.get(name, lambda: None))
+        name.replace("sandbox_", ""): _Paused(url, happens.get(name.replace("sandbox_", ""), lambda: None))
         for name, url in _urls(servers, town).items()
-        if name != "sandbox_bank"
     }
+    if "bank" not in happens:
+        made.pop("bank").close()
     yield Sources(**made)
     for source in made.values():
         source.close()
@@ -132,6 +138,46 @@ def test_a_check_that_is_made_and_ended_between_the_pictures_is_no_finding(
     with _sources(test_servers, town, balance=meanwhile) as sources:
         report = books.audit(sources)
     assert report.findings == []
+
+
+def test_refunds_before_and_after_the_picture_of_the_bank_are_no_findings(
+    fresh_town: Town, test_servers: Servers
+) -> None:
+    """The first one is in the bank's picture and not in ours before it; the second in ours after it and not there."""
+    town = fresh_town
+    topup = town.top_up(uuid4(), 10_000)
+    looks: list[int] = []
+
+    def look_at_payments() -> None:
+        looks.append(1)
+        if len(looks) == 2:
+            town.refund(topup, 200)
+
+    with _sources(test_servers, town, bank=lambda: town.refund(topup, 100), payments=look_at_payments) as sources:
+        report = books.audit(sources)
+    assert len(looks) == 2, "what did not fit was not looked at again"
+    assert report.findings == []
+    assert _audit(test_servers, town).findings == []
+
+
+def test_a_refund_that_the_bank_does_not_have_is_found_also_when_another_one_is_younger(
+    fresh_town: Town, test_servers: Servers
+) -> None:
+    town = fresh_town
+    topup = town.top_up(uuid4(), 10_000)
+    town.refund(topup, 100)
+    with town.bank.db.autocommit() as tx:
+        tx.execute(text("UPDATE payments SET refunded_minor = 0, state = 'CONFIRMED'"))
+    looks: list[int] = []
+
+    def look_at_payments() -> None:
+        looks.append(1)
+        if len(looks) == 2:
+            town.refund(topup, 200)
+
+    with _sources(test_servers, town, bank=lambda: None, payments=look_at_payments) as sources:
+        (finding,) = books.audit(sources).findings
+    assert (finding.rule, finding.subject) == (cross_bank.RULE, f"top-up {topup}")
 
 
 def test_what_is_really_wrong_is_found_also_when_it_moves_between_the_pictures(

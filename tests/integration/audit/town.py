@@ -1,6 +1,5 @@
 """A small town whose books are complete: every way that money can go, gone by the real code of all services."""
 
-from sqlalchemy import text
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -8,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from common.core.settings import BusSettings, DatabaseSettings
 from common.db.engine import Database
@@ -164,6 +164,7 @@ def _past(town: Town) -> None:
     town.bank.refuses_refunds = True
     ids["returned refund"] = town.refund(UUID(ids["refunded topup"]), 6_000)
     town.bank.refuses_refunds = False
+    _surplus(town, vera)
     world.context.acknowledger.flush()
     town.deliver()
     for name, check in (
@@ -172,6 +173,24 @@ def _past(town: Town) -> None:
     ):  # fmt: skip
         ids[name] = str(world.stored(check)["check_id"])
     ids["rejected"] = str(world.rows("SELECT check_id FROM checks WHERE status = 'rejected'")[0]["check_id"])
+
+
+def _surplus(town: Town, user_id: UUID) -> None:
+    """Money that comes too late, and is not credited: one card takes it back, the other does not."""
+    strict = replace(town.payments, settings=town.payments.settings.model_copy(update={"topup_credit_late": False}))
+    for name, refuses in (("surplus", False), ("returned surplus", True)):
+        topup_id = town.start_topup(user_id, 9_000 + refuses)
+        with town.payments.db.autocommit() as tx:
+            expired = "UPDATE topups SET status = 'expired', next_poll_at = NULL WHERE topup_id = :id"
+            tx.execute(text(expired), {"id": topup_id})
+        apply_notification(strict, town.bank, town.bank.pays(order_id_of(topup_id, 1)), Evidence("webhook"))
+        town.bank.refuses_refunds = refuses
+        assert refunds.pursue_due(town.payments, limit=10) == 1
+        town.bank.refuses_refunds = False
+        town.ids[f"{name} topup"] = str(topup_id)
+        with town.payments.db.autocommit() as tx:
+            found = tx.execute(text("SELECT refund_id FROM refunds WHERE topup_id = :id"), {"id": topup_id})
+            town.ids[f"{name} refund"] = str(found.scalar_one())
 
 
 def _present(town: Town) -> None:

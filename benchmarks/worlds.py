@@ -1,0 +1,129 @@
+"""Systems with large books in folders that stay: made once, started and measured as often as wanted.
+
+``python -m benchmarks.worlds FOLDER CHECKS`` makes one; it takes 3 GB of disk per million checks.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from benchmarks import big_books, people
+from benchmarks.bulk import THROWAWAY
+from benchmarks.people import Person
+from benchmarks.system import System, free_port, running
+from cli import credentials
+from cli.children import Child
+from cli.credentials import Credentials
+from cli.data_dir import DataDir
+from cli.embedded.postgres import EmbeddedPostgres
+from cli.failure import LaunchError
+
+#: Those who are measured live in the books too, and the first of them is their busiest user.
+PEOPLE: Final = 64
+#: Nothing of the background disturbs a measurement that did not ask for it.
+SETTINGS: Final = {"FASTCHECK_AUDIT_EVERY_SECONDS": "86400"}
+_FILE: Final = "people.json"
+_STOP_TIMEOUT_SECONDS: Final = 600.0
+_START_TIMEOUT_SECONDS: Final = 60.0
+_SEAL_TIMEOUT_SECONDS: Final = 1_800.0
+_AUDIT_TIMEOUT_SECONDS: Final = 1_800.0
+_LOOK_EVERY_SECONDS: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A running system and those of its people who can sign in."""
+
+    system: System
+    people: list[Person]
+
+
+def make(folder: Path, checks: int) -> float:
+    """Make a system, let people register, stop it, and write its books; returns the seconds that the writing took."""
+    data_dir = DataDir(folder)
+    with running(data_dir, SETTINGS) as system:
+        folk = people.register(system, PEOPLE)
+        data_dir.write_json(_FILE, {"people": [[str(person.user_id), person.session] for person in folk]})
+    began = time.monotonic()
+    with _postgres_alone(data_dir) as postgres:
+        urls = {name: postgres.administrator_url(f"fastcheck_{name}") for name in big_books.SERVICES}
+        big_books.write(urls, checks=checks, known=[person.user_id for person in folk], code_key=_code_key(data_dir))
+    os.sync()
+    return time.monotonic() - began
+
+
+@contextmanager
+def opened(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[World]:
+    """Start the system in a folder, wait until the chain covers its books, and stop it at the end."""
+    data_dir = DataDir(folder)
+    kept = data_dir.read_json(_FILE)
+    if kept is None:
+        raise LaunchError(f"No books were written in {folder}.")
+    with running(data_dir, {**SETTINGS, **(settings or {})}) as system:
+        until_sealed(system)
+        _until_audited(system)
+        yield World(system, [Person(UUID(user_id), session) for user_id, session in kept["people"]])
+
+
+def until_sealed(system: System) -> None:
+    """Wait until every transfer is in the chain."""
+    query = "SELECT (SELECT max(transfer_no) FROM transfers) <= COALESCE((SELECT max(last_no) FROM chain_blocks), 0)"
+    _wait(lambda: bool(system.rows("balance", query)[0][0]), _SEAL_TIMEOUT_SECONDS)
+
+
+def _until_audited(system: System) -> None:
+    """Wait for the end of the audit that a system begins with."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'fastcheck-audit'"
+    _wait(lambda: not system.rows("postgres", query)[0][0], _AUDIT_TIMEOUT_SECONDS)
+
+
+def _secrets(data_dir: DataDir) -> Credentials:
+    secrets = credentials.load(data_dir)
+    if secrets is None:
+        raise LaunchError(f"There is no system in {data_dir.path}.")
+    return secrets
+
+
+def _code_key(data_dir: DataDir) -> str:
+    return _secrets(data_dir).code_keys.split(",")[0]
+
+
+@contextmanager
+def _postgres_alone(data_dir: DataDir) -> Iterator[EmbeddedPostgres]:
+    secrets = _secrets(data_dir)
+    data_dir.open()
+    postgres = EmbeddedPostgres(
+        data_dir.postgres,
+        port=free_port(),
+        password=secrets.postgres_password,
+        log=data_dir.log("postgres"),
+        settings=THROWAWAY,
+    )
+    postgres.prepare()
+    child = Child(postgres.launch())
+    try:
+        _wait(postgres.is_ready, _START_TIMEOUT_SECONDS)
+        yield postgres
+        child.ask_to_stop()
+        _wait(lambda: child.poll() is not None, _STOP_TIMEOUT_SECONDS)
+    finally:
+        child.end_group()
+        data_dir.close()
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise LaunchError(f"What was waited for did not come true within {seconds:.0f} seconds.")
+        time.sleep(_LOOK_EVERY_SECONDS)
+
+
+if __name__ == "__main__":
+    print(f"written in {make(Path(sys.argv[1]), int(sys.argv[2])):.0f} s")
