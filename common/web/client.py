@@ -5,10 +5,10 @@ One hop or two are in every request of a user, so this is a small pool over a sm
 """
 
 from collections.abc import Mapping
-from queue import Empty, LifoQueue
 from urllib.parse import urlsplit
 
 from common.core.errors import ServiceUnavailable
+from common.core.slots import NoneFree, Slots
 from common.web.wire import HttpAnswer, ProtocolError, Wire
 
 __all__ = ["HttpAnswer", "HttpClient", "NoAnswer"]
@@ -31,17 +31,13 @@ class HttpClient:
         self._connect_timeout_seconds = connect_timeout_seconds
         self._timeout_seconds = timeout_seconds
         self._pool_wait_seconds = min(1.5, timeout_seconds)
-        # Slots, not connections: an empty slot is a connection still to be made. Last in, first out, so
-        # that few connections stay warm instead of many staying lukewarm.
-        self._slots: LifoQueue[Wire | None] = LifoQueue()
-        for _ in range(pool_size):
-            self._slots.put(None)
+        self._slots: Slots[Wire] = Slots(pool_size)
 
     def request(self, method: str, target: str, *, headers: Mapping[str, str], body: bytes | None = None) -> HttpAnswer:
         """One request, one answer of any status; raises NoAnswer, or ServiceUnavailable when the pool is full."""
         try:
-            wire = self._slots.get(timeout=self._pool_wait_seconds)
-        except Empty:
+            wire = self._slots.take(self._pool_wait_seconds)
+        except NoneFree:
             raise ServiceUnavailable from None
         keep = False
         try:
@@ -58,7 +54,7 @@ class HttpClient:
             if not keep and wire is not None:
                 wire.close()
                 wire = None
-            self._slots.put(wire)
+            self._slots.give_back(wire)
 
     def _connect(self) -> Wire:
         return Wire(

@@ -7,7 +7,6 @@ the cost of the command; here a failure is the caller's to handle, at once. See 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha1
-from queue import Empty, LifoQueue
 from typing import Any
 
 import redis
@@ -15,6 +14,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError
 from redis.retry import Retry
+
+from common.core.slots import NoneFree, Slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +47,13 @@ class ScriptRunner:
             decode_responses=True,
         )
         self._timeout_seconds = timeout_seconds
-        # Slots, as in common.web.client: an empty one is a connection still to be made.
-        self._slots: LifoQueue[Any] = LifoQueue()
-        for _ in range(pool_size):
-            self._slots.put(None)
+        self._slots: Slots[Any] = Slots(pool_size)
 
     def run(self, script: Script, keys: Sequence[str], arguments: Sequence[object]) -> Any:
         """What the script returns: one round trip. Raises redis.RedisError; then it has run once, or not."""
         try:
-            connection = self._slots.get(timeout=self._timeout_seconds)
-        except Empty:
+            connection = self._slots.take(self._timeout_seconds)
+        except NoneFree:
             raise RedisConnectionError("all connections are in use") from None
         try:
             connection = connection or self._factory.make_connection()
@@ -66,7 +64,7 @@ class ScriptRunner:
                 # The server is new, or was flushed: it was not run, so it is safe to send again, in full.
                 return _ask(connection, "EVAL", script.source, len(keys), *keys, *arguments)
         finally:
-            self._slots.put(connection)
+            self._slots.give_back(connection)
 
     def ping(self) -> None:
         """Raise redis.RedisError when Redis does not answer."""

@@ -230,7 +230,7 @@ def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
 
 
 def test_a_frozen_redis_costs_one_request_a_second_a_fifth_of_a_second(stack: Stack, own_redis: OwnRedis) -> None:
-    gateway = stack.gateway(cache_url=own_redis.url, cache_retry_seconds=30)
+    gateway = stack.gateway(cache_url=own_redis.url, cache_retry_seconds=30, cache_timeout_seconds=0.2)
     session = gateway.register()
     assert gateway.is_welcome(session)
     own_redis.signal(signal.SIGSTOP)
