@@ -2,8 +2,12 @@
 
 An actor stops at *gates*: before each SQL statement, before each commit, where it calls another service, and at its
 end. The scheduler lets one actor run to its next gate and then decides anew, so the order of everything that happens
-is the scheduler's choice. An actor that waits for a row lock in PostgreSQL is noticed by asking PostgreSQL; the
-others go on, and it moves again when the lock is free. An actor can be killed at a gate, as a process dies.
+is the scheduler's choice. An actor can be killed at a gate, as a process dies, or its transaction be made to fail.
+
+Locks are PostgreSQL's own, and only their timing is taken from it. An actor that waits for one is noticed by asking
+PostgreSQL who waits for whom, and its backend is stopped (SIGSTOP) at once. When somebody has given it the lock it is
+ready like any other, and its backend goes on when the scheduler lets it. So never more than one backend works, and a
+seed always does the same.
 """
 
 import threading
@@ -13,10 +17,14 @@ from queue import Empty, SimpleQueue
 from random import Random
 from typing import Any, Final, Protocol
 
-#: What does not arrive at a gate within this time is looked up: it may wait for a lock.
-LOOK_AFTER_SECONDS: Final = 0.003
-#: Nothing in a simulation takes as long: the machine, or the simulation, is broken.
-STUCK_AFTER_LOOKS: Final = 10_000
+from tests.simulation.failures import DEADLOCK, TIME_OUT
+
+#: Whether who does not arrive at a gate waits for a lock is asked after so long, and then seldomer, down to the second.
+#: What is found does not depend on it.
+LOOK_AFTER_SECONDS: Final = 0.001
+LOOK_EVERY_SECONDS: Final = 0.02
+#: Nothing in a simulation takes a minute: the machine, or the simulation, is broken.
+STUCK_AFTER_LOOKS: Final = 3_000
 
 _current = threading.local()
 
@@ -36,13 +44,19 @@ class State(Enum):
 
 
 class Locks(Protocol):
-    """Who waits for whom in the database."""
+    """Who waits for whom in the database, and which backend may work."""
 
     def blockers(self, pids: Iterable[int]) -> dict[int, set[int]]:
         """For each backend that waits for a lock, the backends that it waits for."""
 
     def cancel(self, pid: int) -> None:
-        """Give up the statement of a backend, as a lock timeout does."""
+        """Give up the statement of a backend."""
+
+    def stop(self, pid: int) -> None:
+        """Let a backend that waits for a lock do nothing, whatever it is given."""
+
+    def resume(self, pid: int) -> None:
+        """Let it go on."""
 
 
 class Actor:
@@ -57,7 +71,14 @@ class Actor:
         self.at = "start"
         #: Ids and codes that this actor makes: they depend on its name, and not on what others did before.
         self.random = Random(f"{seed}/{name}")
+        #: The backend that works for it, while it has one.
         self.backend_pid = 0
+        #: The backend is stopped, and not the thread.
+        self.is_stopped = False
+        #: Why the statement that it runs is being given up, until it has been.
+        self.given_up = ""
+        #: How its transaction is to fail at the gate at which it stands.
+        self.failure = ""
         self.calls = 0
         #: The name of the request whose answer it waits for.
         self.waits_for = ""
@@ -89,7 +110,6 @@ class Stage:
         self.actors: dict[str, Actor] = {}
         self._locks = locks
         self._arrivals: SimpleQueue[Actor] = SimpleQueue()
-        self._moving: set[Actor] = set()
 
     def enter(self, actor: Actor) -> Actor:
         """A new actor waits at his first gate."""
@@ -100,9 +120,10 @@ class Stage:
 
     def run(self, actor: Actor, gates: int) -> None:
         """Let a ready actor pass this many gates, and wait until nobody moves."""
+        if actor.state is not State.READY:
+            raise ValueError(f"{actor} is not ready")
         actor.gates_left = gates
         self._resume(actor)
-        self._until_quiet()
 
     def answer(self, actor: Actor, answer: Any) -> None:
         """Give a waiting actor what he waits for. He is ready then, and has not moved."""
@@ -117,22 +138,22 @@ class Stage:
             actor.error = Killed()
         elif actor.state in (State.READY, State.WAITING):
             self._resume(actor)
-            self._until_quiet()
 
     def give_up_waiting(self, actor: Actor) -> None:
         """The lock time-out of a blocked actor strikes."""
-        self._locks.cancel(actor.backend_pid)
-        actor.state = State.MOVING
-        self._moving.add(actor)
-        self._until_quiet()
+        self._give_up(actor, TIME_OUT)
+        self._resume(actor)
+
+    def fail(self, actor: Actor, failure: str) -> None:
+        """Something befalls the transaction of a ready actor, who stands before a statement or a commit."""
+        actor.failure = failure
+        self.run(actor, 1)
 
     def abandon(self) -> None:
         """Kill everybody."""
         while self.actors:
             for actor in list(self.actors.values()):
                 self.kill(actor)
-            self._wake_unblocked()
-            self._until_quiet()
             self.forget_done()
 
     def of_state(self, state: State) -> list[Actor]:
@@ -145,14 +166,36 @@ class Stage:
                 actor.thread.join()
             del self.actors[actor.name]
 
+    def gate(self, at: str, state: State = State.READY) -> None:
+        """Called by the code of an actor: stop here until the scheduler says to go on."""
+        actor = current()
+        if actor is None:
+            return
+        if actor.killed:
+            raise Killed
+        if state is State.READY and actor.gates_left > 1:
+            actor.gates_left -= 1
+            return
+        actor.at = at
+        actor.answer = None
+        actor.arrives_as = state
+        self._arrivals.put(actor)
+        actor.baton.acquire()
+        if actor.killed:
+            raise Killed
+
     def _resume(self, actor: Actor) -> None:
         actor.state = State.MOVING
-        self._moving.add(actor)
-        if actor.thread is None:
+        if actor.is_stopped:
+            actor.is_stopped = False
+            self._locks.resume(actor.backend_pid)
+        elif actor.thread is None:
             actor.thread = threading.Thread(target=self._play, args=(actor,), name=actor.name, daemon=True)
             actor.thread.start()
         else:
             actor.baton.release()
+        self._until_it_rests(actor)
+        self._see_who_was_given_a_lock()
 
     def _play(self, actor: Actor) -> None:
         _current.actor = actor
@@ -165,75 +208,49 @@ class Stage:
         actor.arrives_as = State.DONE
         self._arrivals.put(actor)
 
-    def gate(self, at: str, state: State = State.READY) -> None:
-        """Called by the code of an actor: stop here until the scheduler says to go on."""
-        actor = current()
-        if actor is None:
-            return
-        if actor.killed:
-            raise Killed
-        # Whoever may have freed a lock stops at once, so that he who waited for it moves alone.
-        if state is State.READY and actor.gates_left > 1 and len(self._moving) == 1 and not self._anybody_blocked():
-            actor.gates_left -= 1
-            return
-        actor.gates_left = 0
-        actor.at = at
-        actor.answer = None
-        actor.arrives_as = state
-        self._arrivals.put(actor)
-        actor.baton.acquire()
-        if actor.killed:
-            raise Killed
-
-    def _anybody_blocked(self) -> bool:
-        return any(actor.state is State.BLOCKED for actor in list(self.actors.values()))
-
-    def _until_quiet(self) -> None:
-        looks = 0
-        all_waited = False
-        while self._moving:
+    def _until_it_rests(self, actor: Actor) -> None:
+        """Wait until the one who moves is at a gate or waits for somebody who does not move: one of both it will be."""
+        for looks in range(STUCK_AFTER_LOOKS):
             try:
-                arrived = self._arrivals.get(timeout=LOOK_AFTER_SECONDS)
+                arrived = self._arrivals.get(timeout=min(LOOK_AFTER_SECONDS * 2**looks, LOOK_EVERY_SECONDS))
             except Empty:
-                looks += 1
-                if looks > STUCK_AFTER_LOOKS:
-                    raise RuntimeError(f"these do not arrive anywhere: {self._moving}") from None
-                # Two looks: of those seen in the first, one may just have freed another.
-                all_waited, waited_before = self._all_wait_for_locks(), all_waited
-                if all_waited and waited_before:
-                    self._set_apart()
+                if self._waits_for_a_lock(actor):
+                    return
                 continue
-            all_waited = False
-            self._moving.discard(arrived)
             arrived.state = arrived.arrives_as
-            self._wake_unblocked()
-
-    def _all_wait_for_locks(self) -> bool:
-        """Whether nobody moves any more, and somebody who stands at a gate is the reason.
-
-        In a deadlock everybody waits for somebody who waits: PostgreSQL ends it, and that is waited for.
-        """
-        pids = [actor.backend_pid for actor in self._moving]
-        if not all(pids):
-            return False
-        blockers = self._locks.blockers([*pids, *(actor.backend_pid for actor in self.of_state(State.BLOCKED))])
-        return all(pid in blockers and not _in_a_circle(pid, blockers) for pid in pids)
-
-    def _set_apart(self) -> None:
-        for actor in self._moving:
-            actor.state = State.BLOCKED
-            actor.gates_left = 0
-        self._moving.clear()
-
-    def _wake_unblocked(self) -> None:
-        blocked = {actor.backend_pid: actor for actor in self.of_state(State.BLOCKED)}
-        if not blocked:
             return
-        blockers = self._locks.blockers(blocked)
-        for pid, actor in blocked.items():
-            if pid not in blockers:
-                actor.state = State.MOVING
-                self._moving.add(actor)
+        raise RuntimeError(f"{actor} does not arrive anywhere")
+
+    def _waits_for_a_lock(self, actor: Actor) -> bool:
+        """Whether it waits, and only for actors: then it waits until one of them has moved."""
+        blocked = {other.backend_pid: other for other in self.of_state(State.BLOCKED)}
+        blockers = self._locks.blockers([actor.backend_pid, *blocked])
+        awaited = blockers.get(actor.backend_pid, set())
+        others = {other.backend_pid for other in self.actors.values() if other is not actor}
+        if actor.given_up or not awaited or not awaited <= others:
+            return False
+        if _in_a_circle(actor.backend_pid, blockers):
+            # PostgreSQL would end one of them after a while. Here it is always the one who closed the circle.
+            self._give_up(actor, DEADLOCK)
+            return False
+        self._locks.stop(actor.backend_pid)
+        actor.is_stopped = True
+        actor.state = State.BLOCKED
+        actor.at = "waits for a lock"
+        actor.gates_left = 0
+        return True
+
+    def _give_up(self, actor: Actor, reason: str) -> None:
+        actor.given_up = reason
+        self._locks.cancel(actor.backend_pid)
+
+    def _see_who_was_given_a_lock(self) -> None:
+        blocked = self.of_state(State.BLOCKED)
+        blockers = self._locks.blockers(actor.backend_pid for actor in blocked)
+        for actor in blocked:
+            if actor.backend_pid not in blockers:
+                actor.state = State.READY
+                actor.at = "may have its lock"
 
 
 def _in_a_circle(start: int, blockers: dict[int, set[int]]) -> bool:

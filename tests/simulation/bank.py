@@ -56,7 +56,7 @@ class SimulatedBank:
 
     def pay(self, page: str, *, declined: bool = False) -> list[bytes]:
         """The payer enters a card; returns the notifications that the bank sends. A page that is over sends none."""
-        payment = self.payments[page.removeprefix(PAGES)]
+        payment = self.payment_of(page)
         if self._status(payment) != "NEW":
             return []
         if declined:
@@ -64,6 +64,10 @@ class SimulatedBank:
             return [self.notification(payment, "REJECTED")]
         payment.status, payment.taken = "CONFIRMED", payment.amount
         return [self.notification(payment, "AUTHORIZED"), self.notification(payment, "CONFIRMED")]
+
+    def payment_of(self, page: str) -> Payment:
+        """The payment that has this page."""
+        return self.payments[page.removeprefix(PAGES)]
 
     def notification(self, payment: Payment, status: str, *, amount: int | None = None, forged: bool = False) -> bytes:
         """The body of a notification."""

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from cryptography.fernet import Fernet
+
+#: How a token of Fernet begins. What follows is never twice the same.
+_TOKEN: Final = b"gAAAA"
+
 #: Reads all rows of a query from the database of a service.
 Reader = Callable[[str, str], list[tuple[Any, ...]]]
 
@@ -105,3 +110,9 @@ def read(rows: Reader) -> Books:
         open_events=[row[0] for service in ("checks", "payments") for row in rows(service, _OPEN)],
         dead_letters=[row[0] for row in rows("balance", _DEAD)],
     )
+
+
+def unsealed(fernet: Fernet, stored: bytes) -> bytes:
+    """What a column holds, in plain where it is sealed: Fernet's token, and before it the name of its key."""
+    name, token, rest = stored.partition(_TOKEN)
+    return name + fernet.decrypt(token + rest) if token else name

@@ -1,18 +1,18 @@
 """The three databases of a simulation: real PostgreSQL, with the simulated clock as their ``now()``.
 
-They are made once and emptied before each seed, so every seed finds the same: same rows, same plans, same numbers.
+They are made once and emptied before each seed, so every seed finds the same: same rows in the same places, same plans,
+same numbers.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+import os
+import signal
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
 
 import psycopg2
-from sqlalchemy import event
 
-from common.db.engine import Database
-from tests.simulation.actors import Killed, Stage, current
 from tests.support import databases
 from tests.support.servers import Servers
 
@@ -30,6 +30,28 @@ _CLOCK: Final = """
     GRANT SELECT ON simulated.clock TO PUBLIC;
 """
 
+# Nothing may depend on how long something takes, on what a connection did before, or on where a row lies.
+_SETTINGS: Final = {
+    "search_path": "simulated, pg_catalog, public",
+    "deadlock_timeout": "3600000",
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_hashagg": "off",
+    "enable_memoize": "off",
+}
+
+_TIME_DEFAULTS: Final = """
+    SELECT format('ALTER TABLE public.%1$I ALTER COLUMN %2$I SET DEFAULT simulated.now();
+                   UPDATE public.%1$I SET %2$I = simulated.now()', c.relname, a.attname)
+      FROM pg_attrdef d JOIN pg_class c ON c.oid = d.adrelid
+      JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+     WHERE c.relnamespace = 'public'::regnamespace
+       AND pg_get_expr(d.adbin, d.adrelid) IN ('now()', 'clock_timestamp()')
+"""
+
 _TABLES: Final = """
     SELECT c.relname, pg_get_serial_sequence(c.oid::regclass::text, a.attname)
       FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attidentity <> ''
@@ -45,7 +67,10 @@ class SimulatedDatabases:
 
     def __init__(self, servers: Servers, urls: dict[str, str]) -> None:
         self.urls = urls
-        self._emptying: dict[str, str] = {}
+        self._emptying: dict[str, list[str]] = {}
+        self._stopped: set[int] = set()
+        #: Service -> its tables.
+        self.tables: dict[str, list[str]] = {}
         self.connections: dict[str, Any] = {}
         for service, url in urls.items():
             name = url.rsplit("/", 1)[1]
@@ -57,32 +82,43 @@ class SimulatedDatabases:
     def _prepare(self, service: str, name: str) -> None:
         with self.connections[service].cursor() as cursor:
             cursor.execute(_CLOCK)
-            cursor.execute(f'ALTER DATABASE "{name}" SET search_path = simulated, pg_catalog, public')
+            for setting, value in _SETTINGS.items():
+                cursor.execute(f'ALTER DATABASE "{name}" SET {setting} = {value}')
             # Triggers and foreign keys keep the services from forgetting; between two seeds we must.
             cursor.execute("SET session_replication_role = replica")
+            cursor.execute(_TIME_DEFAULTS)
+            for (statements,) in cursor.fetchall():
+                cursor.execute(statements)
             cursor.execute(_TABLES)
-            self._emptying[service] = ";".join(
-                self._reset(cursor, table, sequence) for table, sequence in cursor.fetchall()
-            )
+            tables = cursor.fetchall()
+            self.tables[service] = [table for table, _ in tables]
+            self._emptying[service] = [
+                ";".join(self._reset(cursor, table, sequence) for table, sequence in tables),
+                # Rows of this seed are to lie where those of another run of it lay.
+                *(f"VACUUM {table}" for table, _ in tables),
+            ]
 
     @staticmethod
     def _reset(cursor: Any, table: str, sequence: str | None) -> str:
         """The statements that bring a table back to what the migrations left in it."""
         cursor.execute(f"CREATE TABLE simulated.first_{table} AS TABLE {table}")
+        rows: int = cursor.rowcount
+        cursor.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
         forget = f"DELETE FROM {table}"  # noqa: S608
-        if cursor.rowcount:
+        if rows:
             return f"{forget}; INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM simulated.first_{table}"  # noqa: S608
         return f"{forget}; SELECT setval('{sequence}', 1, false)" if sequence else forget
 
     def empty(self) -> None:
         """Forget everything that a seed did."""
-        for service, statements in self._emptying.items():
-            self._run(service, statements)
+        for service, commands in self._emptying.items():
+            for command in commands:
+                self.run(service, command)
 
     def set_clock(self, at: datetime) -> None:
         """What ``now()`` says from here on. Only those with an outbox ask."""
         for service in self.connections:
-            self._run(service, "UPDATE simulated.clock SET at = %s", (at,))
+            self.run(service, "UPDATE simulated.clock SET at = %s", (at,))
 
     def rows(self, service: str, query: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """For the checker: everything as it stands."""
@@ -99,11 +135,23 @@ class SimulatedDatabases:
     def cancel(self, pid: int) -> None:
         self.rows("balance", "SELECT pg_cancel_backend(%s)", (pid,))
 
+    def stop(self, pid: int) -> None:
+        # It sleeps in the lock manager then, and holds nothing there that others need for their work.
+        self._stopped.add(pid)
+        os.kill(pid, signal.SIGSTOP)
+
+    def resume(self, pid: int) -> None:
+        os.kill(pid, signal.SIGCONT)
+        self._stopped.discard(pid)
+
     def close(self) -> None:
+        for pid in list(self._stopped):
+            self.resume(pid)
         for connection in self.connections.values():
             connection.close()
 
-    def _run(self, service: str, statements: str, parameters: tuple[object, ...] = ()) -> None:
+    def run(self, service: str, statements: str, parameters: tuple[object, ...] = ()) -> None:
+        """As the administrator."""
         with self.connections[service].cursor() as cursor:
             cursor.execute(statements, parameters or None)
 
@@ -119,34 +167,3 @@ def simulated_databases(servers: Servers) -> Iterator[SimulatedDatabases]:
         made.close()
         for name in names.values():
             databases.drop(servers, name)
-
-
-def put_gates(db: Database, stage: Callable[[], Stage]) -> None:
-    """Make every statement and every commit on this database a gate for the actor who comes to it."""
-    engine = db._engine
-
-    def before_statement(_connection: Any, cursor: Any, *_: Any) -> None:
-        actor = current()
-        if actor is None:
-            return
-        try:
-            stage().gate("statement")
-        except Killed:
-            # The server ends the transaction of a dead client soon; here it must be before anybody else moves.
-            cursor.connection.rollback()
-            raise
-        actor.backend_pid = cursor.connection.info.backend_pid
-
-    def before_commit(_connection: Any) -> None:
-        if current() is not None:
-            stage().gate("commit")
-
-    def after_statement(*_: Any) -> None:
-        actor = current()
-        if actor is not None:
-            actor.backend_pid = 0
-
-    event.listen(engine, "before_cursor_execute", before_statement)
-    event.listen(engine, "after_cursor_execute", after_statement)
-    event.listen(engine, "handle_error", after_statement)
-    event.listen(engine, "commit", before_commit)

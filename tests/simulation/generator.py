@@ -10,11 +10,12 @@ from datetime import datetime
 from random import Random
 from typing import Final
 
-from tests.simulation.actors import State
+from tests.simulation.actors import Actor, State
 from tests.simulation.calm import calm_moves
 from tests.simulation.clients import NAMES, Told, Wish
+from tests.simulation.failures import FAILURES, GATES
 from tests.simulation.moves import ALL_GATES, Move
-from tests.simulation.network import Answer, Message
+from tests.simulation.network import Answer, Letter, Message, Request
 from tests.simulation.world import World
 
 MOVES: Final = 150
@@ -26,9 +27,18 @@ FIRST_TOPUP: Final = 90_000
 FAR_AHEAD_SECONDS: Final = 300
 
 #: kind of wish -> how often it is chosen.
-_KINDS: Final = {"create": 5, "accept": 7, "cancel": 3, "code": 2, "topup": 2, "again": 3, "balance": 1}
+_KINDS: Final = {"create": 5, "accept": 7, "cancel": 3, "code": 2, "topup": 3, "again": 3, "balance": 1}
 #: Fault -> its greatest weight, beside 10 for "an actor runs on" and 8 for "a letter arrives".
-_FAULTS: Final = {"copy": 4.0, "lose": 2.0, "time_out": 2.0, "crash": 1.0, "give_up": 2.0, "wipe": 1.0, "broker": 0.3}
+_FAULTS: Final = {
+    "copy": 4.0,
+    "lose": 2.0,
+    "time_out": 2.0,
+    "crash": 1.0,
+    "fail": 3.0,
+    "give_up": 2.0,
+    "wipe": 1.0,
+    "broker": 0.3,
+}
 _NUDGES: Final = {
     "relay-checks": 5,
     "relay-payments": 3,
@@ -78,11 +88,14 @@ class Generator:
     def _next(self) -> list[Move]:
         random, world, fault = self._random, self._world, self._fault
         ready = list(world.in_state(State.READY))
+        at_database = [actor for actor in ready if actor.at in GATES]
         waiting = list(world.in_state(State.WAITING))
         blocked = list(world.in_state(State.BLOCKED))
         letters = sorted(world.network.in_flight)
         copied = [name for name in letters if not isinstance(world.network.in_flight[name], Answer)]
         messages = [name for name in letters if isinstance(world.network.in_flight[name], Message)]
+        events = [name for name in messages if self._is_of_events(world.network.in_flight[name])]
+        calls = [name for name in letters if self._is_call(world.network.in_flight[name])]
         idle = len(world.stage.actors) < MAX_ACTORS and len(letters) < MAX_LETTERS
         may_ask = idle and self._numbers["c"] < WISHES
         broker_is_up = world.network.broker_is_up
@@ -91,6 +104,7 @@ class Generator:
             (8.0 * bool(letters), lambda: [Move("deliver", random.choice(letters))]),
             (5.0 * may_ask, self._wished),
             (2.5 * (may_ask and bool(self._open_checks())), self._rush),
+            (1.5 * (may_ask and bool(self._open_checks())), self._photo_finish),
             (3.5 * idle, self._scheduled),
             (1.5 * (idle and bool(self._topups)), self._at_the_bank),
             (0.7, self._time),
@@ -98,7 +112,13 @@ class Generator:
             (fault["lose"] * bool(letters), lambda: [Move("lose", random.choice(letters))]),
             (fault["time_out"] * bool(waiting), lambda: [Move("time_out", random.choice(waiting).name)]),
             (fault["give_up"] * bool(blocked), lambda: [Move("give_up", random.choice(blocked).name)]),
-            (fault["crash"] * bool(ready), lambda: [Move("crash", random.choice(ready).process)]),
+            (
+                fault["fail"] * bool(at_database),
+                lambda: [Move("fail", self._at_risk(at_database).name, detail=random.choice(FAILURES))],
+            ),
+            (fault["crash"] * bool(ready), lambda: [Move("crash", self._at_risk(ready).process)]),
+            ((fault["fail"] + fault["crash"]) * bool(events), lambda: self._struck(random.choice(events))),
+            (0.5 * (fault["lose"] + fault["time_out"]) * bool(calls), lambda: self._cut_off(random.choice(calls))),
             (fault["wipe"] * bool(messages), lambda: [Move("wipe_broker")]),
             (fault["broker"] if broker_is_up else 1.0, lambda: [Move("broker_down" if broker_is_up else "broker_up")]),
         ]
@@ -131,6 +151,53 @@ class Generator:
         for ask in asks:
             moves += [ask, Move("run", ask.subject, ALL_GATES), Move("deliver", f"{ask.subject}/1")]
         return moves
+
+    def _photo_finish(self) -> list[Move]:
+        """Somebody is about to lock a check, or has it locked, when it expires; and there is the sweep, or a rival."""
+        of = self._random.choice(self._open_checks())
+        seconds = self._seconds_to_an_end(only=of)
+        ask = self._ask(self._wish(self._random.choice(("accept", "accept", "cancel", "code")), of))
+        request = f"{ask.subject}/1"
+        moves = [
+            ask,
+            Move("run", ask.subject, ALL_GATES),
+            Move("deliver", request),
+            Move("run", f"{request}!1", self._random.randint(1, 3)),
+            *([Move("wait", number=seconds)] if seconds else []),
+        ]
+        if self._random.random() < 0.5:
+            sweep = self._nudge("expire")
+            return [*moves, sweep, Move("run", sweep.subject, ALL_GATES)]
+        rival = self._ask(self._wish("accept", of))
+        return [*moves, rival, Move("go", rival.subject)]
+
+    def _struck(self, message: str) -> list[Move]:
+        """A worker takes a message, and in the middle of it something befalls him."""
+        worker = f"{message}!1"
+        if self._random.random() * (self._fault["fail"] + self._fault["crash"]) < self._fault["fail"]:
+            blow = Move("fail", worker, detail=self._random.choice(FAILURES))
+        else:
+            blow = Move("crash", "balance-worker")
+        return [Move("deliver", message), Move("run", worker, self._random.randint(1, 6)), blow]
+
+    @staticmethod
+    def _is_of_events(letter: Letter) -> bool:
+        return isinstance(letter, Message) and letter.queue.endswith(".events")
+
+    @staticmethod
+    def _is_call(letter: Letter) -> bool:
+        """Whether it is a request of one service to another, or to the bank."""
+        return isinstance(letter, Request) and letter.caller is not None and not letter.is_of_user
+
+    @staticmethod
+    def _cut_off(request: str) -> list[Move]:
+        """The line between two services breaks: the one never hears of it, the other waits in vain."""
+        return [Move("lose", request), Move("time_out", request.rpartition("/")[0])]
+
+    def _at_risk(self, actors: list[Actor]) -> Actor:
+        """Who is struck: rather one who works for an event than one whose client asks again."""
+        weights = [4 if isinstance(actor.letter, Message) else 1 for actor in actors]
+        return self._random.choices(actors, weights)[0]
 
     def _ask(self, wish: Wish) -> Move:
         name = self._name("c")
@@ -193,8 +260,10 @@ class Generator:
         return f"{letter}{self._numbers[letter]}"
 
     def _at_the_bank(self) -> list[Move]:
-        topup = self._random.choice(self._topups)
-        what = self._weighted({"pay": 6, "declined": 1, "repeat": 3, "forged": 1, "wrong amount": 1})
+        what = self._weighted({"pay": 5, "declined": 1, "repeat": 3, "forged": 2, "wrong amount": 1})
+        # To say of what is paid that it is paid changes nothing, so whoever lies speaks of what is not.
+        unpaid = [name for name in self._topups if self._is_unpaid(name)] if what == "forged" else []
+        topup = self._random.choice(unpaid or self._topups)
         if what in ("pay", "declined"):
             moves = [Move("pay", topup, detail="declined" if what == "declined" else "")]
         else:
@@ -204,6 +273,10 @@ class Generator:
             relay = self._nudge("relay-payments")
             moves += [Move("go", f"bank:{topup}"), relay, Move("run", relay.subject, ALL_GATES)]
         return moves
+
+    def _is_unpaid(self, topup: str) -> bool:
+        page = self._world.clients.page_of(topup)
+        return page is not None and not self._world.bank.payment_of(page).taken
 
     def _time(self) -> list[Move]:
         """Some seconds, or exactly to the end of a check."""

@@ -16,7 +16,7 @@ class Move:
 
     What does not exist is passed over.
 
-    verbs: ask, run, go, deliver, copy, lose, time_out, give_up, crash, wait, nudge, pay, notify, wipe_broker,
+    verbs: ask, run, go, deliver, copy, lose, time_out, give_up, fail, crash, wait, nudge, pay, notify, wipe_broker,
     broker_down, broker_up.
     """
 
@@ -38,6 +38,7 @@ class Move:
             "lose": f"{self.subject} is lost",
             "time_out": f"{self.subject} waits no longer for an answer",
             "give_up": f"{self.subject} waits no longer for a lock",
+            "fail": f"the database fails {self.subject}: {self.detail}",
             "crash": f"{self.subject} is killed and comes back",
             "wait": f"{self.number} s pass",
             "nudge": f"{self.detail} starts ({self.subject})",

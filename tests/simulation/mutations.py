@@ -1,18 +1,22 @@
 """Deliberate bugs, each a classic of distributed systems, to prove that the simulation finds such."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Final
 from unittest.mock import patch
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from common.contracts.envelope import Envelope
 from common.contracts.events import unpack
 from common.core.errors import ServiceUnavailable
+from common.db.connection import Connection
 from common.db.engine import Database
+from common.db.retry import retry_on_conflict
 from common.messaging import bus, outbox
+from common.messaging.inbox import Inbox
 from common.messaging.topology import consume_task
 from services.balance import models as balance_models
 from services.balance import repository as balance_repository
@@ -20,8 +24,17 @@ from services.balance.handlers import HANDLERS
 from services.checks import repository as checks_repository
 from services.checks.clients import BalanceClient
 from services.checks.models import Check
+from services.payments.banks import tbank
+from services.payments.banks.base import Notification
+from services.payments.banks.tbank import TBank
 from tests.simulation.actors import current
 from tests.simulation.world import World
+
+_MARK: Final = text("""
+    UPDATE inbox SET processed_at = now()
+     WHERE event_id = ANY(CAST(:event_ids AS uuid[])) AND processed_at IS NULL AND parked_at IS NULL
+    RETURNING event_id
+""")
 
 Mutation = Callable[[World], AbstractContextManager[Any]]
 
@@ -182,6 +195,60 @@ def pending_checks_are_forgotten(_world: World) -> AbstractContextManager[Any]:
     return patch("services.checks.service.finish_pending_checks", lambda *_: False)
 
 
+def acknowledged_before_the_commit(world: World) -> AbstractContextManager[Any]:
+    """The publisher closes its row, and then what the event should bring about fails."""
+
+    def consume(source: str, wire: list[dict[str, Any]]) -> None:
+        envelopes = [Envelope.from_wire(item) for item in wire]
+        bus._acknowledge(world.services.consumers, source, "balance", [e.event_id for e in envelopes])
+        world.services.inbox.receive(source, envelopes)
+
+    return _consumer(world, consume)
+
+
+def inbox_row_is_marked_before_the_effect(_world: World) -> AbstractContextManager[Any]:
+    """Two transactions where one is needed: whoever dies between them takes the event for done when it comes again."""
+
+    @retry_on_conflict
+    def apply(self: Inbox, envelopes: Sequence[Envelope]) -> None:
+        with self._db.autocommit() as tx:
+            marked = tx.execute(_MARK, {"event_ids": [envelope.event_id for envelope in envelopes]})
+            fresh = {row.event_id for row in marked}
+        for envelope in envelopes:
+            if envelope.event_id in fresh:
+                with self._db.transaction() as tx:
+                    self._handlers[envelope.type](tx, [unpack(envelope)])
+
+    return patch.object(Inbox, "_apply", apply)
+
+
+def forged_notification_is_believed(_world: World) -> AbstractContextManager[Any]:
+    """Whoever knows the address can say that he has paid."""
+
+    def believe(self: TBank, _method: str, _headers: object, raw_body: bytes, *_: object) -> Notification:
+        return self._notification(tbank._json_with_numbers_as_text(raw_body))
+
+    return patch.object(TBank, "parse_notification", believe)
+
+
+@contextmanager
+def failed_commit_is_taken_for_done(_world: World) -> Iterator[None]:
+    """An error at the very end is logged, and the client is told that all went well."""
+    commit = Connection.commit
+
+    def never_fail(self: Connection) -> None:
+        with suppress(DBAPIError):
+            commit(self)
+
+    with patch.object(Connection, "commit", never_fail):
+        yield
+
+
+def attempt_is_judged_by_the_time_it_came(_world: World) -> AbstractContextManager[Any]:
+    """Who waited for a check's lock may accept what others have been told has expired."""
+    return patch("services.checks.service.replace", lambda attempt, **_: attempt)
+
+
 MUTATIONS: Final[tuple[Mutation, ...]] = (
     handler_is_not_idempotent,
     outbox_row_is_not_written,
@@ -195,4 +262,9 @@ MUTATIONS: Final[tuple[Mutation, ...]] = (
     sweep_does_not_lock,
     key_is_not_remembered,
     pending_checks_are_forgotten,
+    acknowledged_before_the_commit,
+    inbox_row_is_marked_before_the_effect,
+    forged_notification_is_believed,
+    failed_commit_is_taken_for_done,
+    attempt_is_judged_by_the_time_it_came,
 )

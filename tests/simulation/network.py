@@ -196,7 +196,7 @@ class SimulatedCelery(Celery):  # type: ignore[misc]  # it has no types
         super().__init__("simulated", broker="memory://", set_as_current=False)
         self._wire = wire
 
-    def send_task(self, name: str, *, args: list[Any], queue: str) -> None:
+    def send_task(self, name: str, *, args: list[Any], queue: str, **_options: Any) -> None:
         self._wire().publish(name, args, queue)
 
     @property
@@ -219,7 +219,10 @@ class _BrokerPool:
             raise OperationalError("the simulated broker is away")
         yield self
 
-    def queue_declare(self, *, queue: str, passive: bool) -> Any:  # noqa: ARG002
+    def prepare_queue_arguments(self, arguments: Any, **_options: Any) -> Any:
+        return arguments
+
+    def queue_declare(self, *, queue: str, **_options: Any) -> "_Declared":
         return _Declared(self._wire().network.depth(queue))
 
 

@@ -1,25 +1,26 @@
 """Runs seeds, and the same moves again."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import zip_longest
 
 from tests.simulation.calm import NeverCalm
 from tests.simulation.generator import Generator
 from tests.simulation.moves import Move
-from tests.simulation.services import simulated_chance
+from tests.simulation.recording import Recording
+from tests.simulation.services import CODE_KEY, simulated_chance
 from tests.simulation.settling import judge, settle
 from tests.simulation.world import World
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a seed came to. ``trace``: every answer that a client got, for comparing two runs."""
+    """What a seed came to."""
 
     seed: int
     moves: list[Move]
     violations: list[str]
-    trace: list[str] = field(default_factory=list)
-    wishes: int = 0
 
     @property
     def failed(self) -> bool:
@@ -38,7 +39,7 @@ def run_seed(world: World, seed: int) -> Outcome:
             settle(world)
         except NeverCalm as error:
             return Outcome(seed, made, [str(error)])
-        return _outcome(world, seed, made)
+        return Outcome(seed, made, judge(world))
 
 
 def replay(world: World, seed: int, moves: Iterable[Move]) -> Outcome:
@@ -53,12 +54,23 @@ def replay(world: World, seed: int, moves: Iterable[Move]) -> Outcome:
             settle(world)
         except NeverCalm as error:
             return Outcome(seed, made, [str(error)])
-        return _outcome(world, seed, made)
+        return Outcome(seed, made, judge(world))
 
 
-def _outcome(world: World, seed: int, made: list[Move]) -> Outcome:
-    trace = [
-        f"{name} {asked.wish}: {[(told.status, told.body) for told in asked.told]}"
-        for name, asked in world.clients.asked.items()
-    ]
-    return Outcome(seed, made, judge(world), trace, len(world.clients.asked))
+@contextmanager
+def recorded(world: World) -> Iterator[list[str]]:
+    """Everything that happens in a run within the block, and all that there is at its end."""
+    recording = world.recording = Recording(CODE_KEY)
+    try:
+        yield recording.lines
+        recording.end(world)
+    finally:
+        world.recording = None
+
+
+def first_difference(world: World, seed: int, lines: list[str]) -> tuple[str, str] | None:
+    """Run a seed again: where it went another way than in this recording of it."""
+    with recorded(world) as again:
+        run_seed(world, seed)
+    pairs = zip_longest(lines, again, fillvalue="(the end)")
+    return next((pair for pair in pairs if pair[0] != pair[1]), None)

@@ -6,8 +6,6 @@ from uuid import UUID
 
 from common.contracts.envelope import Envelope
 from common.messaging import dead_letters
-from common.messaging.inbox import Inbox
-from services.balance.handlers import HANDLERS
 from tests.simulation import checker
 from tests.simulation.books import Books, read
 from tests.simulation.calm import calm
@@ -76,5 +74,4 @@ def _replay_dead_letters(world: World) -> None:
         with db.transaction() as tx:
             released = dead_letters.release(tx, UUID(str(letter.event_id)), reason="simulated operator")
         if released is not None:
-            inbox = Inbox(db, HANDLERS, max_attempts=world.services.balance.settings.inbox_max_attempts)
-            inbox.receive(released[0], [Envelope.from_wire(released[1])])
+            world.services.inbox.receive(released[0], [Envelope.from_wire(released[1])])

@@ -1,29 +1,20 @@
 """Seeds of the simulation: the same ones every time, and some by chance whose number is in the test's name."""
 
 import random
-from collections.abc import Iterator
 from typing import Final
 
 import pytest
 
-from tests.simulation.databases import simulated_databases
 from tests.simulation.mutations import MUTATIONS, Mutation
-from tests.simulation.runner import Outcome, replay, run_seed
+from tests.simulation.runner import Outcome, first_difference, recorded, replay, run_seed
 from tests.simulation.shrinking import shrink, story
 from tests.simulation.world import World
-from tests.support.servers import Servers
 
 SEEDS_OF_ONE_TEST: Final = 20
 #: 67 found that who waited for a check was judged by the time at which he had come.
 STARTS: Final = (1, 61, 1_000)
+SEEDS_RUN_TWICE: Final = range(1, 11)
 SEEDS_FOR_A_MUTATION: Final = 120
-
-
-@pytest.fixture(scope="module")
-def world(test_servers: Servers) -> Iterator[World]:
-    """Made once: each seed empties it."""
-    with simulated_databases(test_servers) as databases:
-        yield World(databases)
 
 
 def _run(world: World, start: int) -> None:
@@ -40,6 +31,21 @@ def test_nothing_is_lost_or_made_whatever_the_scheduler_does(world: World, start
 def test_nor_with_seeds_that_nobody_has_tried(world: World) -> None:
     """The story of a failure names its seed; ``python -m tests.simulation --seed N`` tells it again."""
     _run(world, random.randrange(10**9))
+
+
+def test_a_seed_does_the_same_again(world: World) -> None:
+    """Every move, where it left everybody, every answer, and in the end every row of every database.
+
+    The moves of a seed, made without its chance, do the same too: from that a failure is shrunk.
+    """
+    for seed in SEEDS_RUN_TWICE:
+        with recorded(world) as lines:
+            outcome = run_seed(world, seed)
+        assert len(lines) > len(outcome.moves)
+        assert first_difference(world, seed, lines) is None, seed
+        with recorded(world) as replayed:
+            replay(world, seed, outcome.moves)
+        assert replayed == lines, seed
 
 
 def _first_failure(world: World) -> Outcome | None:
@@ -63,5 +69,5 @@ def test_a_failure_is_shrunk_to_what_matters(world: World) -> None:
         assert failed is not None
         shrunk = shrink(world, failed)
     assert shrunk.failed
-    assert len(shrunk.moves) <= 20 < len(failed.moves)
+    assert len(shrunk.moves) <= 30 < len(failed.moves)
     assert not replay(world, shrunk.seed, shrunk.moves).failed, "without the mistake the same moves are harmless"

@@ -14,9 +14,12 @@ from tests.simulation.bank import SimulatedBank
 from tests.simulation.calm import calm
 from tests.simulation.clients import Clients
 from tests.simulation.clock import SimulatedClock
-from tests.simulation.databases import SimulatedDatabases, put_gates
+from tests.simulation.databases import SimulatedDatabases
+from tests.simulation.failures import GATES
+from tests.simulation.gates import put_gates
 from tests.simulation.moves import Move
 from tests.simulation.network import Answer, Letter, Message, Network, Request, Wire
+from tests.simulation.recording import Recording
 from tests.simulation.services import SimulatedServices
 
 
@@ -34,6 +37,8 @@ class World:
         self.clients = Clients(self.services)
         #: What nobody may ever see: a 500, or an exception that leaves a task.
         self.bugs: list[str] = []
+        #: If somebody wants to know everything.
+        self.recording: Recording | None = None
         self._seed: object = 0
         for context in (self.services.balance, self.services.checks, self.services.payments):
             put_gates(context.db, lambda: self.stage)
@@ -56,6 +61,8 @@ class World:
         for actor in self.stage.of_state(State.DONE):
             self._end(actor)
         self.stage.forget_done()
+        if done and self.recording is not None:
+            self.recording.move(move, self)
         return done
 
     # -- users and the payer
@@ -83,7 +90,7 @@ class World:
         page = self.clients.page_of(move.subject)
         if page is None:
             return False
-        payment = self.bank.payments[page.rsplit("/", 1)[1]]
+        payment = self.bank.payment_of(page)
         wrong_amount = payment.amount + 1 if move.detail == "wrong amount" else None
         told = payment.status if move.detail == "repeat" else "CONFIRMED"
         body = self.bank.notification(payment, told, amount=wrong_amount, forged=move.detail == "forged")
@@ -166,9 +173,15 @@ class World:
         self.stage.give_up_waiting(actor)
         return True
 
+    def _fail(self, move: Move) -> bool:
+        actor = self.stage.actors.get(move.subject)
+        if actor is None or actor.state is not State.READY or actor.at not in GATES:
+            return False
+        self.stage.fail(actor, move.detail)
+        return True
+
     def _crash(self, move: Move) -> bool:
-        if move.subject == "checks-web":
-            self.services.acknowledger.forget()
+        self.services.forget(move.subject)
         for actor in list(self.stage.actors.values()):
             if actor.process == move.subject:
                 self.stage.kill(actor)
