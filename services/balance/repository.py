@@ -96,6 +96,33 @@ _CREDIT = prepared("""
     SELECT transfer_id FROM posted
 """)
 
+# The same for one, as a user waits for it: half of what the statement above costs is being ready for many.
+_CREDIT_ONE = prepared("""
+    WITH posted AS (
+        INSERT INTO transfers (transfer_id, kind, outcome, subject_id, user_id, closes_id, amount_minor, currency,
+                               reference)
+        VALUES (:transfer_id, :kind, 'posted', :subject_id, :user_id, :closes_id, :amount_minor, :currency, :reference)
+        ON CONFLICT DO NOTHING
+        RETURNING transfer_id
+    ), credited AS (
+        INSERT INTO accounts (account_id, kind, user_id, currency, balance_minor)
+        SELECT CAST(:account_id AS uuid), 'user', CAST(:user_id AS uuid), :currency, CAST(:amount_minor AS bigint)
+          FROM posted
+        ON CONFLICT (account_id) DO UPDATE SET balance_minor = accounts.balance_minor + EXCLUDED.balance_minor
+        RETURNING balance_minor
+    ), legs AS (
+        INSERT INTO entries (transfer_id, account_id, amount_minor, currency, balance_after, created_at)
+        SELECT transfer_id, CAST(:account_id AS uuid), CAST(:amount_minor AS bigint), :currency, balance_minor,
+               clock_timestamp()
+          FROM posted, credited
+        UNION ALL
+        SELECT transfer_id, CAST(:counter_account_id AS uuid), CAST(-:amount_minor AS bigint), :currency, NULL,
+               clock_timestamp()
+          FROM posted
+    )
+    SELECT 1 FROM posted
+""")
+
 _POSTED_AMONG = prepared("""
     SELECT transfer_id FROM transfers
      WHERE transfer_id = ANY(CAST(:transfer_ids AS uuid[])) AND outcome = 'posted'
@@ -160,6 +187,11 @@ def credit(tx: Connection, postings: Sequence[Posting]) -> set[UUID]:
     return {row.transfer_id for row in rows}
 
 
+def credit_one(tx: Connection, posting: Posting) -> bool:
+    """Give money to a user; False when the transfer, or another ending of its hold, is in the books already."""
+    return tx.execute(_CREDIT_ONE, _single(posting)).one_or_none() is not None
+
+
 def posted_among(tx: Connection, transfer_ids: Sequence[UUID]) -> set[UUID]:
     """Which of these transfers are in the books."""
     return {row.transfer_id for row in tx.execute(_POSTED_AMONG, {"transfer_ids": list(transfer_ids)})}
@@ -191,6 +223,7 @@ def _single(posting: Posting) -> dict[str, object]:
         "user_id": posting.user_id,
         "account_id": posting.account_id,
         "counter_account_id": posting.counter_account_id,
+        "closes_id": posting.closes_id,
         "amount_minor": posting.amount_minor,
         "currency": posting.currency,
         "reference": posting.reference,

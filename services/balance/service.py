@@ -47,12 +47,14 @@ def credit(db: Database, posting: Posting) -> None:
     """Give money to a user at once (settle or release a check), once per cause; raises TransferConflict."""
     try:
         with db.autocommit() as tx:
-            credit_all(tx, [posting])
+            if repository.credit_one(tx, posting) or repository.posted_among(tx, [posting.transfer_id]):
+                return
     except IntegrityError as error:
         # The database found no open hold of this amount for this check.
         if sqlstate(error) != FOREIGN_KEY_VIOLATION:
             raise
         raise TransferConflict from error
+    raise TransferConflict
 
 
 def credit_all(tx: Connection, postings: Sequence[Posting]) -> None:
