@@ -10,8 +10,8 @@ from typing import Final
 
 from benchmarks.system import System
 
-#: How long the last lines may take to reach the file, and the acknowledgements of a batch to be written.
-_SETTLE_SECONDS: Final = 0.6
+_LOOK_EVERY_SECONDS: Final = 0.01
+_TIMEOUT_SECONDS: Final = 10.0
 _STATEMENT: Final = re.compile(r"\[(\d+)\] \S+ (\S+) LOG:  statement: (.*(?:\n\t.*)*)")
 #: Who serves requests; schedulers and workers have their own rhythm.
 _SERVERS: Final = frozenset({"checks-web", "balance-web", "accounts-web", "payments-web"})
@@ -28,15 +28,30 @@ class Cost:
 
 @contextmanager
 def _logged(system: System) -> Iterator[None]:
-    system.rows("postgres", "ALTER SYSTEM SET log_statement = 'all'")
-    system.rows("postgres", "SELECT pg_reload_conf()")
-    time.sleep(_SETTLE_SECONDS)
+    """Every statement is in the log: a server process writes its line before it begins the work."""
+    _set_logging(system, "SET log_statement = 'all'", "all")
     try:
         yield
-        time.sleep(_SETTLE_SECONDS)
     finally:
-        system.rows("postgres", "ALTER SYSTEM RESET log_statement")
-        system.rows("postgres", "SELECT pg_reload_conf()")
+        _set_logging(system, "RESET log_statement", "none")
+
+
+def _set_logging(system: System, change: str, expected: str) -> None:
+    """All server processes are told by one round of signals: what a connection from before has, the others have."""
+    connection = system.database("postgres")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER SYSTEM {change}")
+            cursor.execute("SELECT pg_reload_conf()")
+            deadline = time.monotonic() + _TIMEOUT_SECONDS
+            cursor.execute("SHOW log_statement")
+            while cursor.fetchone() != (expected,):
+                if time.monotonic() > deadline:
+                    raise RuntimeError("PostgreSQL did not change what it logs")
+                time.sleep(_LOOK_EVERY_SECONDS)
+                cursor.execute("SHOW log_statement")
+    finally:
+        connection.close()
 
 
 def cost_of(system: System, act: Callable[[], int]) -> Cost:

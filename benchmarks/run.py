@@ -57,7 +57,7 @@ def measure(system: System, plan: Plan, say: Say) -> Report:
     say("The bus: notifications, a backlog of events, checks that expire.")
     p50, _, p99 = quantiles_ms(bus.notifications(system, plan.notifications))
     drained = statistics.median(bus.drain(system, folk, plan.events) for _ in range(plan.rounds))
-    expired = bus.expire(system, folk, plan.expiring)
+    expired = bus.expire(system, folk, plan.expiring).per_second
     report.targets += bus_targets(p50, p99, drained, expired)
     report.memory_mib = meters.memory_mib(system.processes)
     return report

@@ -1,7 +1,8 @@
 """Half an hour of steady load: ``python -m benchmarks.steady 30``, the number of minutes.
 
 Eight clients read, write and accept without a pause. After each minute one line says how long requests took and how
-much memory each process has; at the end the last third is held against the second one (in the first, caches fill).
+much memory each process has; at the end the last third is held against the second one (in the first, caches fill),
+and so are the tables and indexes.
 """
 
 import statistics
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from benchmarks import meters, people, system
+from benchmarks import bloat, meters, people, system
 from benchmarks.auditing import audited
 from benchmarks.load import Outcome
 from benchmarks.people import Person
@@ -37,15 +38,13 @@ class Minute:
     memory: Mapping[str, float]
 
 
-def watch(running: system.System, minutes: int, say: Callable[[str], None]) -> list[Minute]:
+def watch(running: system.System, folk: Sequence[Person], minutes: int, say: Callable[[str], None]) -> list[Minute]:
     """Load the system for so many minutes."""
-    folk = people.register(running, USERS)
-    people.enrich(running, folk)
     seen = []
-    for number in range(1, minutes + 1):
+    for _ in range(minutes):
         began = time.monotonic()
         seen.append(_one(running, folk))
-        say(_line(number, seen[-1], time.monotonic() - began))
+        say(_line(seen[-1], time.monotonic() - began))
     return seen
 
 
@@ -68,10 +67,10 @@ def _must_be_answered(outcomes: Mapping[str, Outcome]) -> None:
         raise RuntimeError(f"requests failed: {failed}")
 
 
-def _line(number: int, minute: Minute, seconds: float) -> str:
+def _line(minute: Minute, seconds: float) -> str:
     times = ", ".join(f"{name} {p50:.1f}/{p99:.1f}" for name, (p50, p99) in minute.latencies.items())
     total = sum(minute.memory.values())
-    return f"{number:3} ({seconds:.0f} s): {minute.done:,} requests, p50/p99 ms: {times}; {total:,.0f} MiB"
+    return f"{seconds:.0f} s: {minute.done:,} requests, p50/p99 ms: {times}; {total:,.0f} MiB"
 
 
 def compared(seen: Sequence[Minute]) -> str:
@@ -104,8 +103,15 @@ def _memory_of(process: str, minute: Minute) -> float:
 def main(minutes: int) -> None:
     """Load, compare, and check the books."""
     with system.started() as running:
-        seen = watch(running, minutes, partial(print, flush=True))
-        print(compared(seen))
+        folk = people.register(running, USERS)
+        people.enrich(running, folk)
+        say = partial(print, flush=True)
+        last = minutes // 3
+        seen = watch(running, folk, minutes - last, say)
+        before = bloat.look(running)
+        seen += watch(running, folk, last, say)
+        print(f"{sum(minute.done for minute in seen):,} requests\n\n{compared(seen)}\n")
+        print(f"{bloat.table(before, bloat.look(running))}\n")
         print(audited(running))
 
 

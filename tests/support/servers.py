@@ -6,9 +6,10 @@ The controller starts them before its workers and tells them through the environ
 import json
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -91,11 +92,20 @@ def started() -> Iterator[Servers]:
         )
     finally:
         for child in children:
+            _wake_helpers(child.pid)
             child.ask_to_stop()
         for child in children:
             eventually(lambda child=child: child.poll() is not None, timeout=15)  # type: ignore[misc]
             child.end_group()
         shutil.rmtree(folder)
+
+
+def _wake_helpers(leader: int) -> None:
+    """A simulation that was killed leaves a backend stopped, and PostgreSQL would wait for its end without end."""
+    for pid in map(int, Path(f"/proc/{leader}/task/{leader}/children").read_text().split()):
+        # Reaped or not, a child of a server that runs keeps its number until we are done here, or is gone.
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 def tell_workers(servers: Servers) -> None:
