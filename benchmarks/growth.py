@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -33,7 +34,8 @@ EXPIRING_ROUNDS: Final = 5
 #: Whose pages are read: the lists of the busiest are as long as the books are large; an ordinary user has fifty lines
 #: somewhere in the books.
 READERS: Final = {"the busiest": slice(0, 2), "an ordinary": slice(2, 4)}
-PAGES: Final = ("/balance/history", "/fastcheck/history", "/fastcheck/active")
+LONG_AGO: Final = (datetime.now(UTC) - timedelta(days=200)).strftime("%Y-%m-%dT00:00:00Z")
+PAGES: Final = (f"/balance?at={LONG_AGO}", "/balance/history", "/fastcheck/history", "/fastcheck/active")
 #: Readers write so many pages of checks first: a page costs by its lines, so it must be full whatever the books.
 FULL_PAGES: Final = 3
 

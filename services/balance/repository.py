@@ -132,11 +132,27 @@ _BALANCE = prepared("SELECT balance_minor FROM accounts WHERE account_id = :acco
 
 # Only users' entries have a balance after them, and only these are in the index by account. Who does not say that he
 # wants no others is served by a walk through the whole ledger.
+# A moment is looked for by halving, since the entries of one account are made one after the other: what is at or
+# below "low" was made before it, what is at or above "high" was not. Each step reads one entry. Walking back from the
+# newest would read all that came since.
 _BALANCE_AT = prepared("""
-    SELECT balance_after FROM entries
-     WHERE account_id = :account_id AND balance_after IS NOT NULL AND created_at < :before
-     ORDER BY account_id DESC, entry_id DESC
-     LIMIT 1
+    WITH RECURSIVE search (low, high, balance_after) AS (
+        SELECT CAST(0 AS bigint),
+               (SELECT entry_id + 1 FROM entries
+                 WHERE account_id = :account_id AND balance_after IS NOT NULL
+                 ORDER BY entry_id DESC LIMIT 1),
+               CAST(0 AS bigint)
+        UNION ALL
+        SELECT CASE WHEN found.is_later THEN half.low ELSE half.middle END,
+               CASE WHEN found.is_later THEN found.entry_id ELSE half.high END,
+               CASE WHEN found.is_later IS FALSE THEN found.balance_after ELSE half.balance_after END
+          FROM (SELECT *, (low + high) / 2 AS middle FROM search WHERE high - low > 1) half
+          LEFT JOIN LATERAL (SELECT entry_id, balance_after, created_at >= :before AS is_later FROM entries
+                              WHERE account_id = :account_id AND balance_after IS NOT NULL
+                                AND entry_id > half.low AND entry_id <= half.middle
+                              ORDER BY entry_id DESC LIMIT 1) found ON true
+    )
+    SELECT balance_after FROM search ORDER BY high - low LIMIT 1
 """)
 
 _STATEMENT = text("""
@@ -204,7 +220,8 @@ def balance_of(tx: Connection, account_id: UUID) -> int:
 
 def balance_before(tx: Connection, account_id: UUID, before: datetime) -> int:
     """The balance after the last entry that was made before a moment."""
-    return tx.execute(_BALANCE_AT, {"account_id": account_id, "before": before}).scalar_one_or_none() or 0
+    balance: int = tx.execute(_BALANCE_AT, {"account_id": account_id, "before": before}).scalar_one()
+    return balance
 
 
 def statement(tx: Connection, account_id: UUID, *, before_entry_id: int, limit: int) -> list[StatementLine]:

@@ -1,8 +1,9 @@
 """What is read of one account costs the same however many entries others have made."""
 
+import math
 from collections.abc import Callable
-from datetime import UTC, datetime
-from uuid import uuid4
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
 
 import pytest
 from cryptography.fernet import Fernet
@@ -19,6 +20,11 @@ from tests.support.servers import Servers
 LIMIT = 5
 #: Entries of these books: some thousands, of which the reader has a handful.
 CHECKS = 1_000
+MICROSECOND = timedelta(microseconds=1)
+_HISTORY = """
+    SELECT entry_id, created_at, balance_after FROM entries
+     WHERE account_id = :account_id AND balance_after IS NOT NULL ORDER BY entry_id
+"""
 _READ = "SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'entries'"
 
 
@@ -33,20 +39,61 @@ _READ = "SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'ent
 def test_nobody_elses_entries_are_read(
     make_database: Callable[[str], str], test_servers: Servers, read: Callable[[Connection, object], object]
 ) -> None:
-    urls = {service: make_database(service) for service in big_books.SERVICES}
-    reader = uuid4()
-    big_books.write(
-        {service: test_servers.postgres_url(url.rsplit("/", 1)[1]) for service, url in urls.items()},
-        checks=CHECKS,
-        known=[uuid4(), uuid4(), reader],
-        code_key=Fernet.generate_key().decode(),
-    )
-    database = Database(urls["balance"], settings=DatabaseSettings(), application_name="test")
+    database, (*_, reader) = _books(make_database, test_servers)
     try:
         before = _entries_read(database)
         with database.autocommit() as tx:
             assert read(tx, derived_id("account", reader, "RUB"))
         assert _entries_read(database) - before <= 2 * LIMIT
+    finally:
+        database.dispose()
+
+
+def _books(make_database: Callable[[str], str], test_servers: Servers) -> tuple[Database, list[UUID]]:
+    """Large enough books, and some who are in them, the busiest user first."""
+    urls = {service: make_database(service) for service in big_books.SERVICES}
+    people = [uuid4() for _ in range(3)]
+    big_books.write(
+        {service: test_servers.postgres_url(url.rsplit("/", 1)[1]) for service, url in urls.items()},
+        checks=CHECKS,
+        known=people,
+        code_key=Fernet.generate_key().decode(),
+    )
+    return Database(urls["balance"], settings=DatabaseSettings(), application_name="test"), people
+
+
+def test_a_balance_at_a_moment_is_that_of_the_last_entry_before_it(
+    make_database: Callable[[str], str], test_servers: Servers
+) -> None:
+    database, (user, *_) = _books(make_database, test_servers)
+    account = derived_id("account", user, "RUB")
+    try:
+        with database.autocommit() as tx:
+            history = list(tx.execute(text(_HISTORY), {"account_id": account}))
+            assert len(history) > LIMIT
+            before_all = repository.balance_before(tx, account, history[0].created_at)
+            at_each = [repository.balance_before(tx, account, entry.created_at + MICROSECOND) for entry in history]
+            right_before = [repository.balance_before(tx, account, entry.created_at) for entry in history]
+            nobody = repository.balance_before(tx, uuid4(), datetime.now(UTC))
+    finally:
+        database.dispose()
+    balances = [entry.balance_after for entry in history]
+    assert (before_all, nobody) == (0, 0)
+    assert at_each == balances
+    assert right_before == [0, *balances[:-1]]
+
+
+def test_a_balance_long_ago_costs_few_entries(make_database: Callable[[str], str], test_servers: Servers) -> None:
+    database, (user, *_) = _books(make_database, test_servers)
+    account = derived_id("account", user, "RUB")
+    try:
+        with database.autocommit() as tx:
+            history = list(tx.execute(text(_HISTORY), {"account_id": account}))
+        before = _entries_read(database)
+        with database.autocommit() as tx:
+            repository.balance_before(tx, account, history[1].created_at)
+        most = math.ceil(math.log2(history[-1].entry_id)) + 1
+        assert _entries_read(database) - before <= most < len(history)
     finally:
         database.dispose()
 
