@@ -2,7 +2,9 @@
 
 from typing import TypeVar, cast
 
-from flask import Flask, current_app
+from flask import Flask
+
+from common.web.exchange import current
 
 T = TypeVar("T")
 
@@ -14,4 +16,4 @@ def provide(app: Flask, context: object) -> None:
 
 def context_of(kind: type[T]) -> T:  # noqa: ARG001  it is there for its type
     """The context of the application that serves the current request; ``kind`` is the service's own class."""
-    return cast("T", current_app.extensions["context"])
+    return cast("T", current().app.extensions["context"])

@@ -7,7 +7,6 @@ service knows the public ones, so that a service which is broken into cannot spe
 import base64
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import wraps
 from threading import Lock
 from typing import Any, Final, TypeVar, cast
@@ -15,9 +14,9 @@ from uuid import UUID
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from flask import current_app, g, request
 
 from common.core.errors import Forbidden, NotAuthorized
+from common.web.exchange import Caller, current
 
 ALGORITHM: Final = "EdDSA"
 TOKEN_LIFETIME_SECONDS: Final = 60
@@ -26,14 +25,6 @@ RENEW_BEFORE_SECONDS: Final = 20
 CACHE_SIZE: Final = 20_000
 
 View = TypeVar("View", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """A verified caller: which service, and for which user it speaks, if any."""
-
-    service: str
-    user_id: UUID | None
 
 
 class _ExpiringCache:
@@ -132,16 +123,17 @@ def anybody(view: View) -> View:
 
 def caller_user_id() -> UUID:
     """The signed-in user of the current request; only for routes that are ``user_only``."""
-    return cast("UUID", g.caller.user_id)
+    return cast("UUID", cast("Caller", current().caller).user_id)
 
 
 def _guarded(view: View, allows: Callable[[Caller], bool]) -> View:
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        caller = verifier().verify(request.environ.get("HTTP_AUTHORIZATION"))
+        exchange = current()
+        caller = verifier().verify(exchange.header("Authorization"))
         if not allows(caller):
             raise Forbidden
-        g.caller = caller
+        exchange.caller = caller
         return view(*args, **kwargs)
 
     guarded.__fastcheck_access__ = "guarded"  # type: ignore[attr-defined]
@@ -150,4 +142,4 @@ def _guarded(view: View, allows: Callable[[Caller], bool]) -> View:
 
 def verifier() -> TokenVerifier:
     """The verifier of the current app."""
-    return cast("TokenVerifier", current_app.extensions["token_verifier"])
+    return cast("TokenVerifier", current().app.extensions["token_verifier"])

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any, Final, TypeVar, cast, get_type_hints
 
-from flask import Response, request
 from pydantic import BaseModel, ValidationError
+from werkzeug import Request
 
 from common.core.errors import InvalidRequest
 from common.web.body import read_body
+from common.web.exchange import Answer, current
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -80,7 +81,8 @@ def _body(model: type[BaseModel], _path: dict[str, Any]) -> BaseModel:
 
 
 def _query(model: type[BaseModel], _path: dict[str, Any]) -> BaseModel:
-    return model.model_validate(request.args.to_dict() if request.query_string else {})
+    environ = current().environ
+    return model.model_validate(Request(environ).args.to_dict() if environ["QUERY_STRING"] else {})
 
 
 def _path(model: type[BaseModel], path: dict[str, Any]) -> BaseModel:
@@ -88,7 +90,7 @@ def _path(model: type[BaseModel], path: dict[str, Any]) -> BaseModel:
 
 
 def _header(model: type[BaseModel], _path: dict[str, Any]) -> BaseModel:
-    environ = request.environ
+    environ = current().environ
     return model.model_validate({name: environ[key] for name, key in _wsgi_names(model) if key in environ})
 
 
@@ -101,7 +103,7 @@ def _wsgi_names(model: type[BaseModel]) -> list[tuple[str, str]]:
 _SOURCES: Final = {"body": _body, "query": _query, "path": _path, "header": _header}
 
 
-def render(model: BaseModel, status: int = 200) -> Response:
+def render(model: BaseModel, status: int = 200) -> Answer:
     """HTTP out: the model as JSON; None is left out."""
-    body = model.model_dump_json(by_alias=True, exclude_none=True)
-    return Response(body, status=status, content_type="application/json")
+    body = model.model_dump_json(by_alias=True, exclude_none=True).encode()
+    return Answer(status, body, {"Content-Type": "application/json"})

@@ -3,12 +3,12 @@
 import re
 from typing import Final
 
-from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
 from common.core.errors import InvalidRequest
 from common.web.context import context_of
+from common.web.exchange import Answer, current
 from common.web.identity import caller_user_id, services_only, user_only
 from common.web.parse import parsed, render
 from common.web.schemas import COMMON_RESPONSES, SESSION, ErrorBody, NotAuthorizedBody, utc
@@ -40,7 +40,7 @@ _SESSION_HASH: Final = re.compile("[0-9a-f]{64}")
 @public.post("/register", responses={"201": SessionView, "409": ErrorBody})
 @services_only("gateway")
 @parsed
-def register(body: Credentials) -> Response:
+def register(body: Credentials) -> Answer:
     """Become a user, and be signed in at once."""
     session = service.register(context_of(Context), body.login, body.password.get_secret_value())
     return render(_session_view(session), 201)
@@ -49,9 +49,9 @@ def register(body: Credentials) -> Response:
 @public.post("/login", responses={"200": SessionView, "401": ErrorBody})
 @services_only("gateway")
 @parsed
-def log_in(body: Credentials) -> Response:
+def log_in(body: Credentials) -> Answer:
     """Sign in: begin a session."""
-    address = request.headers.get(CLIENT_ADDRESS_HEADER, "")
+    address = current().header(CLIENT_ADDRESS_HEADER) or ""
     session = service.log_in(context_of(Context), body.login, body.password.get_secret_value(), address)
     return render(_session_view(session))
 
@@ -59,25 +59,25 @@ def log_in(body: Credentials) -> Response:
 @public.post("/logout", responses={"204": None, "401": NotAuthorizedBody}, security=SESSION)
 @user_only
 @parsed
-def log_out() -> Response:
+def log_out() -> Answer:
     """End this session; it is dead at once, everywhere."""
     service.log_out(context_of(Context), caller_user_id(), _session_hash())
-    return Response(status=204)
+    return Answer(204)
 
 
 @public.post("/logout/all", responses={"204": None, "401": NotAuthorizedBody}, security=SESSION)
 @user_only
 @parsed
-def log_out_everywhere() -> Response:
+def log_out_everywhere() -> Answer:
     """End every session of the signed-in user, this one too."""
     service.log_out_everywhere(context_of(Context), caller_user_id())
-    return Response(status=204)
+    return Answer(204)
 
 
 @public.get("/me", responses={"200": MeView, "401": NotAuthorizedBody}, security=SESSION)
 @user_only
 @parsed
-def get_me() -> Response:
+def get_me() -> Answer:
     """Who is signed in."""
     user = service.get_me(context_of(Context), caller_user_id())
     return render(MeView(user_id=user.user_id, login=user.login, created_at=utc(user.created_at)))
@@ -86,7 +86,7 @@ def get_me() -> Response:
 @public.post("/me/password", responses={"204": None, "403": ErrorBody, "401": NotAuthorizedBody}, security=SESSION)
 @user_only
 @parsed
-def change_password(body: PasswordChange) -> Response:
+def change_password(body: PasswordChange) -> Answer:
     """Change the password; all other sessions end."""
     service.change_password(
         context_of(Context),
@@ -95,20 +95,20 @@ def change_password(body: PasswordChange) -> Response:
         body.old_password.get_secret_value(),
         body.new_password.get_secret_value(),
     )
-    return Response(status=204)
+    return Answer(204)
 
 
 @internal.post("/sessions/verify")
 @services_only("gateway")
 @parsed
-def verify_session(body: SessionQuestion) -> Response:
+def verify_session(body: SessionQuestion) -> Answer:
     """Whose session this is. It is asked by its hash: the session id itself crosses no border and is in no log."""
     user_id, cache_seconds = service.verify_session(context_of(Context), bytes.fromhex(body.session_hash))
     return render(SessionAnswer(user_id=user_id, cache_seconds=cache_seconds))
 
 
 def _session_hash() -> bytes:
-    value = request.headers.get(SESSION_HASH_HEADER, "")
+    value = current().header(SESSION_HASH_HEADER) or ""
     if not _SESSION_HASH.fullmatch(value):
         raise InvalidRequest(f"{SESSION_HASH_HEADER} must hold the hash of the session")
     return bytes.fromhex(value)

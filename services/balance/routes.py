@@ -1,10 +1,10 @@
 """HTTP in: the user's reads, and the commands of the checks service."""
 
-from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
 from common.web.context import context_of
+from common.web.exchange import Answer, direct
 from common.web.identity import caller_user_id, services_only, user_only
 from common.web.parse import parsed, render
 from common.web.schemas import COMMON_RESPONSES, SESSION, utc
@@ -30,9 +30,10 @@ internal = APIBlueprint("internal", __name__, url_prefix="/internal", doc_ui=Fal
 
 
 @public.get("/balance", responses={"200": BalanceView})
+@direct
 @user_only
 @parsed
-def get_balance(query: BalanceQuery) -> Response:
+def get_balance(query: BalanceQuery) -> Answer:
     """What the signed-in user is free to spend."""
     context = context_of(Context)
     balance = service.get_balance(context.db, context.clock, caller_user_id(), query.currency, query.at)
@@ -42,7 +43,7 @@ def get_balance(query: BalanceQuery) -> Response:
 @public.get("/balance/history", responses={"200": StatementView})
 @user_only
 @parsed
-def get_statement(query: StatementQuery) -> Response:
+def get_statement(query: StatementQuery) -> Answer:
     """The statement: every change of the balance, newest first."""
     context = context_of(Context)
     page = service.get_statement(context.db, caller_user_id(), query.currency, query.limit, query.cursor)
@@ -50,49 +51,52 @@ def get_statement(query: StatementQuery) -> Response:
 
 
 @internal.post("/holds")
+@direct
 @services_only("checks")
 @parsed
-def hold(body: HoldRequest) -> Response:
+def hold(body: HoldRequest) -> Answer:
     """Take a check's money from its creator."""
     service.debit(context_of(Context).db, _posting(TransferKind.CHECK_CREATED, body))
-    return Response(status=204)
+    return Answer(204)
 
 
 @internal.post("/settlements")
+@direct
 @services_only("checks")
 @parsed
-def settle(body: SettlementRequest) -> Response:
+def settle(body: SettlementRequest) -> Answer:
     """Pay a check's money to its acceptor."""
     service.credit(context_of(Context).db, _posting(TransferKind.CHECK_ACCEPTED, body))
-    return Response(status=204)
+    return Answer(204)
 
 
 @internal.post("/releases")
+@direct
 @services_only("checks")
 @parsed
-def release(body: ReleaseRequest) -> Response:
+def release(body: ReleaseRequest) -> Answer:
     """Give a check's money back to its creator."""
     kind = TransferKind.CHECK_CANCELLED if body.reason == "cancelled" else TransferKind.CHECK_EXPIRED
     service.credit(context_of(Context).db, _posting(kind, body))
-    return Response(status=204)
+    return Answer(204)
 
 
 @internal.post("/topup-refunds")
 @services_only("payments")
 @parsed
-def take_refund(body: RefundRequest) -> Response:
+def take_refund(body: RefundRequest) -> Answer:
     """Take the money of a refund from the user, before the bank gives it to his card."""
     service.debit(context_of(Context).db, _refund_posting(TransferKind.TOPUP_REFUNDED, body))
-    return Response(status=204)
+    return Answer(204)
 
 
 @internal.post("/topup-refund-returns")
 @services_only("payments")
 @parsed
-def return_refund(body: RefundRequest) -> Response:
+def return_refund(body: RefundRequest) -> Answer:
     """The bank refused the refund: the user gets his money again, as a top-up whose cause is the refund."""
     service.credit(context_of(Context).db, _refund_posting(TransferKind.TOPUP, body))
-    return Response(status=204)
+    return Answer(204)
 
 
 def _refund_posting(kind: TransferKind, body: RefundRequest) -> Posting:

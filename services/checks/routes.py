@@ -3,13 +3,13 @@
 from datetime import datetime
 from typing import Final
 
-from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from flask_openapi3.types import ResponseDict
 from pydantic import BaseModel
 
 from common.web.context import context_of
+from common.web.exchange import Answer, direct
 from common.web.idempotency import REPLAYED_HEADER, IdempotencyKey
 from common.web.identity import caller_user_id, user_only
 from common.web.parse import parsed, render
@@ -42,9 +42,10 @@ _REFUSALS_UNDER_A_KEY: Final[ResponseDict] = {**_REFUSALS, "422": ErrorBody}
 
 
 @public.post("/fastcheck", responses={"201": ActiveCheck, "409": ErrorBody, "422": ErrorBody})
+@direct
 @user_only
 @parsed
-def create_check(header: IdempotencyHeader, body: CreateRequest) -> Response:
+def create_check(header: IdempotencyHeader, body: CreateRequest) -> Answer:
     """Write a check: its money leaves the balance and waits for whoever enters number and code."""
     order = Order(body.amount, body.currency, body.note, body.expires_in)
     result = service.create_check(context_of(Context), caller_user_id(), order, _key(header, "create", body))
@@ -54,7 +55,7 @@ def create_check(header: IdempotencyHeader, body: CreateRequest) -> Response:
 @public.get("/fastcheck/active", responses={"200": ActiveList})
 @user_only
 @parsed
-def list_active(query: PageQuery) -> Response:
+def list_active(query: PageQuery) -> Answer:
     """The caller's own checks that nobody has used and that have not expired, newest first."""
     context = context_of(Context)
     page = lists.list_active(context, caller_user_id(), query.limit, query.cursor)
@@ -63,9 +64,10 @@ def list_active(query: PageQuery) -> Response:
 
 
 @public.post("/fastcheck/accept", responses={"200": AcceptedCheck, **_REFUSALS_UNDER_A_KEY, "410": ErrorBody})
+@direct
 @user_only
 @parsed
-def accept_check(header: IdempotencyHeader, body: NumberAndCode) -> Response:
+def accept_check(header: IdempotencyHeader, body: NumberAndCode) -> Answer:
     """Accept a check: its money is the caller's, once and for ever."""
     result = service.accept_check(
         context_of(Context), caller_user_id(), number_of(body.fastcheck), body.code, _key(header, "accept", body)
@@ -83,7 +85,7 @@ def accept_check(header: IdempotencyHeader, body: NumberAndCode) -> Response:
 @public.post("/fastcheck/preview", responses={"200": PreviewedCheck, **_REFUSALS, "410": ErrorBody})
 @user_only
 @parsed
-def preview_check(body: NumberAndCode) -> Response:
+def preview_check(body: NumberAndCode) -> Answer:
     """Look at a check before accepting it; a wrong code counts as it does for accepting."""
     check = service.preview_check(context_of(Context), caller_user_id(), number_of(body.fastcheck), body.code)
     return render(
@@ -100,7 +102,7 @@ def preview_check(body: NumberAndCode) -> Response:
 @public.post("/fastcheck/<fastcheck>/cancel", responses={"200": CancelledCheck, **_REFUSALS_UNDER_A_KEY})
 @user_only
 @parsed
-def cancel_check(path: NumberPath, header: IdempotencyHeader) -> Response:
+def cancel_check(path: NumberPath, header: IdempotencyHeader) -> Answer:
     """Take a check back: its money is on the creator's balance again."""
     result = service.cancel_check(
         context_of(Context), caller_user_id(), number_of(path.fastcheck), _key(header, "cancel", path)
@@ -120,7 +122,7 @@ def cancel_check(path: NumberPath, header: IdempotencyHeader) -> Response:
 @public.post("/fastcheck/<fastcheck>/code", responses={"200": ActiveCheck, **_REFUSALS_UNDER_A_KEY})
 @user_only
 @parsed
-def change_code(path: NumberPath, header: IdempotencyHeader) -> Response:
+def change_code(path: NumberPath, header: IdempotencyHeader) -> Answer:
     """Give a check a new code: the old one stops working at once."""
     result = service.change_code(
         context_of(Context), caller_user_id(), number_of(path.fastcheck), _key(header, "code", path)
@@ -131,7 +133,7 @@ def change_code(path: NumberPath, header: IdempotencyHeader) -> Response:
 @public.get("/fastcheck/history", responses={"200": HistoryList})
 @user_only
 @parsed
-def list_history(query: HistoryQuery) -> Response:
+def list_history(query: HistoryQuery) -> Answer:
     """Used, expired and cancelled checks that the caller created or accepted, last ended first."""
     context = context_of(Context)
     page = lists.list_history(
@@ -148,23 +150,23 @@ def list_history(query: HistoryQuery) -> Response:
 @public.get("/fastcheck/<fastcheck>/qr.svg", responses={"200": _PICTURE, **_REFUSALS})
 @user_only
 @parsed
-def draw_qr(path: NumberPath, query: QrQuery) -> Response:
+def draw_qr(path: NumberPath, query: QrQuery) -> Answer:
     """A QR code of the link that opens the accept page filled in; for the creator alone."""
     picture = service.draw_qr(
         context_of(Context), caller_user_id(), number_of(path.fastcheck), with_code=query.with_code
     )
-    return Response(picture, mimetype="image/svg+xml", headers={"Cache-Control": "no-store"})
+    return Answer(200, picture, {"Content-Type": "image/svg+xml; charset=utf-8", "Cache-Control": "no-store"})
 
 
 def _key(header: IdempotencyHeader, operation: str, request: BaseModel) -> IdempotencyKey | None:
     return IdempotencyKey.of(caller_user_id(), operation, header.idempotency_key, request.model_dump_json().encode())
 
 
-def _answer(view: BaseModel, result: Result, status: int = 200) -> Response:
-    response = render(view, status)
+def _answer(view: BaseModel, result: Result, status: int = 200) -> Answer:
+    answer = render(view, status)
     if result.replayed:
-        response.headers[REPLAYED_HEADER] = "true"
-    return response
+        answer.headers[REPLAYED_HEADER] = "true"
+    return answer
 
 
 def _as_created(result: Result) -> ActiveCheck:

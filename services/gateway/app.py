@@ -1,9 +1,8 @@
 """The gateway's process: ``granian --interface wsgi --factory services.gateway.app:create_app``."""
 
-from collections.abc import Callable
 from typing import Final
 
-from flask import Flask, Response, request
+from flask import Flask, request
 
 from common.core.errors import NotFound
 from common.web.app import create_web_app
@@ -29,10 +28,17 @@ def create_app(settings: GatewaySettings | None = None) -> Flask:
     """Build the application from the environment's settings; connects to nothing yet."""
     settings = settings or GatewaySettings.load()
     context = Context.open(settings)
-    app = create_web_app("gateway", settings, title="FastCheck", verifier=None, ready={"cache": context.cache.ping})
+    secure = settings.public_url.startswith("https://")
+    app = create_web_app(
+        "gateway",
+        settings,
+        title="FastCheck",
+        verifier=None,
+        ready={"cache": context.cache.ping},
+        headers={**SECURITY_HEADERS, **({"Strict-Transport-Security": HSTS} if secure else {})},
+    )
     provide(app, context)
     app.before_request(_hide_operators_routes)
-    app.after_request(_headers_for(settings.public_url))
     app.register_blueprint(routes.api)
     docs_page.serve(app)
     web_app.serve(app)
@@ -55,16 +61,3 @@ def _hide_operators_routes() -> None:
         )
     ):
         raise NotFound
-
-
-def _headers_for(public_url: str) -> Callable[[Response], Response]:
-    headers = {**SECURITY_HEADERS, **({"Strict-Transport-Security": HSTS} if public_url.startswith("https://") else {})}
-
-    def add_headers(response: Response) -> Response:
-        present = {name.lower() for name, _ in response.headers}
-        for name, value in headers.items():
-            if name.lower() not in present:
-                response.headers.add(name, value)
-        return response
-
-    return add_headers

@@ -7,12 +7,11 @@ from time import monotonic
 from typing import Final
 from urllib.parse import quote
 
-from flask import Response, g, request
-
 from common.core.errors import ServiceUnavailable
 from common.web.body import read_body
 from common.web.client import HttpAnswer
 from common.web.context import context_of
+from common.web.exchange import Answer, current
 from services.gateway.client_address import client_address
 from services.gateway.context import Context
 from services.gateway.models import Call, Rate
@@ -56,23 +55,23 @@ _PATH_SAFE: Final = "/!$&'()*+,;=:@~"
 _QUERY_SAFE: Final = "/!$&'()*+,;=:@~?%[]"
 
 
-def forward(call: Call, extra: Mapping[str, str] | None = None) -> Response:
+def forward(call: Call, extra: Mapping[str, str] | None = None) -> Answer:
     """The owning service's answer; raises ServiceUnavailable when there is none, or when too much is under way."""
     context = context_of(Context)
     return _send(context, call, _body(context), extra or {})
 
 
-def forward_guest(call: Call) -> Response:
+def forward_guest(call: Call) -> Answer:
     """The same for who has no session: the service is told the client's address."""
     return forward(call, {"X-Client-Address": _address()})
 
 
-def forward_notification(call: Call) -> Response:
+def forward_notification(call: Call) -> Answer:
     """A bank's notification, with what a signature may be in and the address that it came from."""
     return forward(call, {**_present(BANK_HEADERS), "X-Client-Address": _address()})
 
 
-def forward_for_session(call: Call) -> Response:
+def forward_for_session(call: Call) -> Answer:
     """A request that ends sessions: when it has succeeded, none of them is good for anything at any service.
 
     See ``repository`` for how. Raises CacheDown, and has done nothing, when Redis does not answer.
@@ -89,15 +88,15 @@ def forward_for_session(call: Call) -> Response:
     return response
 
 
-def _send(context: Context, call: Call, body: bytes | None, extra: Mapping[str, str]) -> Response:
+def _send(context: Context, call: Call, body: bytes | None, extra: Mapping[str, str]) -> Answer:
     headers = {
         "Authorization": f"Bearer {context.tokens.issue(call.service, call.user_id)}",
-        "X-Request-ID": g.request_id,
+        "X-Request-ID": current().request_id,
         **_present(REQUEST_HEADERS),
         **extra,
     }
     with _place(context.password_places) if call.rate is Rate.PASSWORD else nullcontext():
-        answer = context.services[call.service].request(request.method, _target(), headers=headers, body=body)
+        answer = context.services[call.service].request(_method(), _target(), headers=headers, body=body)
     return _response(answer)
 
 
@@ -106,7 +105,7 @@ def _body(context: Context) -> bytes | None:
 
     The server waits for a slow body for as long as its client likes. Such clients must not get all threads.
     """
-    if request.method in ("GET", "HEAD"):
+    if _method() in ("GET", "HEAD"):
         return None
     with _place(context.body_places):
         return read_body()
@@ -122,30 +121,32 @@ def _place(places: BoundedSemaphore) -> Iterator[None]:
         places.release()
 
 
+def _method() -> str:
+    return str(current().environ["REQUEST_METHOD"])
+
+
 def _target() -> str:
     """Path and query as they came, in the one spelling that HTTP allows.
 
     WSGI gives the path decoded, as Latin-1 (PEP 3333), and the query as it was sent.
     """
-    path = quote(request.environ["PATH_INFO"].encode("latin-1"), safe=_PATH_SAFE)
-    query = request.query_string
+    environ = current().environ
+    path = quote(environ["PATH_INFO"].encode("latin-1"), safe=_PATH_SAFE)
+    query = environ["QUERY_STRING"].encode("latin-1")
     return f"{path}?{quote(query, safe=_QUERY_SAFE)}" if query else path
 
 
 def _address() -> str:
-    return client_address(request.environ, context_of(Context).settings.trusted_proxies)
+    return client_address(current().environ, context_of(Context).settings.trusted_proxies)
 
 
 def _present(names: Mapping[str, str]) -> dict[str, str]:
-    environ = request.environ
+    environ = current().environ
     return {name: environ[key] for key, name in names.items() if key in environ}
 
 
-def _response(answer: HttpAnswer) -> Response:
+def _response(answer: HttpAnswer) -> Answer:
     headers = {name: answer.headers[key] for key, name in ANSWER_HEADERS.items() if key in answer.headers}
     # Whatever is said to one person is nobody else's, and old a moment later.
     headers.setdefault("Cache-Control", "no-store")
-    response = Response(answer.body, status=answer.status, headers=headers)
-    if "Content-Type" not in headers:
-        del response.headers["Content-Type"]
-    return response
+    return Answer(answer.status, answer.body, headers)

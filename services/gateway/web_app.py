@@ -7,7 +7,8 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import NotFound as NoSuchRoute
 
 from common.core.errors import NotFound
-from common.web.app import error_response
+from common.web.exchange import Answer
+from common.web.failures import answer_to
 from common.web.identity import anybody
 from services.gateway.static_files import ASK_EACH_TIME, FOR_EVER, Folder, StaticFile
 
@@ -52,12 +53,12 @@ def serve(app: Flask) -> None:
     page = StaticFile.of((WEB_FOLDER / PAGE).read_bytes().replace(PLACEHOLDER, folder.release.encode()), ".html")
     app.register_blueprint(_blueprint(folder, page))
 
-    def no_such_route(_error: NoSuchRoute) -> Response:
+    def no_such_route(_error: NoSuchRoute) -> Response | Answer:
         """A person in a browser gets the app's page, which says so; a program gets JSON."""
         wanted = request.accept_mimetypes.best_match(["application/json", "text/html"])
         if request.method == "GET" and wanted == "text/html":
             return page.response(ASK_EACH_TIME, HEADERS, status=404)
-        return error_response(NotFound())
+        return answer_to(NotFound())
 
     app.register_error_handler(NoSuchRoute, no_such_route)
 

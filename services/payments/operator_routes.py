@@ -3,10 +3,10 @@
 from typing import Final
 from uuid import uuid4
 
-from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
 
 from common.web.context import context_of
+from common.web.exchange import Answer, current
 from common.web.identity import services_only
 from common.web.parse import parsed, render
 from common.web.schemas import utc
@@ -43,13 +43,13 @@ MAX_STATEMENT_BYTES: Final = 32 * 1024 * 1024
 
 @internal.before_request
 def _take_whole_statements() -> None:
-    request.max_content_length = MAX_STATEMENT_BYTES
+    current().max_body_bytes = MAX_STATEMENT_BYTES
 
 
 @internal.get("/topups/<transactionID>")
 @services_only("operator")
 @parsed
-def show_topup(path: TopUpPath) -> Response:
+def show_topup(path: TopUpPath) -> Answer:
     """A top-up with its attempts, notifications and refunds."""
     story = operations.story(context_of(Context), path.transaction_id)
     topup = story.topup
@@ -76,7 +76,7 @@ def show_topup(path: TopUpPath) -> Response:
 @internal.post("/topups/<transactionID>/polls")
 @services_only("operator")
 @parsed
-def ask_bank(path: TopUpPath) -> Response:
+def ask_bank(path: TopUpPath) -> Answer:
     """Ask the bank now, and take its word."""
     return render(AskedView(answer=operations.ask_now(context_of(Context), path.transaction_id)))
 
@@ -84,7 +84,7 @@ def ask_bank(path: TopUpPath) -> Response:
 @internal.post("/topups/<transactionID>/refunds")
 @services_only("operator")
 @parsed
-def refund_topup(path: TopUpPath, body: RefundRequest) -> Response:
+def refund_topup(path: TopUpPath, body: RefundRequest) -> Answer:
     """Take money off the user's balance and give it back to the card; 202 while it is not over."""
     wanted = WantedRefund(
         refund_id=body.refund_id or uuid4(),
@@ -100,7 +100,7 @@ def refund_topup(path: TopUpPath, body: RefundRequest) -> Response:
 @internal.get("/notifications/refused")
 @services_only("operator")
 @parsed
-def list_refused(query: RefusedQuery) -> Response:
+def list_refused(query: RefusedQuery) -> Answer:
     """What came in the name of a bank and was not acted on, newest first."""
     page = operations.list_refused(context_of(Context), query.bank, query.limit, query.cursor)
     return render(
@@ -111,7 +111,7 @@ def list_refused(query: RefusedQuery) -> Response:
 @internal.post("/reconciliations")
 @services_only("operator")
 @parsed
-def reconcile(body: ReconciliationRequest) -> Response:
+def reconcile(body: ReconciliationRequest) -> Answer:
     """Compare our payments with the bank's; with ``apply`` the bank is asked about what differs."""
     context = context_of(Context)
     wanted = WantedReport(body.bank, body.since, body.until, body.statement)

@@ -1,11 +1,13 @@
 """HTTP in: the user's top-ups, the bank's notifications, and the browser that comes back from the bank."""
 
-from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
+from werkzeug import Request
 
+from common.web.body import read_body
 from common.web.context import context_of
-from common.web.idempotency import IdempotencyKey
+from common.web.exchange import Answer, current
+from common.web.idempotency import REPLAYED_HEADER, IdempotencyKey
 from common.web.identity import caller_user_id, services_only, user_only
 from common.web.parse import parsed, render
 from common.web.schemas import COMMON_RESPONSES, SESSION, ErrorBody, IdempotencyHeader, PageQuery, utc
@@ -30,14 +32,14 @@ banks = APIBlueprint(
 )
 @user_only
 @parsed
-def create_topup(body: TopUpRequest, header: IdempotencyHeader) -> Response:
+def create_topup(body: TopUpRequest, header: IdempotencyHeader) -> Answer:
     """Start a top-up: the answer says where the user pays."""
     user_id = caller_user_id()
     asked = f"{body.amount}|{body.currency}|{body.return_url}".encode()
     key = IdempotencyKey.of(user_id, OPERATION, header.idempotency_key, asked)
     wanted = WantedTopUp(user_id, body.amount, body.currency, body.return_url)
     opened = service.start_topup(context_of(Context), wanted, key)
-    response = render(
+    answer = render(
         StartedTopUp(
             transaction_id=str(opened.topup.topup_id),
             amount=opened.topup.amount_minor,
@@ -49,14 +51,14 @@ def create_topup(body: TopUpRequest, header: IdempotencyHeader) -> Response:
         201,
     )
     if opened.replayed:
-        response.headers["Idempotency-Replayed"] = "true"
-    return response
+        answer.headers[REPLAYED_HEADER] = "true"
+    return answer
 
 
 @public.get("/topup", responses={"200": TopUpList})
 @user_only
 @parsed
-def list_topups(query: PageQuery) -> Response:
+def list_topups(query: PageQuery) -> Answer:
     """The signed-in user's top-ups, newest first."""
     page = service.list_topups(context_of(Context), caller_user_id(), query.limit, query.cursor)
     return render(TopUpList(topups=[_view(topup) for topup in page.items], next_cursor=page.next_cursor))
@@ -65,7 +67,7 @@ def list_topups(query: PageQuery) -> Response:
 @public.get("/topup/<transactionID>", responses={"200": TopUpView, "404": ErrorBody})
 @user_only
 @parsed
-def get_topup(path: TopUpPath) -> Response:
+def get_topup(path: TopUpPath) -> Answer:
     """One top-up of the signed-in user."""
     return render(_view(service.get_topup(context_of(Context), path.transaction_id, caller_user_id())))
 
@@ -73,16 +75,16 @@ def get_topup(path: TopUpPath) -> Response:
 @banks.get("/topup/<transactionID>/return", responses={"303": None})
 @services_only("gateway")
 @parsed
-def return_from_bank(path: TopUpPath) -> Response:
+def return_from_bank(path: TopUpPath) -> Answer:
     """Where the bank sends the browser: the bank is asked how it went, and the browser goes on to ``returnUrl``."""
     target = service.return_browser(context_of(Context), path.transaction_id)
-    return Response(status=303, headers={"Location": target, "Cache-Control": "no-store"})
+    return Answer(303, headers={"Location": target, "Cache-Control": "no-store"})
 
 
 @banks.post("/bank/webhook/<bank>", responses={"200": None, "403": ErrorBody, "409": ErrorBody})
 @services_only("gateway")
 @parsed
-def bank_webhook(path: BankPath) -> Response:
+def bank_webhook(path: BankPath) -> Answer:
     """Notifications of a bank, signed by it or asked back for."""
     return _webhook(path.bank)
 
@@ -90,23 +92,24 @@ def bank_webhook(path: BankPath) -> Response:
 @banks.get("/bank/webhook/<bank>", responses={"200": None, "403": ErrorBody, "409": ErrorBody})
 @services_only("gateway")
 @parsed
-def bank_webhook_by_get(path: BankPath) -> Response:
+def bank_webhook_by_get(path: BankPath) -> Answer:
     """The same, for banks whose protocol notifies by GET."""
     return _webhook(path.bank)
 
 
-def _webhook(bank: str) -> Response:
-    answer = notifications.take(
+def _webhook(bank: str) -> Answer:
+    request = Request(current().environ)
+    taken = notifications.take(
         context_of(Context),
         bank,
         method=request.method,
         headers=dict(request.headers),
-        raw_body=request.get_data(cache=False),
+        raw_body=read_body(),
         query=request.args.to_dict(flat=False),
         # The caller is the gateway: its word on the address is good.
         client_ip=request.headers.get("X-Client-Address", ""),
     )
-    return Response(answer.body, status=answer.status, content_type=answer.content_type)
+    return Answer(taken.status, taken.body, {"Content-Type": taken.content_type})
 
 
 def _view(topup: TopUp) -> TopUpView:
