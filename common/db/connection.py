@@ -7,7 +7,7 @@ was a third of what a request cost in Python; see ``docs/decisions/0017-statemen
 from collections import namedtuple
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 import psycopg2
 from sqlalchemy import Engine, TextClause, text
@@ -101,6 +101,27 @@ class Connection:
         self._driver: LeanConnection = self._pooled.driver_connection  # type: ignore[assignment]
         self.in_autocommit = in_autocommit
         self._driver.begins = not in_autocommit
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _where: object) -> None:
+        """A transaction is committed, or rolled back on any exception, and the connection given back."""
+        try:
+            if not self.in_autocommit:
+                self._end(failed=kind is not None)
+        finally:
+            self.close()
+
+    def _end(self, *, failed: bool) -> None:
+        if failed:
+            self.rollback()
+            return
+        try:
+            self.commit()
+        except BaseException:
+            self.rollback()
+            raise
 
     def close(self) -> None:
         """Give it back to the pool, which takes back whatever was not committed."""

@@ -47,30 +47,16 @@ class Database:
         event.listen(self._engine, "connect", _prepare_connection)
         event.listen(self._engine, "checkout", _refuse_dead_connection)
 
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """Run the block in one READ COMMITTED transaction: committed at the end, rolled back on any exception.
+    def transaction(self) -> Connection:
+        """A block in one READ COMMITTED transaction: committed at the end, rolled back on any exception.
 
         It costs one round trip more than its statements: BEGIN travels with the first of them.
         """
-        tx = Connection(self._engine, in_autocommit=False)
-        try:
-            yield tx
-            tx.commit()
-        except BaseException:
-            tx.rollback()
-            raise
-        finally:
-            tx.close()
+        return Connection(self._engine, in_autocommit=False)
 
-    @contextmanager
-    def autocommit(self) -> Iterator[Connection]:
-        """Run each statement of the block as a transaction of its own."""
-        tx = Connection(self._engine, in_autocommit=True)
-        try:
-            yield tx
-        finally:
-            tx.close()
+    def autocommit(self) -> Connection:
+        """A block of which each statement is a transaction of its own."""
+        return Connection(self._engine, in_autocommit=True)
 
     @property
     def url(self) -> str:

@@ -1,6 +1,7 @@
 """``/metrics`` for Prometheus. With ``PROMETHEUS_MULTIPROC_DIR`` set, the figures of all worker processes together."""
 
 import os
+from functools import cache
 from typing import Final
 
 from flask import Blueprint, Response
@@ -19,7 +20,13 @@ REQUEST_SECONDS: Final = Histogram(
 
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:
     """Count one answered request."""
-    REQUEST_SECONDS.labels(method, route, str(status)).observe(seconds)
+    _seconds_of(method, route, status).observe(seconds)
+
+
+@cache
+def _seconds_of(method: str, route: str, status: int) -> Histogram:
+    """Looked up once: the registry keeps each of them for ever, as this does."""
+    return REQUEST_SECONDS.labels(method, route, str(status))
 
 
 def blueprint() -> Blueprint:

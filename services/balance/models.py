@@ -8,6 +8,7 @@ entries that sum to zero. A user's account carries his balance; the accounts of 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from uuid import UUID
 
 from common.core.ids import derived_id
@@ -31,11 +32,13 @@ class SystemAccount(StrEnum):
     ESCROW = "escrow"
 
 
+@lru_cache(maxsize=10_000)
 def user_account_id(user_id: UUID, currency: str) -> UUID:
     """The account of a user in a currency; known without a lookup."""
     return derived_id("account", user_id, currency)
 
 
+@lru_cache(maxsize=100)
 def system_account_id(account: SystemAccount, currency: str) -> UUID:
     """One of the system's accounts in a currency."""
     return derived_id("account", account.value, currency)

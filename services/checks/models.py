@@ -90,21 +90,21 @@ class Check:
 
     def activate(self) -> Self:
         """Its money is held."""
-        return replace(self._become(CheckStatus.ACTIVE), next_try_at=None)
+        return self._become(CheckStatus.ACTIVE, next_try_at=None)
 
     def reject(self, now: datetime) -> Self:
         """There was not enough money, and for this check there never will be."""
-        return replace(self._become(CheckStatus.REJECTED), closes_at=now, next_try_at=None)
+        return self._become(CheckStatus.REJECTED, closes_at=now, next_try_at=None)
 
     def accept(self, acceptor_id: UUID, now: datetime) -> Self:
         """Somebody entered number and code in time."""
         self._must_be_in_time(now)
-        return replace(self._become(CheckStatus.USED), acceptor_id=acceptor_id, closes_at=now)
+        return self._become(CheckStatus.USED, acceptor_id=acceptor_id, closes_at=now)
 
     def cancel(self, now: datetime) -> Self:
         """The creator takes it back in time."""
         self._must_be_in_time(now)
-        return replace(self._become(CheckStatus.CANCELLED), closes_at=now)
+        return self._become(CheckStatus.CANCELLED, closes_at=now)
 
     def expire(self, now: datetime) -> Self:
         """Its time has passed. However late this is noticed, it ended at ``expires_at``."""
@@ -143,10 +143,10 @@ class Check:
             self.check_id, self.fastcheck, self.creator_id, self.amount_minor, self.currency, self.closes_at
         )
 
-    def _become(self, status: CheckStatus) -> Self:
+    def _become(self, status: CheckStatus, **changes: object) -> Self:
         if status not in TRANSITIONS[self.status]:
             raise IllegalTransition(f"check {self.check_id} cannot go from {self.status} to {status}")
-        return replace(self, status=status)
+        return replace(self, status=status, **changes)  # type: ignore[arg-type]
 
     def _must_be_in_time(self, now: datetime) -> None:
         if now >= self.expires_at:
