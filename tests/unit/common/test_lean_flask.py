@@ -1,0 +1,128 @@
+"""A direct route answers as Flask would: in status, headers and body, whatever happens in its view."""
+
+import json
+import re
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+from flask import Flask
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.test import TestResponse
+
+from common.core.errors import NotFound, TooManyRequests
+from common.core.settings import Settings
+from common.web.app import create_web_app
+from common.web.body import read_body
+from common.web.exchange import Answer, current, direct
+
+HEADERS = {"X-Frame-Options": "DENY", "Cache-Control": "private"}
+JSON = {"Content-Type": "application/json"}
+
+
+def _raising(error: Exception) -> Callable[[], Answer]:
+    def view() -> Answer:
+        raise error
+
+    return view
+
+
+def _replayed() -> Answer:
+    error = NotFound()
+    error.replayed = True
+    raise error
+
+
+VIEWS: dict[str, Callable[[], Answer]] = {
+    "found": lambda: Answer(200, b'{"balance": 1}', {**JSON, "Cache-Control": "no-store"}),
+    "made": lambda: Answer(201, "рубль".encode(), dict(JSON)),
+    "nothing": lambda: Answer(204),
+    "bare": lambda: Answer(200, b"?"),
+    "echo": lambda: Answer(200, read_body()),
+    "whoami": lambda: Answer(200, current().request_id.encode()),
+    "refused": _raising(NotFound()),
+    "replayed": _replayed,
+    "early": _raising(TooManyRequests(retry_after_seconds=7)),
+    "large": _raising(RequestEntityTooLarge()),
+    "bug": _raising(RuntimeError("nobody foresaw it")),
+}
+
+
+def _app(mark: Callable[[Callable[[], Answer]], Callable[[], Answer]]) -> Flask:
+    app = create_web_app("test", Settings.load(), title="Test", verifier=None, ready={}, headers=HEADERS)
+    for name, view in VIEWS.items():
+        app.add_url_rule(f"/{name}", name, mark(view), methods=["GET", "POST"])
+    return app
+
+
+def _marked(view: Callable[[], Answer]) -> Callable[[], Answer]:
+    return direct(partial(view))  # the mark is put on this copy alone
+
+
+@pytest.fixture(scope="module")
+def direct_way() -> Flask:
+    return _app(_marked)
+
+
+@pytest.fixture(scope="module")
+def long_way() -> Flask:
+    return _app(partial)
+
+
+def _seen(answer: TestResponse) -> tuple[int, dict[str, str], bytes]:
+    return answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, answer.data
+
+
+@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_both_ways_give_the_same_answer(direct_way: Flask, long_way: Flask, name: str, method: str) -> None:
+    def ask(app: Flask) -> TestResponse:
+        return app.test_client().open(f"/{name}", method=method, data=b"0123", headers={"X-Request-ID": "request-0001"})
+
+    assert _seen(ask(direct_way)) == _seen(ask(long_way))
+
+
+def test_the_long_way_is_not_taken_by_a_direct_route(
+    direct_way: Flask, long_way: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("Flask was asked")
+
+    monkeypatch.setattr(Flask, "wsgi_app", refuse)
+    assert direct_way.test_client().get("/found").status_code == 200
+    with pytest.raises(AssertionError, match="Flask was asked"):
+        long_way.test_client().get("/found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("HEAD", "/found"), ("OPTIONS", "/found"), ("PUT", "/found"), ("GET", "/")]
+)
+def test_what_is_not_exactly_a_direct_route_goes_the_long_way(
+    direct_way: Flask, long_way: Flask, method: str, path: str
+) -> None:
+    headers = {"X-Request-ID": "request-0001"}
+    seen = [_seen(app.test_client().open(path, method=method, headers=headers)) for app in (direct_way, long_way)]
+    assert seen[0] == seen[1]
+    assert seen[0][1]["x-frame-options"] == "DENY"
+
+
+def test_an_answer_of_its_own_beats_the_common_headers(direct_way: Flask) -> None:
+    found, made = (direct_way.test_client().get(path) for path in ("/found", "/made"))
+    assert (found.headers["Cache-Control"], made.headers["Cache-Control"]) == ("no-store", "private")
+
+
+def test_a_request_without_an_id_is_given_one(direct_way: Flask) -> None:
+    answer = direct_way.test_client().get("/whoami", headers={"X-Request-ID": "with a blank"})
+    assert re.fullmatch("[0-9a-f]{32}", answer.text)
+    assert answer.headers["X-Request-ID"] == answer.text
+
+
+def test_a_bug_is_told_as_ours_and_nothing_of_it(direct_way: Flask) -> None:
+    answer = direct_way.test_client().get("/bug")
+    assert (answer.status_code, json.loads(answer.data)["code"]) == (500, "internal_error")
+    assert "nobody foresaw it" not in answer.text
+
+
+def test_outside_of_a_request_there_is_no_exchange() -> None:
+    with pytest.raises(LookupError):
+        current()
