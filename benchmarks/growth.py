@@ -30,7 +30,7 @@ ROUNDS: Final = 4
 CONNECTIONS: Final = 8
 SECONDS: Final = 1.5
 EXPIRING: Final = 4_000
-EXPIRING_ROUNDS: Final = 5
+EXPIRING_ROUNDS: Final = 4
 #: Whose pages are read: the lists of the busiest are as long as the books are large; an ordinary user has fifty lines
 #: somewhere in the books.
 READERS: Final = {"the busiest": slice(0, 2), "an ordinary": slice(2, 4)}
