@@ -20,16 +20,23 @@ ADMINISTRATOR: Final = "postgres"
 INITDB_TIMEOUT_SECONDS: Final = 60
 
 _MIB: Final = 2**20
+#: What a container may use, where there is one (cgroup v2).
+_MEMORY_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
 
 
-def _shared_buffers() -> str:
-    """A sixteenth of the memory, in bounds: for a machine that other programs share.
+def shared_buffers(memory_bytes: int) -> str:
+    """The setting: a sixteenth of the memory, in bounds, for a machine that other programs share.
 
     Ids are hashes, so each transfer touches pages all over its indexes. In books of some gigabytes 128 MB were evicted
     and written again so often that a refund cost three times what it costs in small ones.
     """
-    memory_mib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _MIB
-    return f"{min(max(memory_mib // 16, 128), 1024)}MB"
+    return f"{min(max(memory_bytes // _MIB // 16, 128), 1024)}MB"
+
+
+def _memory_bytes() -> int:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = _MEMORY_LIMIT.read_text().strip() if _MEMORY_LIMIT.exists() else "max"
+    return min(memory, int(limit)) if limit.isdigit() else memory
 
 
 #: Nothing here trades safety for speed.
@@ -40,7 +47,7 @@ SETTINGS: Final = {
     "synchronous_commit": "on",
     "full_page_writes": "on",
     "max_connections": "300",
-    "shared_buffers": _shared_buffers(),
+    "shared_buffers": shared_buffers(_memory_bytes()),
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
     "random_page_cost": "1.1",

@@ -1,0 +1,19 @@
+"""How much of a machine PostgreSQL takes for its buffers."""
+
+import pytest
+
+from cli.embedded.postgres import SETTINGS, shared_buffers
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("memory", "expected"),
+    [(GIB // 2, "128MB"), (2 * GIB, "128MB"), (8 * GIB, "512MB"), (16 * GIB, "1024MB"), (256 * GIB, "1024MB")],
+)
+def test_buffers_are_a_sixteenth_of_the_memory_in_bounds(memory: int, expected: str) -> None:
+    assert shared_buffers(memory) == expected
+
+
+def test_nothing_trades_safety_for_speed() -> None:
+    assert {SETTINGS[name] for name in ("fsync", "synchronous_commit", "full_page_writes")} == {"on"}
