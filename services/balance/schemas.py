@@ -1,10 +1,11 @@
 """Request and response models of balance."""
 
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from common.web.schemas import AmountMinor, CurrencyCode, PageQuery, QueryModel, RequestModel, ResponseModel, UtcTime
 from services.balance.models import TransferKind
@@ -19,9 +20,17 @@ def _written_out(value: object) -> object:
     return value
 
 
+def _in_utc(moment: datetime) -> datetime:
+    """PostgreSQL knows no offset of 16 hours and more, which RFC 3339 allows."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be a time from the year 1 on, in UTC") from None
+
+
 class BalanceQuery(QueryModel):
     currency: CurrencyCode = "RUB"
-    at: Annotated[AwareDatetime, BeforeValidator(_written_out)] | None = Field(
+    at: Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)] | None = Field(
         default=None, description="the balance as it stood at the end of this second"
     )
 

@@ -76,6 +76,7 @@ def test_checks_cannot_read_for_a_user(client: FlaskClient) -> None:
         ("at=2026-01-19", "at"),
         ("at=2026-01-19T09:08:18", "at"),
         ("at=2999-01-19T09:08:18Z", "at"),
+        ("at=0001-01-01T00:00:00%2B10:00", "at"),
         ("what=ever", "what"),
     ],
 )
@@ -84,6 +85,12 @@ def test_a_wrong_query_names_the_field(client: FlaskClient, query: str, field: s
     assert answer.status_code == 400
     assert answer.json is not None
     assert list(answer.json["errors"]) == [field]
+
+
+@pytest.mark.parametrize("at", ["1384-08-21T16:12:47.2-23:35", "2026-01-19T09:08:18%2B23:59", "0001-01-01T00:00:00Z"])
+def test_a_moment_may_have_any_offset_that_its_form_allows(client: FlaskClient, at: str) -> None:
+    answer = client.get(f"/balance?at={at}", headers=_as_user(uuid4()))
+    assert (answer.status_code, answer.json) == (200, {"balance": 0, "currency": "RUB"})
 
 
 @pytest.mark.parametrize(
