@@ -123,6 +123,14 @@ def test_a_bug_is_told_as_ours_and_nothing_of_it(direct_way: Flask) -> None:
     assert "nobody foresaw it" not in answer.text
 
 
+def test_methods_that_nobody_knows_are_counted_as_one(direct_way: Flask) -> None:
+    for method in ("BREW", "WHEN"):
+        assert direct_way.test_client().open("/found", method=method).status_code == 405
+    metrics = direct_way.test_client().get("/metrics").text
+    assert 'fastcheck_request_seconds_count{method="other",route="(none)",status="405"}' in metrics
+    assert "BREW" not in metrics
+
+
 def test_outside_of_a_request_there_is_no_exchange() -> None:
     with pytest.raises(LookupError):
         current()
