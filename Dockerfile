@@ -8,11 +8,14 @@ FROM python:3.11-slim
 RUN useradd --system --uid 10001 --home-dir /nonexistent fastcheck
 COPY --from=libraries /opt/venv /opt/venv
 WORKDIR /app
+COPY auditor auditor
 COPY cli cli
 COPY common common
+COPY deploy deploy
+COPY launcher launcher
 COPY services services
 # Compiled now: the user who runs it may not write here.
-RUN /opt/venv/bin/python -m compileall -q cli common services
+RUN /opt/venv/bin/python -m compileall -q auditor cli common deploy launcher services
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPATH=/app \
     PYTHONUNBUFFERED=1 \

@@ -18,8 +18,8 @@ from uuid import UUID
 
 from cryptography.fernet import Fernet
 
+from auditor.digest import derived_hex
 from benchmarks.bulk import Lines, connected, finish, suspend_indexes
-from cli.audit.digest import derived_hex
 
 PROCESSES: Final = 2
 CHECK_AMOUNT: Final = 15_000

@@ -24,7 +24,7 @@ from benchmarks.people import Person
 from benchmarks.results import quantiles_ms
 from benchmarks.scenarios import bus, requests
 from benchmarks.worlds import World
-from common.web.paging import DEFAULT_LIMIT
+from common.http.server.paging import DEFAULT_LIMIT
 
 ROUNDS: Final = 4
 CONNECTIONS: Final = 8

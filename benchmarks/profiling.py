@@ -45,7 +45,7 @@ PARTS: Final[Sequence[tuple[str, str]]] = (
     ("checks/codes", "codes and tokens"),
     ("web/identity", "codes and tokens"),
     ("jwt/", "codes and tokens"),
-    ("common/web/", "our part of each request"),
+    ("common/http/", "our part of each request"),
     ("core/trace", "our part of each request"),
     ("services/", "rules"),
     ("common/", "rules"),

@@ -16,12 +16,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 
-from cli import credentials, ports, state
-from cli.children import Child, Launch
-from cli.credentials import Credentials
-from cli.data_dir import DataDir
-from cli.environment import PREFIX
-from cli.failure import LaunchError
+from deploy import credentials
+from deploy.credentials import Credentials
+from deploy.environment import PREFIX
+from deploy.failure import LaunchError
+from launcher import ports, state
+from launcher.children import Child, Launch
+from launcher.data_dir import DataDir
 
 #: Everything else is as a user gets it. Nobody waits a minute for a check to expire, nor ten seconds for the sweep.
 SETTINGS: Final = {

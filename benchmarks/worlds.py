@@ -18,12 +18,12 @@ from benchmarks import big_books, people
 from benchmarks.bulk import THROWAWAY
 from benchmarks.people import Person
 from benchmarks.system import System, free_port, running
-from cli import credentials
-from cli.children import Child
-from cli.credentials import Credentials
-from cli.data_dir import DataDir
-from cli.embedded.postgres import EmbeddedPostgres
-from cli.failure import LaunchError
+from deploy import credentials
+from deploy.credentials import Credentials
+from deploy.failure import LaunchError
+from launcher.children import Child
+from launcher.data_dir import DataDir
+from launcher.embedded.postgres import EmbeddedPostgres
 
 #: Those who are measured live in the books too, and the first of them is their busiest user.
 PEOPLE: Final = 64

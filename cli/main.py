@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from cli.failure import LaunchError
+from deploy.failure import LaunchError
 
 #: Where each command lives. Imported when asked for: `status` need not wait for what `demo` needs.
 COMMANDS: Final = {

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from benchmarks import load
 from benchmarks.load import Outcome, Requests
 from benchmarks.system import System, free_port
-from cli.processes import answers_ready
+from launcher.processes import answers_ready
 
 WORKERS: Final = 2
 THREADS: Final = 16

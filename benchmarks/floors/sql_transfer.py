@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 from benchmarks.system import System
-from cli.embedded.binaries import postgres_bin
+from launcher.embedded.binaries import postgres_bin
 
 _ACCOUNTS: Final = 1000
 _TABLES: Final = f"""

@@ -18,8 +18,8 @@ from benchmarks.load import MOST_PROCESSES, Outcome, Requests, in_turn, message
 from benchmarks.people import Person
 from benchmarks.system import System
 from benchmarks.topups import TopUp
-from cli.processes import is_replica_of
 from common.core.ids import derived_id
+from launcher.processes import is_replica_of
 
 PER_SECOND: Final = 100
 _SENDERS: Final = 8

@@ -12,15 +12,15 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from cli.audit import books, schedule, sources
-from cli.audit import head_file as kept_heads
-from cli.audit.books import Scope
-from cli.audit.findings import Report
+from auditor import books, schedule, sources
+from auditor import head_file as kept_heads
+from auditor.books import Scope
+from auditor.findings import Report
 from cli.commands.options import data_dir_option
-from cli.data_dir import DataDir
-from cli.failure import LaunchError
 from common.core.clock import format_utc
 from common.core.money import MINOR_DIGITS, Money
+from deploy.failure import LaunchError
+from launcher.data_dir import DataDir
 
 _SPANS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 

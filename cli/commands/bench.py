@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import click
 
-from cli.failure import LaunchError
+from deploy.failure import LaunchError
 
 DEFAULT_PICTURE: Final = "bench.svg"
 

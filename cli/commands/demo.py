@@ -9,14 +9,14 @@ from typing import Final
 
 import click
 
-from cli import state
 from cli.commands.options import data_dir_option
-from cli.data_dir import DataDir
-from cli.demo import own_system
-from cli.demo.failure import StepFailed, check
-from cli.demo.screen import Screen
-from cli.demo.story import Story
-from cli.failure import LaunchError
+from deploy.failure import LaunchError
+from launcher import state
+from launcher.data_dir import DataDir
+from launcher.demo import own_system
+from launcher.demo.failure import StepFailed, check
+from launcher.demo.screen import Screen
+from launcher.demo.story import Story
 
 AUDIT_TIMEOUT_SECONDS: Final = 60
 #: The shortest life that a system with ordinary settings allows.

@@ -4,10 +4,10 @@ from typing import Final
 
 import click
 
-from cli import state
 from cli.commands.options import data_dir_option
-from cli.data_dir import DataDir
-from cli.failure import LaunchError
+from deploy.failure import LaunchError
+from launcher import state
+from launcher.data_dir import DataDir
 
 #: Three stages, each with its own time to stop.
 PATIENCE_SECONDS: Final = 60.0

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from cli import credentials
-from cli.compose import env_file
-from cli.failure import LaunchError, explain_os_error
+from deploy import credentials
+from deploy.compose import env_file
+from deploy.failure import LaunchError, explain_os_error
 
 
 @click.command()

@@ -11,11 +11,11 @@ from uuid import UUID
 import click
 
 from cli.commands.options import data_dir_option
-from cli.data_dir import DataDir
 from cli.operators import databases
 from cli.operators import events as operations
 from common.core.clock import format_utc
 from common.core.money import MINOR_DIGITS, Money
+from launcher.data_dir import DataDir
 
 limit_option = click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")

@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from cli.data_dir import DataDir
+from launcher.data_dir import DataDir
 
 DEFAULT_DATA_DIR: Final = ".fastcheck"
 

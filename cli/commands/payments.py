@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 import click
 
 from cli.commands.options import data_dir_option, json_option, operator_option
-from cli.data_dir import DataDir
 from cli.operators.payments import Payments
 from common.core.money import MINOR_DIGITS, Money
+from launcher.data_dir import DataDir
 
 topup_argument = click.argument("topup_id", type=click.UUID)
 

@@ -5,9 +5,9 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import click
 
-from cli import provisioning
-from cli.failure import LaunchError
-from cli.services import AUDITOR, BY_NAME, DATABASES
+from deploy import provisioning
+from deploy.failure import LaunchError
+from deploy.services import AUDITOR, BY_NAME, DATABASES
 
 ADMINISTRATOR_VARIABLE = "FASTCHECK_ADMINISTRATOR_DATABASE_URL"
 AUDITOR_VARIABLE = "FASTCHECK_AUDITOR_DATABASE_URL"

@@ -10,8 +10,8 @@ from typing import Any, Final
 import click
 
 from cli.commands.options import data_dir_option, json_option, operator_option
-from cli.data_dir import DataDir
 from cli.operators.payments import Payments
+from launcher.data_dir import DataDir
 
 DIFFERENT: Final = 1
 WORDS: Final = {

@@ -6,9 +6,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from cli import state
 from cli.commands.options import data_dir_option
-from cli.data_dir import DataDir
+from launcher import state
+from launcher.data_dir import DataDir
 
 
 @click.command()

@@ -4,9 +4,9 @@ from typing import Final
 
 import click
 
-from cli import system
 from cli.commands.options import data_dir_option
-from cli.data_dir import DataDir
+from launcher import system
+from launcher.data_dir import DataDir
 
 #: What the connections of the embedded PostgreSQL suffice for.
 MAX_REPLICAS: Final = 8

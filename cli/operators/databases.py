@@ -7,13 +7,14 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from cli import credentials, ports, state
-from cli.data_dir import DataDir
-from cli.environment import database_url
-from cli.failure import LaunchError
-from cli.services import BY_NAME
 from common.core.settings import DatabaseSettings
 from common.db.engine import Database
+from deploy import credentials
+from deploy.environment import database_url
+from deploy.failure import LaunchError
+from deploy.services import BY_NAME
+from launcher import ports, state
+from launcher.data_dir import DataDir
 
 #: Who writes events into an outbox, and who receives them in an inbox.
 PUBLISHERS: Final = ("checks", "payments")

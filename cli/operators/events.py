@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from cli.failure import LaunchError
 from cli.operators import store
 from cli.operators.databases import PUBLISHERS, SERVICES, SUBSCRIBERS
+from common.bus import dead_letters, operator_actions
 from common.db.connection import RowMapping
 from common.db.engine import Database
-from common.messaging import dead_letters, operator_actions
+from deploy.failure import LaunchError
 
 Databases = Mapping[str, Database]
 STATES: Final = ("dead", "late", "open")

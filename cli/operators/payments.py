@@ -6,11 +6,12 @@ from typing import Any, Final, Self
 
 import requests
 
-from cli import credentials, state
-from cli.data_dir import DataDir
-from cli.failure import LaunchError
-from cli.services import BY_NAME
-from common.web.identity import TokenIssuer
+from common.http.server.identity import TokenIssuer
+from deploy import credentials
+from deploy.failure import LaunchError
+from deploy.services import BY_NAME
+from launcher import state
+from launcher.data_dir import DataDir
 
 KEY_VARIABLE: Final = "FASTCHECK_OPERATOR_TOKEN_KEY"
 #: A comparison asks a bank about many payments.

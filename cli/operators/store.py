@@ -7,9 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from common.bus import outbox
 from common.contracts.envelope import Envelope
 from common.db.connection import Connection, RowMapping
-from common.messaging import outbox
 
 #: An event that is open for longer than this should have arrived; the relay has tried several times.
 LATE_SECONDS: Final = 60

@@ -7,11 +7,11 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
 from common.core.errors import InvalidRequest
-from common.web.context import context_of
-from common.web.exchange import Answer, current
-from common.web.identity import caller_user_id, services_only, user_only
-from common.web.parse import parsed, render
-from common.web.schemas import COMMON_RESPONSES, SESSION, ErrorBody, NotAuthorizedBody, utc
+from common.http.server.context import context_of
+from common.http.server.exchange import Answer, current
+from common.http.server.identity import caller_user_id, services_only, user_only
+from common.http.server.parse import parsed, render
+from common.http.server.schemas import COMMON_RESPONSES, SESSION, ErrorBody, NotAuthorizedBody, utc
 from services.accounts import service
 from services.accounts.context import Context
 from services.accounts.models import NewSession

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, SecretStr
 
-from common.web.schemas import RequestModel, ResponseModel, UtcTime
+from common.http.server.schemas import RequestModel, ResponseModel, UtcTime
 
 Login = Annotated[
     str,

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from common.bus.inbox import Handler
 from common.contracts.events import CheckAccepted, CheckCancelled, CheckExpired, PaymentConfirmed
 from common.db.connection import Connection
-from common.messaging.inbox import Handler
 from services.balance import service
 from services.balance.models import Posting, TransferKind
 

@@ -3,11 +3,11 @@
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
-from common.web.context import context_of
-from common.web.exchange import Answer, direct
-from common.web.identity import caller_user_id, services_only, user_only
-from common.web.parse import parsed, render
-from common.web.schemas import COMMON_RESPONSES, SESSION, utc
+from common.http.server.context import context_of
+from common.http.server.exchange import Answer, direct
+from common.http.server.identity import caller_user_id, services_only, user_only
+from common.http.server.parse import parsed, render
+from common.http.server.schemas import COMMON_RESPONSES, SESSION, utc
 from services.balance import service
 from services.balance.context import Context
 from services.balance.models import Posting, StatementLine, TransferKind

@@ -7,7 +7,15 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
-from common.web.schemas import AmountMinor, CurrencyCode, PageQuery, QueryModel, RequestModel, ResponseModel, UtcTime
+from common.http.server.schemas import (
+    AmountMinor,
+    CurrencyCode,
+    PageQuery,
+    QueryModel,
+    RequestModel,
+    ResponseModel,
+    UtcTime,
+)
 from services.balance.models import TransferKind
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")

@@ -10,7 +10,7 @@ from common.core.clock import Clock
 from common.db.connection import Connection
 from common.db.engine import Database
 from common.db.retry import FOREIGN_KEY_VIOLATION, UNIQUE_VIOLATION, retry_on_conflict, sqlstate
-from common.web.paging import Page, decode_cursor, page_of
+from common.http.server.paging import Page, decode_cursor, page_of
 from services.balance import repository
 from services.balance.errors import InsufficientFunds, MomentInFuture, TransferConflict
 from services.balance.models import Posting, StatementLine, user_account_id

@@ -1,8 +1,8 @@
 """Time in: what the schedule calls. Each task may run at any time, twice, or twice at once."""
 
+from common.bus import inbox
 from common.core.logging import get_logger
 from common.db.engine import Database
-from common.messaging import inbox
 from services.balance import chain
 
 log = get_logger(__name__)

@@ -2,11 +2,11 @@
 
 import sys
 
+from common.bus.celery_app import Nudge, create_celery, register_task
+from common.bus.inbox import Inbox
+from common.bus.publishing import register_consumer
+from common.bus.run import BusProcess, run
 from common.core.logging import configure_logging
-from common.messaging.bus import register_consumer
-from common.messaging.celery_app import Nudge, create_celery, register_task
-from common.messaging.inbox import Inbox
-from common.messaging.run import BusProcess, run
 from services.balance import tasks
 from services.balance.config import BalanceSettings
 from services.balance.context import Context

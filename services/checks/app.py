@@ -2,9 +2,9 @@
 
 from flask_openapi3.openapi import OpenAPI
 
-from common.web.app import create_web_app
-from common.web.context import provide
-from common.web.identity import TokenVerifier
+from common.http.server.app import create_web_app
+from common.http.server.context import provide
+from common.http.server.identity import TokenVerifier
 from services.checks import routes
 from services.checks.config import ChecksSettings
 from services.checks.context import Context

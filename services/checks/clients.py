@@ -6,8 +6,8 @@ from typing import Self
 from common.core import trace
 from common.core.errors import ServiceUnavailable
 from common.core.logging import get_logger
-from common.web.client import HttpAnswer, HttpClient
-from common.web.identity import TokenIssuer
+from common.http.client.client import HttpAnswer, HttpClient
+from common.http.server.identity import TokenIssuer
 from services.checks.config import ChecksSettings
 from services.checks.models import Check
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
+from common.bus.lazy_acknowledger import LazyAcknowledger
 from common.core.clock import Clock, SystemClock
 from common.db.engine import Database
-from common.messaging.lazy_acknowledger import LazyAcknowledger
 from services.checks.clients import BalanceClient
 from services.checks.codes import CodeVault
 from services.checks.config import ChecksSettings

@@ -5,7 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from common.core.errors import InvalidRequest
-from common.web.paging import Page, decode_cursor, page_of
+from common.http.server.paging import Page, decode_cursor, page_of
 from services.checks import list_repository
 from services.checks.context import Context
 from services.checks.models import CheckStatus, Ending, HistoryLine, HistoryType, Result

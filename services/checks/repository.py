@@ -10,12 +10,12 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from common.bus import outbox
 from common.contracts.events import Event
+from common.db import idempotency
 from common.db.connection import Connection, RowMapping
 from common.db.driver import prepared
-from common.messaging import outbox
-from common.web import idempotency
-from common.web.idempotency import IdempotencyKey, StoredAnswer
+from common.db.idempotency import IdempotencyKey, StoredAnswer
 from services.checks.models import Attempt, Check, CheckStatus
 
 COLUMNS: Final = """

@@ -8,12 +8,12 @@ from flask_openapi3.models.tag import Tag
 from flask_openapi3.types import ResponseDict
 from pydantic import BaseModel
 
-from common.web.context import context_of
-from common.web.exchange import Answer, direct
-from common.web.idempotency import REPLAYED_HEADER, IdempotencyKey
-from common.web.identity import caller_user_id, user_only
-from common.web.parse import parsed, render
-from common.web.schemas import COMMON_RESPONSES, SESSION, ErrorBody, IdempotencyHeader, PageQuery, utc
+from common.db.idempotency import REPLAYED_HEADER, IdempotencyKey
+from common.http.server.context import context_of
+from common.http.server.exchange import Answer, direct
+from common.http.server.identity import caller_user_id, user_only
+from common.http.server.parse import parsed, render
+from common.http.server.schemas import COMMON_RESPONSES, SESSION, ErrorBody, IdempotencyHeader, PageQuery, utc
 from services.checks import lists, service
 from services.checks.context import Context
 from services.checks.models import HistoryLine, HistoryType, Order, Result, number_of

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from common.web.schemas import (
+from common.http.server.schemas import (
     AmountMinor,
     CurrencyCode,
     PageQuery,

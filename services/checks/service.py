@@ -9,14 +9,14 @@ from uuid import UUID, uuid4
 
 import segno
 
+from common.bus import outbox
 from common.contracts.events import Event, event_id
 from common.core.errors import BusinessError, ServiceUnavailable
 from common.core.logging import get_logger
+from common.db import idempotency
 from common.db.connection import Connection
+from common.db.idempotency import IdempotencyKey, RequestInProgress, StoredAnswer
 from common.db.retry import retry_on_conflict
-from common.messaging import outbox
-from common.web import idempotency
-from common.web.idempotency import IdempotencyKey, RequestInProgress, StoredAnswer
 from services.checks import errors, repository
 from services.checks.answers import Decision, again, decide_once, kept, replayed
 from services.checks.attempts import allowance_at, judge

@@ -5,10 +5,10 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from common.bus import outbox
 from common.core.logging import get_logger
+from common.db import idempotency
 from common.db.connection import Connection
-from common.messaging import outbox
-from common.web import idempotency
 from services.checks import code_keys, repository, service
 from services.checks.code_repository import Place
 from services.checks.context import Context

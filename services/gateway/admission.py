@@ -4,8 +4,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from common.web.context import context_of
-from common.web.exchange import Answer, current
+from common.http.server.context import context_of
+from common.http.server.exchange import Answer, current
 from services.gateway import service
 from services.gateway.client_address import client_address
 from services.gateway.context import Context

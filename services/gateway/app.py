@@ -5,8 +5,8 @@ from typing import Final
 from flask import Flask, request
 
 from common.core.errors import NotFound
-from common.web.app import create_web_app
-from common.web.context import provide
+from common.http.server.app import create_web_app
+from common.http.server.context import provide
 from services.gateway import docs_page, routes, web_app
 from services.gateway.client_address import is_loopback
 from services.gateway.config import GatewaySettings

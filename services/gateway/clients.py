@@ -7,8 +7,8 @@ from typing import Final
 from uuid import UUID
 
 from common.core.errors import ServiceUnavailable
-from common.web.client import HttpClient
-from common.web.identity import TokenIssuer
+from common.http.client.client import HttpClient
+from common.http.server.identity import TokenIssuer
 from services.gateway.config import GatewaySettings
 
 SERVICES: Final = ("accounts", "balance", "checks", "payments")

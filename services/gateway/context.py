@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from threading import BoundedSemaphore
 from typing import Self
 
-from common.web.client import HttpClient
-from common.web.identity import TokenIssuer
+from common.http.client.client import HttpClient
+from common.http.server.identity import TokenIssuer
 from services.gateway.clients import AccountsClient, open_clients
 from services.gateway.config import GatewaySettings
 from services.gateway.documentation import PublicDocument

@@ -10,8 +10,8 @@ from typing import Final
 from flask import Blueprint, Flask, Response, request
 
 from common.core.errors import NotFound
-from common.web.context import context_of
-from common.web.identity import anybody
+from common.http.server.context import context_of
+from common.http.server.identity import anybody
 from services.gateway.context import Context
 from services.gateway.static_files import ASK_EACH_TIME, FOR_EVER, Folder, StaticFile
 from services.gateway.web_app import HEADERS as PAGE_HEADERS

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from common.core.errors import ServiceUnavailable
 from common.core.logging import get_logger
-from common.web.app import API_VERSION, SECURITY_SCHEMES
-from common.web.client import HttpClient
+from common.http.client.client import HttpClient
+from common.http.server.app import API_VERSION, SECURITY_SCHEMES
 from services.gateway.clients import SERVICES
 
 log = get_logger(__name__)

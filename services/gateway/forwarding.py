@@ -8,10 +8,10 @@ from typing import Final
 from urllib.parse import quote
 
 from common.core.errors import ServiceUnavailable
-from common.web.body import read_body
-from common.web.client import HttpAnswer
-from common.web.context import context_of
-from common.web.exchange import Answer, current
+from common.http.client.client import HttpAnswer
+from common.http.server.body import read_body
+from common.http.server.context import context_of
+from common.http.server.exchange import Answer, current
 from services.gateway.client_address import client_address
 from services.gateway.context import Context
 from services.gateway.models import Call, Rate

@@ -5,7 +5,7 @@ The service serves the same path, checks the body and renders the answer; the ga
 
 from flask import Blueprint
 
-from common.web.exchange import Answer, direct
+from common.http.server.exchange import Answer, direct
 from services.gateway.admission import guest, signed_in
 from services.gateway.forwarding import forward, forward_for_session, forward_guest, forward_notification
 from services.gateway.models import Call, Rate

@@ -7,9 +7,9 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import NotFound as NoSuchRoute
 
 from common.core.errors import NotFound
-from common.web.exchange import Answer
-from common.web.failures import answer_to
-from common.web.identity import anybody
+from common.http.server.exchange import Answer
+from common.http.server.failures import answer_to
+from common.http.server.identity import anybody
 from services.gateway.static_files import ASK_EACH_TIME, FOR_EVER, Folder, StaticFile
 
 WEB_FOLDER: Final = Path(__file__).parent / "web"

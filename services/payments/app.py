@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from flask_openapi3.openapi import OpenAPI
 
-from common.web.app import create_web_app
-from common.web.context import provide
-from common.web.identity import TokenVerifier
+from common.http.server.app import create_web_app
+from common.http.server.context import provide
+from common.http.server.identity import TokenVerifier
 from services.payments import operator_routes, routes
 from services.payments.banks.base import Bank
 from services.payments.config import PaymentsSettings

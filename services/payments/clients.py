@@ -5,8 +5,8 @@ from typing import Self
 
 from common.core import trace
 from common.core.errors import ServiceUnavailable
-from common.web.client import HttpAnswer, HttpClient
-from common.web.identity import TokenIssuer
+from common.http.client.client import HttpAnswer, HttpClient
+from common.http.server.identity import TokenIssuer
 from services.payments.config import PaymentsSettings
 from services.payments.models import TopUp
 from services.payments.refunds.models import Refund

@@ -13,8 +13,8 @@ from typing import Final
 from uuid import UUID
 
 from common.core.logging import get_logger
-from common.web import idempotency
-from common.web.idempotency import IdempotencyKey, RequestInProgress, StoredAnswer
+from common.db import idempotency
+from common.db.idempotency import IdempotencyKey, RequestInProgress, StoredAnswer
 from services.payments import repository
 from services.payments.banks.base import (
     Bank,

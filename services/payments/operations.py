@@ -5,7 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from common.core.errors import ServiceUnavailable
-from common.web.paging import Page, decode_cursor, page_of
+from common.http.server.paging import Page, decode_cursor, page_of
 from services.payments import repository, service
 from services.payments.banks.base import BankUnavailable, PaymentNotFound
 from services.payments.context import Context

@@ -5,11 +5,11 @@ from uuid import uuid4
 
 from flask_openapi3.blueprint import APIBlueprint
 
-from common.web.context import context_of
-from common.web.exchange import Answer, current
-from common.web.identity import services_only
-from common.web.parse import parsed, render
-from common.web.schemas import utc
+from common.http.server.context import context_of
+from common.http.server.exchange import Answer, current
+from common.http.server.identity import services_only
+from common.http.server.parse import parsed, render
+from common.http.server.schemas import utc
 from services.payments import operations
 from services.payments.banks.base import Notification
 from services.payments.context import Context

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from common.web.schemas import AmountMinor, PageQuery, PrintableText, RequestModel, ResponseModel, UtcTime
+from common.http.server.schemas import AmountMinor, PageQuery, PrintableText, RequestModel, ResponseModel, UtcTime
 from services.payments.reconciliation.models import Kind
 
 Operator = Annotated[str, Field(min_length=1, max_length=100)]

@@ -4,13 +4,13 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from werkzeug import Request
 
-from common.web.body import read_body
-from common.web.context import context_of
-from common.web.exchange import Answer, current
-from common.web.idempotency import REPLAYED_HEADER, IdempotencyKey
-from common.web.identity import caller_user_id, services_only, user_only
-from common.web.parse import parsed, render
-from common.web.schemas import COMMON_RESPONSES, SESSION, ErrorBody, IdempotencyHeader, PageQuery, utc
+from common.db.idempotency import REPLAYED_HEADER, IdempotencyKey
+from common.http.server.body import read_body
+from common.http.server.context import context_of
+from common.http.server.exchange import Answer, current
+from common.http.server.identity import caller_user_id, services_only, user_only
+from common.http.server.parse import parsed, render
+from common.http.server.schemas import COMMON_RESPONSES, SESSION, ErrorBody, IdempotencyHeader, PageQuery, utc
 from services.payments import service
 from services.payments.context import Context
 from services.payments.models import TopUp, public_status

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from common.web.schemas import (
+from common.http.server.schemas import (
     AmountMinor,
     CurrencyCode,
     PrintableText,

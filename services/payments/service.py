@@ -5,8 +5,8 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from common.core.logging import get_logger
-from common.web.idempotency import IdempotencyKey
-from common.web.paging import Page, decode_cursor, page_of
+from common.db.idempotency import IdempotencyKey
+from common.http.server.paging import Page, decode_cursor, page_of
 from services.payments import opening, poll_repository, repository
 from services.payments.banks.base import UNDECIDED, BankError, BankUnavailable
 from services.payments.config import origin_of

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
+from common.bus import outbox
 from common.core.logging import get_logger
+from common.db import idempotency
 from common.db.connection import Connection
-from common.messaging import outbox
-from common.web import idempotency
 from services.payments import polling
 from services.payments.context import Context
 from services.payments.notifications import repository as notifications

@@ -2,11 +2,11 @@
 
 import sys
 
+from common.bus.celery_app import Nudge, create_celery, register_task
+from common.bus.publishing import register_publisher
+from common.bus.relay import Relay
+from common.bus.run import BusProcess, run
 from common.core.logging import configure_logging
-from common.messaging.bus import register_publisher
-from common.messaging.celery_app import Nudge, create_celery, register_task
-from common.messaging.relay import Relay
-from common.messaging.run import BusProcess, run
 from services.payments import tasks
 from services.payments.config import PaymentsSettings
 from services.payments.context import Context

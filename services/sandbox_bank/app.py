@@ -2,8 +2,8 @@
 
 from flask_openapi3.openapi import OpenAPI
 
-from common.web.app import create_web_app
-from common.web.context import provide
+from common.http.server.app import create_web_app
+from common.http.server.context import provide
 from services.sandbox_bank import routes
 from services.sandbox_bank.config import SandboxBankSettings
 from services.sandbox_bank.context import Context

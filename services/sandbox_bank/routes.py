@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.wrappers import Response as AnyResponse
 
 from common.core.errors import Forbidden, NotFound
-from common.web.context import context_of
-from common.web.identity import anybody
-from common.web.parse import parsed
+from common.http.server.context import context_of
+from common.http.server.identity import anybody
+from common.http.server.parse import parsed
 from services.sandbox_bank import service
 from services.sandbox_bank.context import Context
 from services.sandbox_bank.errors import NotTheOperator

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from cli.credentials import generate
-from cli.environment import system_settings
-from cli.services import SERVICES
+from deploy.credentials import generate
+from deploy.environment import system_settings
+from deploy.services import SERVICES
 
 
 @pytest.fixture

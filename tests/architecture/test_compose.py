@@ -12,12 +12,12 @@ import pytest
 import yaml
 from pydantic_settings import BaseSettings
 
-from cli import credentials
-from cli.compose import READY_FILE, WEB_HOST, WEB_PORT, env_file
-from cli.environment import process_environment
 from cli.main import COMMANDS
-from cli.processes import READY_FILE_VARIABLE, bus_command, web_command
-from cli.services import DATABASES, SERVICES, Service
+from deploy import credentials
+from deploy.compose import READY_FILE, WEB_HOST, WEB_PORT, env_file
+from deploy.environment import process_environment
+from deploy.services import DATABASES, SERVICES, Service
+from launcher.processes import READY_FILE_VARIABLE, bus_command, web_command
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

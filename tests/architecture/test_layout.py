@@ -19,7 +19,7 @@ MAX_FUNCTION_LINES = 70
 
 SOURCES = [
     path
-    for folder in ("cli", "common", "services", "tests", "benchmarks")
+    for folder in ("auditor", "benchmarks", "cli", "common", "deploy", "launcher", "services", "tests")
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 

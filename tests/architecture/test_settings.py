@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 import services
-from cli.services import CALLERS, SERVICES
+from common.bus.run import READY_FILE_VARIABLE
 from common.core.settings import FromEnvironment
-from common.messaging.run import READY_FILE_VARIABLE
+from deploy.services import CALLERS, SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from cli.services import SERVICES
+from common.bus.topology import acknowledge_task, consume_task, queues_of
 from common.contracts.events import EVENTS, SUBSCRIBERS
-from common.messaging.topology import acknowledge_task, consume_task, queues_of
+from deploy.services import SERVICES
 from services.balance.handlers import HANDLERS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,8 +8,8 @@ from typing import Final
 
 import psycopg2
 
-from cli import credentials
-from cli.data_dir import DataDir
+from deploy import credentials
+from launcher.data_dir import DataDir
 from tests.chaos.wire import Silence, Wire
 from tests.support.system import RunningSystem
 

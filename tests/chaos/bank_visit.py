@@ -4,7 +4,7 @@ import time
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
-from cli.demo.bank_page import CARD_THAT_PAYS, Form
+from launcher.demo.bank_page import CARD_THAT_PAYS, Form
 from tests.chaos.client import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, PATIENCE_SECONDS, TIMEOUT_SECONDS, Client
 from tests.chaos.wire import Answer, Silence, Wire
 

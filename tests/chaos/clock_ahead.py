@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-from cli.children import Child, Launch
-from cli.processes import READY_FILE_VARIABLE
+from launcher.children import Child, Launch
+from launcher.processes import READY_FILE_VARIABLE
 from tests.chaos.victims import NotThere, Victims
 from tests.support.system import ROOT
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from cli.services import SERVICES
+from deploy.services import SERVICES
 from tests.chaos.options import LONGEST_FREEZE_SECONDS
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import psycopg2
 
-from cli import ports
+from launcher import ports
 from tests.chaos import auditing, journal
 from tests.chaos.books import read_books
 from tests.chaos.broker import RabbitMQ

@@ -13,10 +13,10 @@ from xml.etree import ElementTree as ET
 import pytest
 from rich.console import Console
 
-from cli import state
-from cli.children import Child, Launch
-from cli.data_dir import DataDir
-from cli.state import RunningProcess, State
+from launcher import state
+from launcher.children import Child, Launch
+from launcher.data_dir import DataDir
+from launcher.state import RunningProcess, State
 from tests.chaos import picture, seeds
 from tests.chaos.injector import Struck
 from tests.chaos.options import LONGEST_FREEZE_SECONDS, Options

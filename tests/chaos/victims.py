@@ -6,10 +6,10 @@ import os
 import signal
 from pathlib import Path
 
-from cli import state
-from cli.data_dir import DataDir
-from cli.processes import is_replica_of
-from cli.state import RunningProcess
+from launcher import state
+from launcher.data_dir import DataDir
+from launcher.processes import is_replica_of
+from launcher.state import RunningProcess
 
 
 class NotThere(Exception):

@@ -7,8 +7,8 @@ import signal
 import sys
 from pathlib import Path
 
-from cli.children import Child
-from cli.ports import HOST
+from launcher.children import Child
+from launcher.ports import HOST
 from tests.conformance.conftest import launch
 from tests.support import databases, servers
 

@@ -23,7 +23,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
-from cli.audit.digest import TRANSFER_DIGEST
+from auditor.digest import TRANSFER_DIGEST
 from common.core.errors import BusinessError
 from common.core.ids import derived_id
 from common.core.settings import DatabaseSettings, FromEnvironment

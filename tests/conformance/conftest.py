@@ -7,8 +7,8 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from cli.children import Child, Launch
-from cli.ports import HOST
+from launcher.children import Child, Launch
+from launcher.ports import HOST
 from tests.conformance.kit import Kit
 from tests.support import databases
 from tests.support.eventually import eventually

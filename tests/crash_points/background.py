@@ -7,8 +7,8 @@ do it one by one, and when they are killed, is seen in the flows in which they h
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from common.messaging.run import BusProcess
-from common.messaging.topology import queues_of
+from common.bus.run import BusProcess
+from common.bus.topology import queues_of
 from services.balance.worker import SEAL_TASK
 from services.checks.worker import EXPIRE_TASK, FINISH_TASK
 from services.payments.worker import POLL_TASK, REFUND_TASK

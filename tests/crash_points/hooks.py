@@ -67,9 +67,9 @@ class Hooks:
         import kombu.messaging  # noqa: PLC0415
         import urllib3.connectionpool  # noqa: PLC0415
 
-        import common.web.client  # noqa: PLC0415
+        import common.http.client.client  # noqa: PLC0415
 
-        self._around(common.web.client.HttpClient, "request", HTTP, _path_of)
+        self._around(common.http.client.client.HttpClient, "request", HTTP, _path_of)
         self._around(urllib3.connectionpool.HTTPConnectionPool, "urlopen", HTTP, _path_of)
         self._around(kombu.messaging.Producer, "publish", PUBLISH, lambda _args, kw: str(kw.get("routing_key")))
         self._around(kombu.message.Message, "ack", BROKER_ACK, lambda _args, _kw: "")

@@ -10,14 +10,14 @@ from typing import Any, Final
 from unittest.mock import patch
 from uuid import uuid4
 
+from common.bus import outbox
+from common.bus.inbox import Inbox
+from common.bus.topology import acknowledge_task, acknowledgements_queue
 from common.contracts.envelope import Envelope
 from common.contracts.events import PaymentConfirmed
 from common.core.errors import ServiceUnavailable
+from common.db import idempotency
 from common.db.engine import Database
-from common.messaging import outbox
-from common.messaging.inbox import Inbox
-from common.messaging.topology import acknowledge_task, acknowledgements_queue
-from common.web import idempotency
 from services.balance.handlers import HANDLERS
 from services.checks.clients import BalanceClient
 from services.payments import opening, repository

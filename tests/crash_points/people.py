@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
-from cli.demo.bank_page import CARD_THAT_PAYS, Form
-from common.web.identity import TokenIssuer
+from common.http.server.identity import TokenIssuer
+from launcher.demo.bank_page import CARD_THAT_PAYS, Form
 from tests.chaos.wire import Answer, Silence, Wire
 from tests.crash_points.system import System
 

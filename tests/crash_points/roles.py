@@ -17,9 +17,9 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from cli.operators import databases as operators_databases
 from cli.operators import events as operators_events
+from common.bus import lazy_acknowledger
+from common.bus.run import run
 from common.core.clock import SystemClock
-from common.messaging import lazy_acknowledger
-from common.messaging.run import run
 from services.accounts.app import create_app as create_accounts
 from services.balance import worker as balance_worker
 from services.balance.app import create_app as create_balance

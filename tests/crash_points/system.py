@@ -10,14 +10,14 @@ from typing import Any, Final
 
 import redis
 
-from cli import credentials
-from cli.audit import books
-from cli.audit.findings import Report
-from cli.audit.sources import opened
-from cli.environment import system_settings
-from cli.ports import HOST, RANGE, Claims
-from cli.provisioning import AUDITOR_ROLE
-from common.messaging.topology import queues_of
+from auditor import books
+from auditor.findings import Report
+from auditor.sources import opened
+from common.bus.topology import queues_of
+from deploy import credentials
+from deploy.environment import system_settings
+from deploy.provisioning import AUDITOR_ROLE
+from launcher.ports import HOST, RANGE, Claims
 from tests.crash_points.control import Control, Mode, Passed, Plan, Trace
 from tests.crash_points.databases import LeapingDatabases
 from tests.crash_points.processes import Process, Processes

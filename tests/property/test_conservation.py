@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from cli.demo.person import Person, wait_until
+from launcher.demo.person import Person, wait_until
 from tests.support.people import raw, somebody, top_up
 from tests.support.system import RunningSystem
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from common.web.client import HttpAnswer
+from common.http.client.client import HttpAnswer
 
 TERMINAL: Final = "Simulated"
 PASSWORD: Final = "a password for the simulation"

@@ -9,15 +9,15 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from common.bus import outbox, publishing
+from common.bus.inbox import Inbox
+from common.bus.topology import consume_task
 from common.contracts.envelope import Envelope
 from common.contracts.events import unpack
 from common.core.errors import ServiceUnavailable
 from common.db.connection import Connection
 from common.db.engine import Database
 from common.db.retry import retry_on_conflict
-from common.messaging import bus, outbox
-from common.messaging.inbox import Inbox
-from common.messaging.topology import consume_task
 from services.balance import models as balance_models
 from services.balance import repository as balance_repository
 from services.balance.handlers import HANDLERS
@@ -52,7 +52,7 @@ def handler_is_not_idempotent(world: World) -> Iterator[None]:
         for envelope in envelopes:
             with world.services.balance.db.transaction() as tx:
                 HANDLERS[envelope.type](tx, [unpack(envelope)])
-        bus._acknowledge(world.services.consumers, source, "balance", [e.event_id for e in envelopes])
+        publishing._acknowledge(world.services.consumers, source, "balance", [e.event_id for e in envelopes])
 
     def new_id(kind: Any, subject: UUID) -> UUID:
         actor = current()
@@ -187,7 +187,7 @@ def sweep_does_not_lock(_world: World) -> Iterator[None]:
 
 def key_is_not_remembered(_world: World) -> AbstractContextManager[Any]:
     """A repeat is taken for a new request."""
-    return patch("common.web.idempotency.store", lambda *_, **__: None)
+    return patch("common.db.idempotency.store", lambda *_, **__: None)
 
 
 def pending_checks_are_forgotten(_world: World) -> AbstractContextManager[Any]:
@@ -200,7 +200,7 @@ def acknowledged_before_the_commit(world: World) -> AbstractContextManager[Any]:
 
     def consume(source: str, wire: list[dict[str, Any]]) -> None:
         envelopes = [Envelope.from_wire(item) for item in wire]
-        bus._acknowledge(world.services.consumers, source, "balance", [e.event_id for e in envelopes])
+        publishing._acknowledge(world.services.consumers, source, "balance", [e.event_id for e in envelopes])
         world.services.inbox.receive(source, envelopes)
 
     return _consumer(world, consume)

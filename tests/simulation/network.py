@@ -13,7 +13,7 @@ import urllib3
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from common.web.client import HttpAnswer, NoAnswer
+from common.http.client.client import HttpAnswer, NoAnswer
 from services.payments.banks.base import BankEnvironment
 from services.payments.banks.breaker import CircuitBreaker
 from services.payments.banks.http import BankAnswer, BankHttp
@@ -158,7 +158,7 @@ class Wire:
 
 
 class SimulatedHttp:
-    """In the place of ``common.web.client.HttpClient``."""
+    """In the place of ``common.http.client.client.HttpClient``."""
 
     def __init__(self, wire: Callable[[], Wire], to: str) -> None:
         self._wire = wire

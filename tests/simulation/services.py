@@ -20,13 +20,13 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
 
-from common.messaging.bus import register_consumer, register_publisher
-from common.messaging.inbox import Inbox
-from common.messaging.lazy_acknowledger import LazyAcknowledger
-from common.messaging.relay import Relay
-from common.web.client import HttpAnswer
-from common.web.context import provide
-from common.web.identity import TokenIssuer
+from common.bus.inbox import Inbox
+from common.bus.lazy_acknowledger import LazyAcknowledger
+from common.bus.publishing import register_consumer, register_publisher
+from common.bus.relay import Relay
+from common.http.client.client import HttpAnswer
+from common.http.server.context import provide
+from common.http.server.identity import TokenIssuer
 from services.balance import tasks as balance_tasks
 from services.balance.app import create_app as create_balance
 from services.balance.config import BalanceSettings
@@ -253,7 +253,7 @@ def _seeded_digits(digits: int) -> Callable[[], str]:
 def simulated_chance(clock: SimulatedClock) -> Iterator[None]:
     """While the block runs, what the services take from chance and from the machine's clock comes from the seed."""
     replaced: dict[str, Any] = {
-        "common.messaging.inbox.monotonic": clock.seconds,
+        "common.bus.inbox.monotonic": clock.seconds,
         "services.checks.service.uuid4": _seeded_uuid,
         "services.checks.service.random_number": _seeded_digits(12),
         "services.checks.service.random_code": _seeded_digits(4),

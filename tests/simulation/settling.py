@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 from uuid import UUID
 
+from common.bus import dead_letters
 from common.contracts.envelope import Envelope
-from common.messaging import dead_letters
 from tests.simulation import checker
 from tests.simulation.books import Books, read
 from tests.simulation.calm import calm

@@ -11,11 +11,11 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
-from cli.children import Child, Launch
+from common.bus import outbox
+from common.bus.run import READY_FILE_VARIABLE
 from common.contracts.events import PaymentConfirmed
 from common.db.engine import Database
-from common.messaging import outbox
-from common.messaging.run import READY_FILE_VARIABLE
+from launcher.children import Child, Launch
 from services.balance.models import user_account_id
 from tests.support.eventually import eventually
 from tests.support.system import ROOT

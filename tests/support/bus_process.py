@@ -9,13 +9,13 @@ import sys
 
 from pydantic import SecretStr
 
+from common.bus.celery_app import Nudge, create_celery, register_task
+from common.bus.publishing import register_publisher
+from common.bus.relay import Relay
+from common.bus.run import BusProcess, run
 from common.core.logging import configure_logging
 from common.core.settings import BusSettings, DatabaseSettings, Settings
 from common.db.engine import Database
-from common.messaging.bus import register_publisher
-from common.messaging.celery_app import Nudge, create_celery, register_task
-from common.messaging.relay import Relay
-from common.messaging.run import BusProcess, run
 
 NAME = "payments"
 

@@ -6,8 +6,8 @@ from typing import Final, Self
 import psycopg2
 from psycopg2 import sql
 
-from cli.provisioning import AUDITOR_ROLE, close_database
 from common.db.migrations import upgrade
+from deploy.provisioning import AUDITOR_ROLE, close_database
 from tests.support.servers import Servers
 
 TEMPLATE_LOCK_ID: Final = 20_260_119

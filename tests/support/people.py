@@ -5,8 +5,8 @@ from typing import Any
 
 import requests
 
-from cli.demo import bank_page
-from cli.demo.person import Person, wait_until
+from launcher.demo import bank_page
+from launcher.demo.person import Person, wait_until
 
 
 def somebody(gateway_url: str, *, kopecks: int = 0) -> Person:

@@ -20,8 +20,8 @@ from typing import Any, Final
 
 import amqp
 
-from cli.children import Child, Launch, signal_group
-from cli.embedded.user import ServerFolder, server_user
+from launcher.children import Child, Launch, signal_group
+from launcher.embedded.user import ServerFolder, server_user
 from tests.support.eventually import eventually
 from tests.support.servers import _free_ports
 

@@ -14,12 +14,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from cli import credentials
-from cli.children import Child
-from cli.embedded.postgres import EmbeddedPostgres
-from cli.embedded.redis import EmbeddedRedis
-from cli.ports import RANGE, is_free
-from cli.provisioning import provision
+from deploy import credentials
+from deploy.provisioning import provision
+from launcher.children import Child
+from launcher.embedded.postgres import EmbeddedPostgres
+from launcher.embedded.redis import EmbeddedRedis
+from launcher.ports import RANGE, is_free
 from tests.support.eventually import eventually
 
 VARIABLE: Final = "TEST_SERVERS_OF_THIS_RUN"

@@ -7,10 +7,10 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from cli.children import Launch
-from cli.processes import Process, Stage
-from cli.signals import SignalWatch
-from cli.supervisor import StopRequested, Supervisor
+from launcher.children import Launch
+from launcher.processes import Process, Stage
+from launcher.signals import SignalWatch
+from launcher.supervisor import StopRequested, Supervisor
 from tests.support.system import ROOT, environment
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from cli.children import Child, Launch
+from launcher.children import Child, Launch
 from tests.support.eventually import eventually
 
 ROOT: Final = Path(__file__).resolve().parents[2]

@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import urlencode
 
+from common.bus import outbox
 from common.contracts.events import PaymentConfirmed
 from common.core.errors import NotFound, ServiceUnavailable
 from common.core.logging import get_logger
 from common.db.connection import Connection
 from common.db.retry import retry_on_conflict
-from common.messaging import outbox
 from services.payments import repository
 from services.payments.banks.base import Acknowledgement, BadSignature, Bank, BankUnavailable, Notification
 from services.payments.context import Context

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from common.bus import operator_actions
 from common.core.errors import NotFound, ServiceUnavailable
 from common.core.logging import get_logger
 from common.core.money import Money
-from common.messaging import operator_actions
 from services.payments import repository as topups
 from services.payments import service
 from services.payments.banks.base import (

@@ -9,11 +9,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from common.bus import operator_actions
 from common.core.errors import ServiceUnavailable
 from common.core.logging import get_logger
 from common.db.connection import Connection
 from common.db.retry import retry_on_conflict
-from common.messaging import operator_actions
 from services.payments import repository as topups
 from services.payments.banks.base import (
     Bank,

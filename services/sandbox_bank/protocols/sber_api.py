@@ -9,8 +9,8 @@ from uuid import uuid4
 
 from flask import Blueprint, Response, request
 
-from common.web.context import context_of
-from common.web.identity import anybody
+from common.http.server.context import context_of
+from common.http.server.identity import anybody
 from services.sandbox_bank import service
 from services.sandbox_bank.context import Context
 from services.sandbox_bank.errors import AmountTooLarge, OrderTaken, PaymentUnknown, WrongState

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from cli import credentials
-from cli.environment import process_environment, system_settings
-from cli.services import BY_NAME
+from deploy import credentials
+from deploy.environment import process_environment, system_settings
+from deploy.services import BY_NAME
 from services.gateway.clients import SERVICES
 from services.gateway.documentation import merge
 

@@ -12,9 +12,9 @@ from flask.testing import FlaskClient
 from pydantic import SecretStr
 from werkzeug.test import TestResponse
 
-from cli import credentials
 from common.db.engine import Database
-from common.web.identity import TokenIssuer
+from common.http.server.identity import TokenIssuer
+from deploy import credentials
 from services.accounts.app import create_app
 from services.accounts.config import AccountsSettings
 from services.accounts.context import Context

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from common.web.identity import TokenIssuer
+from common.http.server.identity import TokenIssuer
 from tests.integration.accounts.conftest import PASSWORD, Accounts, MakeAccounts
 
 WRONG_PASSWORD = "wrong horse battery"

@@ -8,12 +8,12 @@ from uuid import UUID, uuid4
 import psycopg2
 import pytest
 
-from cli.audit import books
-from cli.audit.books import Scope
-from cli.audit.findings import Report
-from cli.audit.sources import opened
-from cli.provisioning import AUDITOR_ROLE
+from auditor import books
+from auditor.books import Scope
+from auditor.findings import Report
+from auditor.sources import opened
 from common.core.ids import derived_id
+from deploy.provisioning import AUDITOR_ROLE
 from services.payments.models import order_id_of
 from tests.integration.audit.town import Town, built, live
 from tests.support import databases

@@ -10,7 +10,7 @@ Statements are run by a superuser with all triggers and foreign keys off. ``{use
 from dataclasses import dataclass
 from typing import Final
 
-from cli.audit import accounts, chain, cross_checks, cross_payments, cross_refunds, guards, ledger, trail
+from auditor import accounts, chain, cross_checks, cross_payments, cross_refunds, guards, ledger, trail
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@
 
 from typing import Final
 
-from cli.audit import cross_bank, cross_checks, cross_payments, cross_refunds
+from auditor import cross_bank, cross_checks, cross_payments, cross_refunds
 from tests.integration.audit.damages import Damage
 
 

@@ -8,12 +8,12 @@ import psycopg2
 import pytest
 from cryptography.fernet import Fernet
 
+from auditor import books
+from auditor.sources import opened
 from benchmarks import big_books
-from cli.audit import books
-from cli.audit.sources import opened
-from cli.provisioning import AUDITOR_ROLE
 from common.core.settings import DatabaseSettings
 from common.db.engine import Database
+from deploy.provisioning import AUDITOR_ROLE
 from services.balance import chain
 from tests.support.servers import Servers
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import psycopg2
 import pytest
 
-from cli.audit import chain, ledger
-from cli.audit.books import Scope
+from auditor import chain, ledger
+from auditor.books import Scope
 from common.core.settings import DatabaseSettings
 from common.db.engine import Database
 from services.balance import chain as sealing

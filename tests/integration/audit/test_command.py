@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from cli.audit import books, guards
-from cli.audit.findings import Report
-from cli.audit.metrics import AuditMetrics
-from cli.audit.schedule import run_once
-from cli.audit.sources import Sources, opened, variable
-from cli.children import Child, Launch
+from auditor import books, guards
+from auditor.findings import Report
+from auditor.metrics import AuditMetrics
+from auditor.schedule import run_once
+from auditor.sources import Sources, opened, variable
 from cli.commands.audit import audit
-from cli.failure import LaunchError
-from cli.provisioning import AUDITOR_ROLE
+from deploy.failure import LaunchError
+from deploy.provisioning import AUDITOR_ROLE
+from launcher.children import Child, Launch
 from tests.integration.audit.conftest import Books
 from tests.support.eventually import eventually
 from tests.support.servers import Servers, _free_ports

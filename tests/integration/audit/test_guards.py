@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from cli.audit import guards
-from cli.audit.expected_guards import GUARDS
-from cli.audit.sources import Source
+from auditor import guards
+from auditor.expected_guards import GUARDS
+from auditor.sources import Source
 
 
 @pytest.mark.parametrize("service", guards.TABLES)
 def test_expected_guards_are_those_of_a_fresh_database(make_database: Callable[[str], str], service: str) -> None:
-    """When a migration changes one on purpose: ``python -m cli.audit.guards`` prints them anew."""
+    """When a migration changes one on purpose: ``python -m auditor.guards`` prints them anew."""
     url = make_database(service)
     # The owner sees the same definitions as the auditor does.
     source = Source(url.replace("+psycopg2", ""))

@@ -9,10 +9,10 @@ import psycopg2
 import pytest
 from sqlalchemy import text
 
-from cli.services import BY_NAME
 from common.contracts.events import CheckExpired, PaymentConfirmed
 from common.core.ids import derived_id
 from common.db.connection import Connection
+from deploy.services import BY_NAME
 from services.balance.handlers import HANDLERS
 from services.checks import tasks
 from tests.integration.audit.town import Town

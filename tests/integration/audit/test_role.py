@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 import psycopg2
 import pytest
 
-from cli.audit.sources import AUDITED
-from cli.provisioning import AUDITOR_ROLE
-from cli.services import DATABASES
+from auditor.sources import AUDITED
+from deploy.provisioning import AUDITOR_ROLE
+from deploy.services import DATABASES
 from tests.support.servers import Servers
 
 Cursor = psycopg2.extensions.cursor

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import psycopg2
 import pytest
 
-from cli.audit.sources import ROWS_AT_ONCE, Source
-from cli.failure import LaunchError
-from cli.provisioning import AUDITOR_ROLE
+from auditor.sources import ROWS_AT_ONCE, Source
+from deploy.failure import LaunchError
+from deploy.provisioning import AUDITOR_ROLE
 from tests.integration.audit.conftest import Books
 from tests.support.servers import Servers
 

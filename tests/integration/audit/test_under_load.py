@@ -12,12 +12,12 @@ from uuid import UUID, uuid4
 import psycopg2
 from sqlalchemy import text
 
-from cli.audit import books, cross_bank, cross_checks, cross_payments
-from cli.audit.findings import Report
-from cli.audit.sources import Source, Sources, opened
-from cli.provisioning import AUDITOR_ROLE
+from auditor import books, cross_bank, cross_checks, cross_payments
+from auditor.findings import Report
+from auditor.sources import Source, Sources, opened
 from common.contracts.events import CheckAccepted, CheckExpired
 from common.db.connection import Connection
+from deploy.provisioning import AUDITOR_ROLE
 from services.balance import chain
 from services.balance.handlers import HANDLERS
 from services.checks import tasks

@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from common.bus import operator_actions, outbox
+from common.bus.inbox import Inbox
 from common.core.settings import BusSettings, DatabaseSettings
 from common.db.engine import Database
-from common.messaging import operator_actions, outbox
-from common.messaging.inbox import Inbox
 from services.balance import chain
 from services.balance import service as ledger
 from services.balance.errors import InsufficientFunds

@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 from flask.testing import FlaskClient
 
-from cli.credentials import generate
-from common.web.identity import TokenIssuer
+from common.http.server.identity import TokenIssuer
+from deploy.credentials import generate
 from services.balance.app import create_app
 
 SECRETS = generate()

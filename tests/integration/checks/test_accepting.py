@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from common.web.context import provide
+from common.http.server.context import provide
 from services.checks import service, tasks
 from services.checks.clients import BalanceClient
 from tests.integration.checks.world import MovableClock, World, wrong_code

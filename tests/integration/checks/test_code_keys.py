@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import text
 from structlog.testing import CapturingLogger
 
-from common.web.context import provide
+from common.http.server.context import provide
 from services.checks import code_keys, tasks
 from services.checks.codes import CodeVault
 from services.checks.context import Context

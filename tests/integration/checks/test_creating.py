@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from common.web.idempotency import IdempotencyKey
+from common.db.idempotency import IdempotencyKey
 from services.checks import service, tasks
 from services.checks.models import Order, Result
 from tests.integration.checks.world import MovableClock, World

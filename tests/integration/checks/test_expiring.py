@@ -81,7 +81,7 @@ def test_a_run_that_breaks_has_changed_nothing(world: World, monkeypatch: pytest
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("common.messaging.outbox.add_all", die)
+        patch.setattr("common.bus.outbox.add_all", die)
         with pytest.raises(Killed):
             tasks.expire_due_checks(world.context)
     assert world.rows("SELECT DISTINCT status FROM checks") == [{"status": "active"}]

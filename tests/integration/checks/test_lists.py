@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event, text
 
 from common.db.connection import Connection
-from common.web.paging import encode_cursor
+from common.http.server.paging import encode_cursor
 from services.checks import list_repository, lists, tasks
 from services.checks.models import Check, CheckStatus
 from tests.integration.checks.world import Json, World

@@ -21,8 +21,8 @@ from werkzeug.test import TestResponse
 from common.core.clock import SystemClock
 from common.core.settings import DatabaseSettings
 from common.db.engine import Database
-from common.web.context import provide
-from common.web.identity import TokenIssuer
+from common.http.server.context import provide
+from common.http.server.identity import TokenIssuer
 from services.balance import service as ledger
 from services.balance.app import create_app as create_balance
 from services.balance.config import BalanceSettings

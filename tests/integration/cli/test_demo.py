@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cli.ports import HOST
+from launcher.ports import HOST
 from tests.support.system import RunningSystem, fastcheck
 
 TIMEOUT_SECONDS = 240

@@ -8,9 +8,9 @@ import psycopg2
 import pytest
 import redis
 
-from cli.embedded import binaries
-from cli.embedded.binaries import postgres_bin, valkey_server
-from cli.embedded.user import ServerFolder, ServerUser, reachable_by_others, server_user
+from launcher.embedded import binaries
+from launcher.embedded.binaries import postgres_bin, valkey_server
+from launcher.embedded.user import ServerFolder, ServerUser, reachable_by_others, server_user
 from tests.support.servers import Servers
 
 SOMEBODY = ServerUser(uid=65534, gid=65534)

@@ -5,7 +5,7 @@ from pathlib import Path
 import psycopg2
 import requests
 
-from cli.services import BY_NAME, DATABASES
+from deploy.services import BY_NAME, DATABASES
 from tests.support.databases import drop
 from tests.support.servers import Servers
 from tests.support.system import fastcheck, running

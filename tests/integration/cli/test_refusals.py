@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.data_dir import DataDir
+from launcher.data_dir import DataDir
 from tests.support.system import fastcheck
 
 

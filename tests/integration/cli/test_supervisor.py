@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.children import start_ticks
+from launcher.children import start_ticks
 from tests.support.eventually import eventually
 from tests.support.system import ROOT, environment
 

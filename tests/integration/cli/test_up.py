@@ -9,8 +9,8 @@ import psycopg2
 import redis
 import requests
 
-from cli.children import start_ticks
-from cli.services import SERVICES
+from deploy.services import SERVICES
+from launcher.children import start_ticks
 from tests.support.eventually import eventually
 from tests.support.system import RunningSystem, fastcheck, running
 

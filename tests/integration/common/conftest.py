@@ -8,9 +8,9 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from common.bus.schema import OUTBOX_V1
 from common.core.settings import BusSettings, DatabaseSettings
 from common.db.engine import Database
-from common.messaging.schema import OUTBOX_V1
 from tests.support.bus import Bus
 
 

@@ -7,8 +7,8 @@ from sqlalchemy.exc import OperationalError
 from common.core.settings import DatabaseSettings, Settings
 from common.db.engine import Database
 from common.db.passing import is_passing
-from common.web.app import create_web_app
-from common.web.identity import anybody
+from common.http.server.app import create_web_app
+from common.http.server.identity import anybody
 
 NOWHERE = SecretStr("postgresql+psycopg2://nobody:nothing@127.0.0.1:1/nowhere")
 

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import psycopg2
 
+from common.bus import dead_letters
 from common.db.engine import Database
-from common.messaging import dead_letters
 from tests.support.bus import Bus, balance_of, confirmed, open_events, publish
 from tests.support.eventually import eventually
 

@@ -8,12 +8,12 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
+from common.bus import dead_letters
+from common.bus.inbox import Inbox
 from common.contracts.envelope import Envelope
 from common.contracts.events import PaymentConfirmed, pack
 from common.db.connection import Connection
 from common.db.engine import Database
-from common.messaging import dead_letters
-from common.messaging.inbox import Inbox
 
 MAX_ATTEMPTS = 3
 

@@ -11,14 +11,14 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
+from common.bus import dead_letters, inbox
+from common.bus.inbox import Inbox
 from common.contracts.envelope import Envelope
 from common.contracts.events import PaymentConfirmed, pack
 from common.core.clock import SystemClock
 from common.core.settings import DatabaseSettings
 from common.db.connection import Connection
 from common.db.engine import Database
-from common.messaging import dead_letters, inbox
-from common.messaging.inbox import Inbox
 from tests.support.servers import Servers
 
 MAX_ATTEMPTS = 3

@@ -11,14 +11,14 @@ from kombu.exceptions import OperationalError
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from common.bus import outbox
+from common.bus.celery_app import create_celery
+from common.bus.lazy_acknowledger import LazyAcknowledger
+from common.bus.relay import Relay
+from common.bus.topology import acknowledgements_queue, events_queue
 from common.contracts.events import event_id
 from common.core.settings import BusSettings
 from common.db.engine import Database
-from common.messaging import outbox
-from common.messaging.celery_app import create_celery
-from common.messaging.lazy_acknowledger import LazyAcknowledger
-from common.messaging.relay import Relay
-from common.messaging.topology import acknowledgements_queue, events_queue
 from tests.support.bus import Bus, balance_of, confirmed, has_more_than, open_events, publish, total
 from tests.support.eventually import eventually
 

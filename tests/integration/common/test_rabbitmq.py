@@ -13,11 +13,11 @@ import pytest
 from kombu.exceptions import OperationalError
 from pydantic import SecretStr
 
+from common.bus.celery_app import broker_errors, create_celery
+from common.bus.relay import Relay
+from common.bus.topology import acknowledgements_queue, events_queue, queues_of, schedule_queue
 from common.core.settings import BusSettings
 from common.db.engine import Database
-from common.messaging.celery_app import broker_errors, create_celery
-from common.messaging.relay import Relay
-from common.messaging.topology import acknowledgements_queue, events_queue, queues_of, schedule_queue
 from tests.support import rabbitmq
 from tests.support.bus import Bus, balance_of, confirmed, has_more_than, open_events, publish, total
 from tests.support.bus_process import NAME as PUBLISHER

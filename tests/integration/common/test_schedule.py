@@ -3,10 +3,10 @@
 import redis
 from celery.beat import Scheduler
 
+from common.bus.celery_app import Nudge, create_celery
+from common.bus.run import nudge_at_once
+from common.bus.topology import schedule_queue
 from common.core.settings import BusSettings
-from common.messaging.celery_app import Nudge, create_celery
-from common.messaging.run import nudge_at_once
-from common.messaging.topology import schedule_queue
 from tests.support.eventually import eventually
 
 

@@ -13,8 +13,8 @@ from werkzeug import Request, Response
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.test import Client, TestResponse, run_wsgi_app
 
-from cli import credentials
-from cli.credentials import Credentials
+from deploy import credentials
+from deploy.credentials import Credentials
 from services.accounts.app import create_app as create_accounts
 from services.accounts.config import AccountsSettings
 from services.balance.app import create_app as create_balance

@@ -12,8 +12,8 @@ from werkzeug import Response
 from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder
 
-from common.web.exchange import Caller
-from common.web.identity import TokenVerifier
+from common.http.server.exchange import Caller
+from common.http.server.identity import TokenVerifier
 from tests.integration.gateway.conftest import PASSWORD, Gateway, Stack
 from tests.support.eventually import eventually
 

@@ -13,9 +13,9 @@ from typing import cast
 import pytest
 from structlog.testing import CapturingLogger
 
-from cli.children import Child
-from cli.embedded.redis import EmbeddedRedis
-from cli.ports import RANGE, is_free
+from launcher.children import Child
+from launcher.embedded.redis import EmbeddedRedis
+from launcher.ports import RANGE, is_free
 from services.gateway import repository
 from services.gateway.app import create_app
 from services.gateway.clients import AccountsClient, VerifiedSession

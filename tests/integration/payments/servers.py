@@ -24,7 +24,7 @@ from sqlalchemy import text
 from werkzeug.serving import make_server
 
 from common.db.engine import Database
-from common.web.identity import TokenIssuer
+from common.http.server.identity import TokenIssuer
 from services.payments.banks.base import Bank, BankEnvironment
 from services.payments.banks.sber import Sber, SberSettings
 from services.payments.banks.tbank import TBank, TBankSettings

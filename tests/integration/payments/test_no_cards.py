@@ -7,7 +7,7 @@ import psycopg2
 import requests
 from psycopg2 import sql
 
-from cli.services import DATABASES
+from deploy.services import DATABASES
 from services.payments.notifications.masking import passes_luhn
 from tests.integration.payments.servers import DECLINED_CARD, PAYING_CARD, TIMEOUT
 from tests.support.eventually import eventually

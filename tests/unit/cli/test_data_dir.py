@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import pytest
 
-from cli import credentials, ports, state
-from cli.data_dir import DataDir
-from cli.failure import LaunchError, explain_os_error
-from cli.state import NOTHING_RUNS, RunningProcess, State
+from deploy import credentials
+from deploy.failure import LaunchError, explain_os_error
+from launcher import ports, state
+from launcher.data_dir import DataDir
+from launcher.state import NOTHING_RUNS, RunningProcess, State
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from cli.demo.bank_page import Form
-from cli.demo.failure import StepFailed
-from cli.demo.person import wait_until
-from cli.demo.shapes import check_active, check_history
-from cli.demo.story import roubles
+from launcher.demo.bank_page import Form
+from launcher.demo.failure import StepFailed
+from launcher.demo.person import wait_until
+from launcher.demo.shapes import check_active, check_history
+from launcher.demo.story import roubles
 
 PAGE = """
 <form action="/language"><input name="lang" value="ru"></form>

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from cli import credentials
-from cli.environment import process_environment, system_settings, user_settings
-from cli.processes import bus_command, web_command
-from cli.services import BY_NAME, SERVICES, Service
-from cli.supervisor import restart_delay
+from deploy import credentials
+from deploy.environment import process_environment, system_settings, user_settings
+from deploy.services import BY_NAME, SERVICES, Service
+from launcher.processes import bus_command, web_command
+from launcher.supervisor import restart_delay
 
 ADDRESSES = {name: f"{name}.example:1" for name in ("postgres", "redis", *(service.name for service in SERVICES))}
 PUBLIC_URL = "http://fastcheck.example"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import logfiles
+from launcher import logfiles
 
 
 def test_a_large_log_is_turned_over_while_its_writer_goes_on(tmp_path: Path) -> None:

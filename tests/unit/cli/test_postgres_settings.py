@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.embedded.postgres import SETTINGS, shared_buffers
+from launcher.embedded.postgres import SETTINGS, shared_buffers
 
 GIB = 2**30
 

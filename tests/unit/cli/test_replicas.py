@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from cli import credentials
-from cli.data_dir import DataDir
-from cli.environment import system_settings
-from cli.processes import Process, is_replica_of, replica_name, service_processes
-from cli.services import SERVICES
+from deploy import credentials
+from deploy.environment import system_settings
+from deploy.services import SERVICES
+from launcher.data_dir import DataDir
+from launcher.processes import Process, is_replica_of, replica_name, service_processes
 
 PORTS = {name: 20_000 + number for number, name in enumerate(("postgres", "redis", *(s.name for s in SERVICES)))}
 ADDRESSES = {name: f"127.0.0.1:{port}" for name, port in PORTS.items()}

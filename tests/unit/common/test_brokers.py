@@ -5,10 +5,10 @@ from celery import Celery
 from celery.utils.imports import symbol_by_name
 from pydantic import SecretStr
 
+from common.bus.celery_app import REDIS_TRANSPORT_OPTIONS, Nudge, create_celery
+from common.bus.rabbitmq import speaks_amqp
+from common.bus.topology import events_queue, queues_of
 from common.core.settings import BusSettings
-from common.messaging.celery_app import REDIS_TRANSPORT_OPTIONS, Nudge, create_celery
-from common.messaging.rabbitmq import speaks_amqp
-from common.messaging.topology import events_queue, queues_of
 
 
 def app(url: str) -> Celery:

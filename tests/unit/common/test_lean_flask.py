@@ -12,9 +12,9 @@ from werkzeug.test import TestResponse
 
 from common.core.errors import NotFound, TooManyRequests
 from common.core.settings import Settings
-from common.web.app import create_web_app
-from common.web.body import read_body
-from common.web.exchange import Answer, current, direct
+from common.http.server.app import create_web_app
+from common.http.server.body import read_body
+from common.http.server.exchange import Answer, current, direct
 
 HEADERS = {"X-Frame-Options": "DENY", "Cache-Control": "private"}
 JSON = {"Content-Type": "application/json"}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.core.errors import InvalidRequest
-from common.web.paging import decode_cursor, encode_cursor, page_of
+from common.http.server.paging import decode_cursor, encode_cursor, page_of
 
 
 @given(st.text(), st.integers())

@@ -3,8 +3,8 @@
 from alembic import op
 from sqlalchemy import text
 
+from common.bus.schema import INBOX_V1
 from common.core.money import MINOR_DIGITS
-from common.messaging.schema import INBOX_V1
 from services.balance.models import SystemAccount, system_account_id
 
 revision = "0001"

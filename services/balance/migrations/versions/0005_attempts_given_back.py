@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from common.messaging.schema import INBOX_V2
+from common.bus.schema import INBOX_V2
 
 revision = "0005"
 down_revision = "0004"

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-from common.messaging.schema import OUTBOX_V1
-from common.web.idempotency import SCHEMA_V1 as IDEMPOTENCY_V1
+from common.bus.schema import OUTBOX_V1
+from common.db.idempotency import SCHEMA_V1 as IDEMPOTENCY_V1
 
 revision = "0001"
 down_revision = None

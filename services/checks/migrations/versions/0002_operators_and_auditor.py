@@ -2,8 +2,8 @@
 
 from alembic import op
 
+from common.bus.schema import OPERATOR_ACTIONS_V1
 from common.db.auditor import may_read
-from common.messaging.schema import OPERATOR_ACTIONS_V1
 
 revision = "0002"
 down_revision = "0001"

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-from common.messaging.schema import OUTBOX_V1
-from common.web import idempotency
+from common.bus.schema import OUTBOX_V1
+from common.db import idempotency
 
 revision = "0001"
 down_revision = None

@@ -1,0 +1,127 @@
+"""Our payments against the bank's own books, where they can be read: what was paid there is what was confirmed here."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from auditor.crossing import Comparison, Verdict, ask_again, side_by_side
+from auditor.findings import Finding, InFlight, Report
+from auditor.sources import Row, Source, Sources
+
+RULE: Final = "what the bank says was paid is what was confirmed"
+
+#: ``is_asked_about``: the schedule will ask the bank again, so that its word cannot be missed for ever, or is giving
+#: surplus money back. Surplus money that the bank did not take back is the user's. ``refunding``: what the bank has
+#: been asked to give back, or is about to be, and may have given back already.
+_OURS: Final = """
+    SELECT (a.bank || ' ' || a.bank_order_id) COLLATE "C", t.topup_id::text, t.amount_minor, t.currency, t.status,
+           a.state = 'paid' AND t.confirmed_at IS NOT NULL OR s.status IS NOT DISTINCT FROM 'returned',
+           CASE WHEN s.status IS NULL THEN t.refunded_minor ELSE 0 END,
+           t.next_poll_at IS NOT NULL OR t.status = 'pending' OR COALESCE(s.status IN ('debited', 'returning'), false),
+           COALESCE(r.amount_minor, 0), a.bank_payment_id
+      FROM attempts a JOIN topups t USING (topup_id)
+      LEFT JOIN refunds s ON s.topup_id = t.topup_id AND s.bank_order_id = a.bank_order_id AND NOT s.was_credited
+      LEFT JOIN refunds r ON r.topup_id = t.topup_id AND r.bank_order_id = a.bank_order_id AND r.was_credited
+                             AND r.status = 'debited'
+           {where}
+     ORDER BY 1
+"""
+
+_PAID: Final = """
+    SELECT (protocol || ' ' || COALESCE(order_id, 'none, payment ' || public_id)) COLLATE "C",
+           amount_minor, currency, state, refunded_minor, public_id
+      FROM payments
+     WHERE state IN ('CONFIRMED', 'PARTIAL_REFUNDED', 'REFUNDED')
+     ORDER BY 1
+"""
+
+_REFUNDED: Final = 6
+_BANK_REFUNDED: Final = 4
+
+
+def examine(sources: Sources, bank: Source, report: Report) -> Comparison:
+    """Compare every order; what does not fit stays in ``doubtful`` for :func:`settle`."""
+    comparison = Comparison()
+    for left, right in side_by_side(
+        sources.payments.stream(_OURS.format(where="")), bank.stream(_PAID), comparison.repeated(RULE, "order")
+    ):
+        row = left or right
+        if row is None or (right is None and left is not None and not left[5]):
+            continue  # an order that nobody paid, here and there
+        comparison.compared += 1
+        verdict = _verdict(left, right)
+        if isinstance(verdict, Finding):
+            comparison.doubtful[row[0]] = (left, right)
+        else:
+            comparison.take(verdict)
+    report.counts |= {"orders paid at the bank": comparison.compared}
+    return comparison
+
+
+def settle(sources: Sources, comparison: Comparison) -> None:
+    """Decide about the doubtful ones in a newer picture of the payments, which the caller has taken."""
+
+    def fetch(keys: Sequence[str]) -> list[Row]:
+        where = "WHERE a.bank || ' ' || a.bank_order_id = ANY(%(keys)s)"
+        return sources.payments.rows(_OURS.format(where=where), {"keys": list(keys)})
+
+    def decide(_: str, a: Row | None, b: Row | None, seen: Row | None) -> Verdict:
+        # Confirmed here and not there was wrong from the start; what came there first may have come here since.
+        return _verdict(a, seen) if seen is None else _verdict(_as_of(a, b, seen), seen)
+
+    ask_again(comparison, fetch, decide)
+
+
+def _verdict(ours: Row | None, theirs: Row | None) -> Verdict:
+    if ours is None:
+        return _nobodys(theirs) if theirs else None
+    if theirs is None:
+        _, topup_id, amount, currency, status = ours[:5]
+        return _wrong(topup_id, f"is {status} with {amount} {currency}, but the bank has no such money")
+    return _both_have_it(ours, theirs) if ours[5] else _bank_alone_has_it(ours, theirs)
+
+
+def _as_of(a: Row | None, b: Row | None, seen: Row) -> Row | None:
+    """The newest that we have, without the refunds that are younger than the bank's picture: they only grow."""
+    if b is None:
+        return a
+    refunded = b[_REFUNDED]
+    if refunded > seen[_BANK_REFUNDED] and (a is None or a[_REFUNDED] <= seen[_BANK_REFUNDED]):
+        refunded = seen[_BANK_REFUNDED]
+    return (*b[:_REFUNDED], refunded, *b[_REFUNDED + 1 :])
+
+
+def _nobodys(theirs: Row) -> Finding:
+    key, amount, currency = theirs[:3]
+    return Finding(RULE, f"order {key}", f"the bank holds {amount} {currency} for an order that nobody made")
+
+
+def _bank_alone_has_it(ours: Row, theirs: Row) -> Verdict:
+    _, topup_id, _, _, status, _, _, is_asked_about = ours[:8]
+    _, amount, currency, state, refunded, payment = theirs
+    if refunded == amount:
+        return None
+    if is_asked_about:
+        return InFlight(f"top-up {topup_id}", amount, currency, "paid at the bank, whose word is on the way")
+    return _wrong(topup_id, f"is {status}, but the bank has {amount} {currency} for it (payment {payment}, {state})")
+
+
+def _both_have_it(ours: Row, theirs: Row) -> Verdict:
+    _, topup_id, amount, currency, _, _, refunded, _, refunding, payment_id = ours
+    _, bank_amount, bank_currency, _, bank_refunded, bank_payment_id = theirs
+    if (amount, currency) != (bank_amount, bank_currency):
+        return _wrong(topup_id, f"is of {amount} {currency}, the bank has {bank_amount} {bank_currency}")
+    if payment_id != bank_payment_id:
+        return _wrong(
+            topup_id, f"was paid by payment {payment_id}, the bank has payment {bank_payment_id} for its order"
+        )
+    if refunded > bank_refunded:
+        return _wrong(topup_id, f"{refunded} {currency} of it count as refunded, {bank_refunded} are at the bank")
+    if bank_refunded > refunded and bank_refunded == refunded + refunding:
+        return InFlight(f"top-up {topup_id}", bank_refunded - refunded, currency, "refunded at the bank, being noted")
+    if bank_refunded > refunded:
+        return _wrong(topup_id, f"the bank has given back {bank_refunded} {currency} of it, we know of {refunded}")
+    return None
+
+
+def _wrong(topup_id: str, message: str) -> Finding:
+    return Finding(RULE, f"top-up {topup_id}", message)

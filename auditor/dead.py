@@ -1,0 +1,31 @@
+"""Events that balance has parked: where one is, money that does not move is explained, and still wrong."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from auditor.sources import Source
+from common.core.ids import derived_id
+
+_DEAD: Final = "SELECT event_id::text, error, resolution, reason FROM dead_letters"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadEvents:
+    """What is parked, or was, by event id."""
+
+    explanations: dict[str, str]
+
+    @classmethod
+    def of(cls, ledger: Source) -> "DeadEvents":
+        explanations = {}
+        for event_id, error, resolution, reason in ledger.rows(_DEAD):
+            if resolution is None:
+                explanations[event_id] = f"event {event_id} is parked ({error}): replay or discard it"
+            else:
+                explanations[event_id] = f"event {event_id} was {resolution} by an operator ({reason})"
+        return cls(explanations)
+
+    def explain(self, event_type: str, subject_id: str) -> str:
+        """Why nothing came of an event, as an end of a sentence; empty where nothing is known."""
+        explanation = self.explanations.get(str(derived_id(event_type, subject_id)))
+        return f"; {explanation}" if explanation else ""

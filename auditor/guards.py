@@ -1,0 +1,75 @@
+"""The databases' own guards: triggers, the functions behind them, constraints. None may be off, gone or softened.
+
+What they must be is written down in ``expected_guards``; a test compares that with freshly migrated databases, and
+``python -m auditor.guards URL...`` prints it anew after a migration has changed them on purpose.
+"""
+
+import hashlib
+import sys
+from typing import Final
+
+from auditor.expected_guards import GUARDS
+from auditor.findings import Finding, Report
+from auditor.sources import Source, Sources
+
+RULE: Final = "the databases' own guards are in place"
+
+#: Whose guards are looked at. A table of payments changes too often in harmless ways; its facts are compared twice.
+TABLES: Final = {
+    "balance": ("accounts", "transfers", "entries", "chain_blocks", "chain_links", "inbox", "operator_actions"),
+    "checks": ("checks", "operator_actions"),
+    "payments": ("operator_actions",),
+}
+
+_TRIGGERS: Final = """
+    SELECT format('trigger %%s on %%s', t.tgname, t.tgrelid::regclass),
+           t.tgenabled::text || ' ' || pg_get_triggerdef(t.oid) || ' ' || p.prosrc
+      FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+     WHERE NOT t.tgisinternal AND t.tgrelid = ANY (%(tables)s::regclass[])
+"""
+
+_CONSTRAINTS: Final = """
+    SELECT format('constraint %%s on %%s', conname, conrelid::regclass),
+           convalidated::text || ' ' || pg_get_constraintdef(oid)
+      FROM pg_constraint WHERE contype IN ('c', 'p', 'u') AND conrelid = ANY (%(tables)s::regclass[])
+"""
+
+
+def found(source: Source, service: str) -> dict[str, str]:
+    """The guards of a database as they are: name -> fingerprint of the definition."""
+    parameters = {"tables": list(TABLES[service])}
+    rows = [*source.rows(_TRIGGERS, parameters), *source.rows(_CONSTRAINTS, parameters)]
+    return {name: hashlib.sha256(definition.encode()).hexdigest()[:16] for name, definition in sorted(rows)}
+
+
+def examine(sources: Sources, report: Report) -> None:
+    """Compare. A guard too many does no harm."""
+    findings = []
+    for service, guards in GUARDS.items():
+        present = found(getattr(sources, service), service)
+        for name, fingerprint in guards.items():
+            if name not in present:
+                findings.append(Finding(RULE, f"{service} {name}", "is missing: what it refused can be done"))
+            elif present[name] != fingerprint:
+                findings.append(
+                    Finding(RULE, f"{service} {name}", "is switched off, or says another thing than it must")
+                )
+    report.apply(RULE, findings)
+
+
+def main(urls: list[str]) -> None:
+    """Print ``expected_guards`` for the databases of balance, checks and payments at these URLs."""
+    print('"""The guards as they must be, printed by ``auditor.guards``: fingerprints of their definitions."""\n')
+    print("from typing import Final\n\nGUARDS: Final = {")
+    for service, url in zip(TABLES, urls, strict=True):
+        source = Source(url.replace("+psycopg2", ""))
+        print(f'    "{service}": {{')
+        for name, fingerprint in found(source, service).items():
+            print(f'        "{name}": "{fingerprint}",')
+        print("    },")
+        source.close()
+    print("}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,168 @@
+"""Read-only views of the services' databases, each at one moment."""
+
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg2
+import psycopg2.extensions
+
+from deploy import credentials
+from deploy.environment import database_url
+from deploy.failure import LaunchError
+from deploy.provisioning import AUDITOR_ROLE
+from deploy.services import AUDITOR
+from launcher import ports, state
+from launcher.data_dir import DataDir
+
+#: The databases that hold money or decide about it.
+AUDITED: Final = ("checks", "payments", "balance")
+#: The sandbox bank's books, where there is one: the bank's own word on what was paid.
+BANK: Final = "sandbox_bank"
+ROWS_AT_ONCE: Final = 5_000
+COULD_NOT_AUDIT: Final = 2
+
+#: A long look must not be cut off. Whoever reads everything reads it from end to end, and hashes and sorts in memory:
+#: the planner must not hope for rows that are fetched one by one, in a cache that holds them all, until we have enough.
+_SESSION: Final = (
+    "-c timezone=UTC -c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c work_mem=64MB"
+    " -c random_page_cost=4 -c effective_cache_size=128MB -c cursor_tuple_fraction=1"
+)
+
+Row = tuple[Any, ...]
+Parameters = Mapping[str, object]
+
+
+class Source:
+    """One database in one REPEATABLE READ, READ ONLY transaction: everything read from it is of one moment."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection = psycopg2.connect(
+            url, application_name="fastcheck-audit", connect_timeout=5, options=_SESSION
+        )
+        self._connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+        self._cursors = 0
+
+    def rows(self, query: str, parameters: Parameters | None = None) -> list[Row]:
+        """All rows of a query whose answer is small."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(query, parameters or {})
+            return cursor.fetchall()
+
+    def stream(self, query: str, parameters: Parameters | None = None) -> Iterator[Row]:
+        """The rows of a query whose answer may be larger than memory.
+
+        The database works on the next ones while these are looked at, and on the first ones from now on.
+        """
+        self._cursors += 1
+        cursor = self._connection.cursor(name=f"audit_{self._cursors}")
+        cursor.execute(query, parameters or {})
+        ahead = ThreadPoolExecutor(1, thread_name_prefix="audit-fetch")
+        return _batches(cursor, ahead, ahead.submit(cursor.fetchmany, ROWS_AT_ONCE))
+
+    def beside(self) -> "Source":
+        """A further connection that sees the same picture, for as long as this one keeps it: work for two at once."""
+        snapshot = self.rows("SELECT pg_export_snapshot()")[0][0]
+        other = Source(self._url)
+        other._connection.cursor().execute("SET TRANSACTION SNAPSHOT %s", (snapshot,))
+        return other
+
+    def give_up(self) -> None:
+        """End the query that another thread is waiting for."""
+        self._connection.cancel()
+
+    def look_now(self) -> None:
+        """End the picture and take the next one at this moment."""
+        self._connection.rollback()
+        self.rows("SELECT 1")
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _batches(cursor: Any, ahead: ThreadPoolExecutor, rows: "Future[list[Row]]") -> Iterator[Row]:
+    with cursor, ahead:
+        while batch := rows.result():
+            rows = ahead.submit(cursor.fetchmany, ROWS_AT_ONCE)
+            yield from batch
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The databases that an audit reads. ``bank`` is None where no books of a bank can be read."""
+
+    checks: Source
+    payments: Source
+    balance: Source
+    bank: Source | None = None
+
+    def look_now(self) -> None:
+        """Take a picture of each: first of those who decide, then of the ledger, which follows them.
+
+        What is decided in the older picture and missing in the newer one is late, and never just unseen.
+        """
+        for source in (self.checks, self.payments, self.balance, self.bank):
+            if source is not None:
+                source.look_now()
+
+
+def urls(data_dir: DataDir) -> dict[str, str]:
+    """Where to read: ``FASTCHECK_AUDIT_<SERVICE>_DATABASE_URL``, else the system in the data folder."""
+    given = {name: os.environ.get(variable(name), "") for name in (*AUDITED, BANK)}
+    if all(given[name] for name in AUDITED):
+        return {name: url for name, url in given.items() if url}
+    secrets = credentials.load(data_dir)
+    port = (data_dir.read_json(ports.FILE) or {}).get("postgres")
+    if secrets is None or port is None or not state.now(data_dir).processes:
+        raise LaunchError(
+            f"No FastCheck runs in {data_dir.path}. Start one with `fastcheck up`, or say where the databases are with"
+            f" {', '.join(variable(name) for name in AUDITED)}.",
+            exit_code=COULD_NOT_AUDIT,
+        )
+    password = secrets.role_passwords[AUDITOR]
+    return {name: given[name] or auditor_url(name, password, port) for name in (*AUDITED, BANK)}
+
+
+def variable(service: str) -> str:
+    """The environment variable that says where the auditor reads a service's database."""
+    return f"FASTCHECK_AUDIT_{service.upper()}_DATABASE_URL"
+
+
+def auditor_url(service: str, password: str, port: int) -> str:
+    """The URL of a service's database on our own server, for the auditor."""
+    own = database_url(AUDITOR_ROLE, password, f"{ports.HOST}:{port}")
+    return own.removesuffix(AUDITOR_ROLE) + f"fastcheck_{service}"
+
+
+@contextmanager
+def opened(where: Mapping[str, str]) -> Iterator[Sources]:
+    """Connect to all; raises LaunchError with a sentence for each that cannot be read, then or later."""
+    with ExitStack() as stack:
+        sources: dict[str, Source] = {}
+        closed: list[LaunchError] = []
+        for name in (*AUDITED, BANK):
+            if url := where.get(name):
+                try:
+                    sources[name] = stack.enter_context(closing(_connected(name, url)))
+                except LaunchError as error:
+                    closed.append(error)
+        if closed:
+            raise LaunchError("\n".join(map(str, closed)), exit_code=COULD_NOT_AUDIT)
+        yield Sources(**{name: sources[name] for name in AUDITED}, bank=sources.get(BANK))
+
+
+def _connected(name: str, url: str) -> Source:
+    try:
+        return Source(url.replace("postgresql+psycopg2://", "postgresql://", 1))
+    except psycopg2.Error as error:
+        raise could_not_read(f"the database of {name}", error) from error
+
+
+def could_not_read(what: str, error: psycopg2.Error) -> LaunchError:
+    """The sentence for a database that does not answer, or not to us."""
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return LaunchError(f"The audit cannot read {what}: {reason}", exit_code=COULD_NOT_AUDIT)

@@ -1,0 +1,121 @@
+"""The Celery application of one service, with the settings that keep it alive when the broker does not.
+
+Celery moves messages and runs them; it never is the only holder of one (see ``outbox``), keeps no
+results and knows no business time.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from celery import Celery
+from kombu import Exchange, Queue
+from kombu.exceptions import OperationalError
+
+from common.bus import rabbitmq
+from common.bus.topology import queues_of, schedule_queue
+from common.core.settings import BusSettings
+
+#: A message whose worker died is handed out again after so long. No task runs that long: each is bounded
+#: by its batch size and by the statement timeout of the database.
+VISIBILITY_TIMEOUT_SECONDS: Final = 120
+
+#: A broker that does not say within this that it has a message is taken for gone.
+SEND_TIMEOUT_SECONDS: Final = 10
+
+REDIS_TRANSPORT_OPTIONS: Final = {
+    "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
+    # Look for messages of dead workers every second, not every hundred (kombu 5.7: interval times throttle).
+    "unacked_restore_interval": 1,
+    "unacked_restore_throttle": 1,
+    # A frozen server must not hold a process for ever.
+    "socket_timeout": SEND_TIMEOUT_SECONDS,
+    "socket_connect_timeout": 3,
+    "socket_keepalive": True,
+    "health_check_interval": 5,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """The scheduler says "look now" to a task at a fixed interval. The deadlines themselves are rows."""
+
+    task: str
+    every_seconds: float
+
+
+def create_celery(service: str, settings: BusSettings, schedule: Sequence[Nudge] = ()) -> Celery:
+    """Build the application; connects to nothing yet."""
+    url = settings.broker_url.get_secret_value()
+    on_rabbitmq = rabbitmq.speaks_amqp(url)
+    arguments = rabbitmq.QUEUE_ARGUMENTS if on_rabbitmq else None
+    app = Celery(service, broker=url, set_as_current=False)
+    # The queues of others, to which this service sends, are reached through the default exchange too.
+    app.amqp.autoexchange = _default_exchange
+    app.conf.update(
+        task_queues=[
+            Queue(name, exchange="", routing_key=name, queue_arguments=arguments) for name in queues_of(service)
+        ],
+        task_default_queue=schedule_queue(service),
+        task_default_exchange="",
+        task_create_missing_queues=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_ignore_result=True,
+        task_store_errors_even_if_ignored=False,
+        result_backend=None,
+        task_serializer="json",
+        accept_content=["json"],
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        # Our log lines go to stdout as they are; Celery would wrap each in one of its own.
+        worker_redirect_stdouts=False,
+        worker_send_task_events=False,
+        worker_enable_remote_control=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry=True,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options=REDIS_TRANSPORT_OPTIONS if url.startswith(("redis", "unix")) else {},
+        task_publish_retry=False,
+        enable_utc=True,
+        timezone="UTC",
+        beat_schedule={
+            nudge.task: {
+                "task": nudge.task,
+                "schedule": nudge.every_seconds,
+                # A nudge that waited longer than its interval says nothing new.
+                "options": {
+                    "queue": schedule_queue(service),
+                    "expires": max(nudge.every_seconds, 1.0),
+                    "confirm_timeout": SEND_TIMEOUT_SECONDS,
+                },
+            }
+            for nudge in schedule
+        },
+    )
+    if on_rabbitmq:
+        app.conf.update(rabbitmq.SETTINGS)
+    return app
+
+
+def _default_exchange(_queue: str) -> Exchange:
+    return Exchange("")
+
+
+def register_task(app: Celery, name: str, function: Callable[..., object], *bound: object) -> None:
+    """Make ``function(*bound, *arguments of the message)`` a task of this app alone.
+
+    Celery would by default share it with every app in the process, and cannot take a lambda or a partial.
+    """
+
+    def task(*arguments: object) -> None:
+        function(*bound, *arguments)
+
+    app.task(name=name, shared=False)(task)
+
+
+def broker_errors(app: Celery) -> tuple[type[Exception], ...]:
+    """What the broker's client raises when the broker is away, besides kombu's own OperationalError."""
+    connection = app.connection_for_write()  # opens nothing
+    return (OperationalError, *connection.connection_errors, *connection.channel_errors)

@@ -1,0 +1,99 @@
+"""Processes of the bus: ``python -m services.<name>.worker worker|scheduler|relay``.
+
+A service's ``worker.py`` builds its :class:`BusProcess`; this module turns it into a running process.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from celery import Celery
+from celery.signals import beat_init, worker_ready
+
+from common.bus.relay import Relay
+from common.core.logging import get_logger
+
+log = get_logger(__name__)
+
+ROLES: Final = ("worker", "scheduler", "relay")
+
+#: Names a file that the process makes when it is at work: who serves no HTTP cannot be asked.
+READY_FILE_VARIABLE: Final = "FASTCHECK_READY_FILE"
+
+
+@dataclass(frozen=True, slots=True)
+class BusProcess:
+    """What a service brings to the bus. Who publishes nothing has no relay."""
+
+    app: Celery
+    relay: Relay | None = None
+    threads: int = 2
+
+
+def run(build: Callable[[], BusProcess], arguments: list[str]) -> None:
+    """Run the role that the command line names until SIGTERM or SIGINT."""
+    role = arguments[0] if len(arguments) == 1 else ""
+    if role not in ROLES:
+        sys.exit(f"usage: python -m services.<name>.worker {{{'|'.join(ROLES)}}}")
+    process = build()
+    for at_work in (worker_ready, beat_init):
+        at_work.connect(_announce_ready, weak=False)
+    if role == "worker":
+        _run_worker(process)
+    elif role == "scheduler":
+        _run_scheduler(process.app)
+    elif process.relay is None:
+        sys.exit("this service publishes no events and has no relay")
+    else:
+        _run_relay(process.relay)
+
+
+def _run_worker(process: BusProcess) -> None:
+    process.app.worker_main(
+        [
+            "--quiet",  # no banner between the JSON lines
+            "worker",
+            "--pool=threads",
+            f"--concurrency={process.threads}",
+            "--without-gossip",
+            "--without-mingle",
+            "--without-heartbeat",
+            "--loglevel=WARNING",
+        ]
+    )
+
+
+def nudge_at_once(app: Celery) -> None:
+    """Make everything due when the scheduler starts, and not one interval later.
+
+    It keeps no state. Were it killed more often than once an hour, what is hourly would never be done. A nudge too many
+    is harmless.
+    """
+    for entry in app.conf.beat_schedule.values():
+        entry["last_run_at"] = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def _run_scheduler(app: Celery) -> None:
+    nudge_at_once(app)
+    app.Beat(scheduler_cls="celery.beat:Scheduler", loglevel="WARNING", quiet=True).run()
+
+
+def _run_relay(relay: Relay) -> None:
+    stop = threading.Event()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, lambda *_: stop.set())
+    log.info("relay started")
+    _announce_ready()
+    relay.run(stop)
+    log.info("relay stopped")
+
+
+def _announce_ready(**_signal: object) -> None:
+    if path := os.environ.get(READY_FILE_VARIABLE):
+        Path(path).touch()

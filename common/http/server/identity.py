@@ -1,0 +1,145 @@
+"""Who is calling: short-lived signed tokens (JWT, EdDSA; RFC 7519, RFC 8037).
+
+The gateway vouches for a user, a service for itself. Each caller has a private key of its own and every
+service knows the public ones, so that a service which is broken into cannot speak for another.
+"""
+
+import base64
+import time
+from collections.abc import Callable, Mapping
+from functools import wraps
+from threading import Lock
+from typing import Any, Final, TypeVar, cast
+from uuid import UUID
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from common.core.errors import Forbidden, NotAuthorized
+from common.http.server.exchange import Caller, current
+
+ALGORITHM: Final = "EdDSA"
+TOKEN_LIFETIME_SECONDS: Final = 60
+#: A cached token is used until this little is left of it.
+RENEW_BEFORE_SECONDS: Final = 20
+CACHE_SIZE: Final = 20_000
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class _ExpiringCache:
+    """A bounded map whose entries are good until a moment. Cleared as a whole when full."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._entries: dict[Any, tuple[float, Any]] = {}
+        self._lock = Lock()
+
+    def get(self, key: Any) -> Any:
+        entry = self._entries.get(key)
+        return entry[1] if entry is not None and entry[0] > time.time() else None
+
+    def put(self, key: Any, value: Any, good_until: float) -> None:
+        with self._lock:
+            if len(self._entries) >= self._size:
+                self._entries.clear()
+            self._entries[key] = (good_until, value)
+
+
+class TokenIssuer:
+    """Signs tokens for one service. Signing costs more than a lookup, so a token is reused while it is young."""
+
+    def __init__(self, service: str, private_key: str) -> None:
+        """``private_key``: base64 of the 32 raw bytes of an Ed25519 private key; ValueError if it is not one."""
+        self._service = service
+        self._key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(private_key))
+        self._cache = _ExpiringCache(CACHE_SIZE)
+
+    def issue(self, audience: str, user_id: UUID | None = None) -> str:
+        """A token with which this service may call ``audience``, on behalf of ``user_id`` if given."""
+        cached: str | None = self._cache.get((audience, user_id))
+        if cached is not None:
+            return cached
+        expires = time.time() + TOKEN_LIFETIME_SECONDS
+        claims: dict[str, Any] = {"iss": self._service, "aud": audience, "exp": int(expires)}
+        if user_id is not None:
+            claims["sub"] = str(user_id)
+        token = jwt.encode(claims, self._key, algorithm=ALGORITHM)
+        self._cache.put((audience, user_id), token, expires - RENEW_BEFORE_SECONDS)
+        return token
+
+
+class TokenVerifier:
+    """Checks tokens that are addressed to one service."""
+
+    def __init__(self, audience: str, public_keys: Mapping[str, str]) -> None:
+        """``public_keys``: issuer -> base64 of 32 raw bytes; ValueError if one is malformed."""
+        self._audience = audience
+        self._keys = {
+            issuer: Ed25519PublicKey.from_public_bytes(base64.b64decode(key)) for issuer, key in public_keys.items()
+        }
+        self._cache = _ExpiringCache(CACHE_SIZE)
+
+    def verify(self, authorization: str | None) -> Caller:
+        """The caller that an ``Authorization: Bearer`` header proves; raises NotAuthorized."""
+        if authorization is None or not authorization.startswith("Bearer "):
+            raise NotAuthorized
+        token = authorization[7:]
+        cached: Caller | None = self._cache.get(token)
+        if cached is not None:
+            return cached
+        try:
+            issuer = str(jwt.decode(token, options={"verify_signature": False})["iss"])
+            claims = jwt.decode(
+                token,
+                self._keys[issuer],
+                algorithms=[ALGORITHM],
+                audience=self._audience,
+                issuer=issuer,
+                options={"require": ["exp", "iss", "aud"]},
+            )
+            caller = Caller(issuer, UUID(claims["sub"]) if "sub" in claims else None)
+        except (jwt.InvalidTokenError, KeyError, ValueError, TypeError):
+            raise NotAuthorized from None
+        self._cache.put(token, caller, float(claims["exp"]))
+        return caller
+
+
+def user_only(view: View) -> View:
+    """The route is for a signed-in user whom the gateway vouches for; ``caller_user_id()`` says which."""
+    return _guarded(view, allows=lambda caller: caller.service == "gateway" and caller.user_id is not None)
+
+
+def services_only(*names: str) -> Callable[[View], View]:
+    """The route is for these services alone."""
+    return lambda view: _guarded(view, allows=lambda caller: caller.service in names)
+
+
+def anybody(view: View) -> View:
+    """The route proves its caller by other means, or needs no proof; said aloud so that it is not an oversight."""
+    view.__fastcheck_access__ = "anybody"  # type: ignore[attr-defined]
+    return view
+
+
+def caller_user_id() -> UUID:
+    """The signed-in user of the current request; only for routes that are ``user_only``."""
+    return cast("UUID", cast("Caller", current().caller).user_id)
+
+
+def _guarded(view: View, allows: Callable[[Caller], bool]) -> View:
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        exchange = current()
+        caller = verifier().verify(exchange.header("Authorization"))
+        if not allows(caller):
+            raise Forbidden
+        exchange.caller = caller
+        return view(*args, **kwargs)
+
+    guarded.__fastcheck_access__ = "guarded"  # type: ignore[attr-defined]
+    return cast("View", guarded)
+
+
+def verifier() -> TokenVerifier:
+    """The verifier of the current app."""
+    return cast("TokenVerifier", current().app.extensions["token_verifier"])

@@ -1,0 +1,111 @@
+"""What every HTTP model of every service has in common."""
+
+import re
+from typing import Annotated, Any
+
+from flask_openapi3.types import ResponseDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from common.core.clock import format_utc
+from common.core.money import MAX_AMOUNT_MINOR, MINOR_DIGITS
+from common.http.server.paging import DEFAULT_LIMIT, MAX_LIMIT
+
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class RequestModel(BaseModel):
+    """A request body: ``camelCase``, no unknown fields, no coercion of one type into another."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True, frozen=True, validate_by_name=True)
+
+
+class QueryModel(BaseModel):
+    """A query string or path: text that is converted, no unknown parameters."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, validate_by_name=True)
+
+
+class ResponseModel(BaseModel):
+    """An answer: ``camelCase``; a field that is None is left out."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True, extra="forbid")
+
+
+class ErrorBody(BaseModel):
+    """A failure: a sentence for a person, a code for a program, and the fields at fault."""
+
+    message: str
+    code: str
+    errors: dict[str, str] | None = Field(default=None, json_schema_extra={"type": "object"})
+
+
+class NotAuthorizedBody(BaseModel):
+    """The one answer to a missing, unknown, expired or ended session."""
+
+    message: str = Field(examples=["not authorized"])
+
+
+def printable(text: str) -> str:
+    """Refuse control characters: they have no business in a name or a note, and PostgreSQL refuses NUL."""
+    if _CONTROL_CHARACTERS.search(text):
+        raise ValueError("must not contain control characters")
+    return text
+
+
+PrintableText = Annotated[str, AfterValidator(printable)]
+
+#: An amount in minor units, as the public API takes it.
+AmountMinor = Annotated[
+    int, Field(gt=0, le=MAX_AMOUNT_MINOR, description="whole minor units, for example kopecks", examples=[15000])
+]
+
+
+def currency_code(value: str) -> str:
+    """Accept the currencies that are known at all; which of them are open for business is the service's rule."""
+    if value not in MINOR_DIGITS:
+        raise ValueError("must be an ISO 4217 code that is accepted here, for example RUB")
+    return value
+
+
+CurrencyCode = Annotated[str, AfterValidator(currency_code), Field(min_length=3, max_length=3)]
+
+#: ``2026-01-19T09:08:18Z``
+UtcTime = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-01-19T09:08:18Z"])]
+
+utc = format_utc
+
+
+class PageQuery(QueryModel):
+    """Which page of a list."""
+
+    limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT)
+    cursor: str | None = Field(default=None, max_length=400)
+
+
+class IdempotencyHeader(BaseModel):
+    """The optional header of every request that moves money."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    idempotency_key: str | None = Field(
+        default=None,
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="the same key with the same body gives the first answer again",
+    )
+
+
+#: Answers that any route of the public API may give; routes add their own.
+COMMON_RESPONSES: ResponseDict = {
+    "400": ErrorBody,
+    "401": NotAuthorizedBody,
+    "429": ErrorBody,
+    "500": ErrorBody,
+    "503": ErrorBody,
+}
+
+#: The security requirement of a route that needs a session.
+SESSION: list[dict[str, list[Any]]] = [{"session": []}]

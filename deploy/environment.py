@@ -1,0 +1,116 @@
+"""The environment variables of every process, from one place.
+
+A process gets the variables of its own service and no others: a service that is broken into holds nobody else's
+password. Variables that the user has set win over ours.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import quote
+
+from deploy.credentials import Credentials
+from deploy.services import BY_NAME, COMMON_VARIABLES, DATABASES, SERVICES, Service
+
+PREFIX: Final = "FASTCHECK_"
+
+#: Numbered databases of the Redis server: a flush of the cache must not touch the broker.
+BROKER_DATABASE: Final = 0
+CACHE_DATABASE: Final = 1
+
+#: From where the sandbox bank may notify in YooKassa's name, which signs nothing: this machine, or containers on it.
+SANDBOX_NETWORKS: Final = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
+
+#: Of the user's environment, what a process needs to run at all.
+PASSED_ON: Final = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+
+#: Variables of one service or another, which the others do not get.
+_OWNED: Final = frozenset(
+    name for service in SERVICES for name in (*service.variables, *service.may_have, service.url_variable)
+)
+#: What ends so is a secret, whoever it belongs to.
+_SECRET_ENDINGS: Final = ("_DATABASE_URL", "_TOKEN_KEY", "_PASSWORD")
+
+
+def user_settings(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The ``FASTCHECK_*`` variables that the user has set."""
+    return {
+        name: value
+        for name, value in (os.environ if environ is None else environ).items()
+        if name.startswith(PREFIX) and value
+    }
+
+
+def system_settings(
+    credentials: Credentials,
+    addresses: Mapping[str, str],
+    *,
+    public_url: str,
+    user: Mapping[str, str],
+) -> dict[str, str]:
+    """Every setting of a system, the user's own on top.
+
+    ``addresses`` says where everything listens, as ``host:port`` by the name of a service, "postgres" and "redis".
+    """
+    public_url = user.get("FASTCHECK_PUBLIC_URL", public_url)
+    settings = {
+        "FASTCHECK_ENVIRONMENT": "sandbox",
+        "FASTCHECK_LOG_LEVEL": "INFO",
+        "FASTCHECK_PUBLIC_URL": public_url,
+        "FASTCHECK_RETURN_ORIGINS": public_url,
+        "FASTCHECK_BANK": "tbank",
+        "FASTCHECK_BANKS": "tbank,yookassa,sber",
+        "FASTCHECK_TBANK_TERMINAL_KEY": credentials.tbank_terminal_key,
+        "FASTCHECK_TBANK_PASSWORD": credentials.tbank_password,
+        "FASTCHECK_TBANK_URL": f"http://{addresses['sandbox_bank']}/v2/",
+        "FASTCHECK_YOOKASSA_SHOP_ID": "100500",
+        "FASTCHECK_YOOKASSA_SECRET_KEY": credentials.yookassa_secret_key,
+        "FASTCHECK_YOOKASSA_URL": f"http://{addresses['sandbox_bank']}/v3/",
+        "FASTCHECK_YOOKASSA_MORE_NETWORKS": SANDBOX_NETWORKS,
+        "FASTCHECK_SBER_USER_NAME": "fastcheck-api",
+        "FASTCHECK_SBER_PASSWORD": credentials.sber_password,
+        "FASTCHECK_SBER_CALLBACK_SECRET": credentials.sber_callback_secret,
+        "FASTCHECK_SBER_URL": f"http://{addresses['sandbox_bank']}/payment/rest/",
+        "FASTCHECK_CODE_KEYS": credentials.code_keys,
+        "FASTCHECK_TOKEN_PUBLIC_KEYS": json.dumps(credentials.public_keys(), separators=(",", ":")),
+        "FASTCHECK_BROKER_URL": redis_url(credentials, addresses["redis"], BROKER_DATABASE),
+        "FASTCHECK_CACHE_URL": redis_url(credentials, addresses["redis"], CACHE_DATABASE),
+    }
+    for caller, key in credentials.token_keys.items():
+        settings[f"FASTCHECK_{caller.upper()}_TOKEN_KEY"] = key
+    for service in SERVICES:
+        settings[service.url_variable] = f"http://{addresses[service.name]}"
+    for name in DATABASES:
+        password = credentials.role_passwords[name]
+        settings[BY_NAME[name].database_variable] = database_url(
+            BY_NAME[name].database, password, addresses["postgres"]
+        )
+    return {**settings, **user}
+
+
+def process_environment(service: Service, settings: Mapping[str, str]) -> dict[str, str]:
+    """What one process of ``service`` is told."""
+    names = {*COMMON_VARIABLES, *service.variables, *service.may_have, *filter(_is_for_everybody, settings)}
+    return {
+        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+        "PYTHONUNBUFFERED": "1",
+        # Without this glibc gives each thread an arena of its own, and a process of 16 threads holds twice the memory.
+        "MALLOC_ARENA_MAX": "2",
+        **{name: settings[name] for name in sorted(names) if name in settings},
+    }
+
+
+def _is_for_everybody(name: str) -> bool:
+    """Whether it is a tuning knob that the user has set, and no service's own."""
+    return name not in _OWNED and not name.endswith(_SECRET_ENDINGS)
+
+
+def database_url(role: str, password: str, address: str) -> str:
+    """SQLAlchemy's URL of the database that has the name of its role."""
+    return f"postgresql+psycopg2://{role}:{quote(password)}@{address}/{role}"
+
+
+def redis_url(credentials: Credentials, address: str, number: int) -> str:
+    """The URL of a numbered database of the Redis server."""
+    return f"redis://:{quote(credentials.redis_password)}@{address}/{number}"

@@ -1,0 +1,93 @@
+"""Roles and databases: each service has its own, and may enter no other.
+
+Everything may run again at every start. An auditor may enter all databases and write none.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import psycopg2
+from psycopg2 import sql
+
+from deploy.failure import LaunchError
+from deploy.services import AUDITOR
+
+AUDITOR_ROLE: Final = f"fastcheck_{AUDITOR}"
+
+#: Databases that PostgreSQL makes itself and lets everybody enter.
+_OPEN_BY_DEFAULT: Final = ("postgres", "template1")
+
+
+def provision(administrator_url: Callable[[str], str], passwords: Mapping[str, str], databases: Sequence[str]) -> None:
+    """Bring roles and databases to what they must be.
+
+    ``administrator_url`` gives a superuser's URL for a database; ``passwords`` is by service name, the auditor
+    included; ``databases`` names the services that have one.
+    """
+    try:
+        _roles_and_databases(administrator_url("postgres"), passwords, databases)
+        for service in databases:
+            name = f"fastcheck_{service}"
+            close_database(administrator_url(name), database=name)
+    except psycopg2.Error as error:
+        reason = str(error).strip().split("\n", 1)[0]
+        raise LaunchError(f"FastCheck cannot set up its databases: {reason}") from error
+
+
+def _roles_and_databases(url: str, passwords: Mapping[str, str], databases: Sequence[str]) -> None:
+    connection = psycopg2.connect(url)
+    connection.autocommit = True  # CREATE DATABASE refuses to run in a transaction
+    try:
+        with connection.cursor() as cursor:
+            for service, password in passwords.items():
+                ensure_role(cursor, f"fastcheck_{service}", password)
+            cursor.execute(
+                sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(sql.Identifier(AUDITOR_ROLE))
+            )
+            for name in _OPEN_BY_DEFAULT:
+                cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+            cursor.execute("SELECT datname FROM pg_database")
+            existing = {row[0] for row in cursor.fetchall()}
+            for service in databases:
+                name = f"fastcheck_{service}"
+                if name not in existing:
+                    cursor.execute(
+                        sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(name))
+                    )
+    finally:
+        connection.close()
+
+
+def ensure_role(cursor: psycopg2.extensions.cursor, role: str, password: str) -> None:
+    """Make a role that can log in and nothing else; give it this password."""
+    cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
+    verb = "ALTER" if cursor.fetchone() else "CREATE"
+    cursor.execute(
+        sql.SQL("{} ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD {}").format(
+            sql.SQL(verb), sql.Identifier(role), sql.Literal(password)
+        )
+    )
+
+
+def close_database(url: str, database: str) -> None:
+    """Shut a database to all but its owner and the auditor, who may enter and look at nothing yet.
+
+    What he may read each migration opens to him, column by column.
+    """
+    names = {
+        "database": sql.Identifier(database),
+        "auditor": sql.Identifier(AUDITOR_ROLE),
+    }
+    connection = psycopg2.connect(url)
+    try:
+        with connection, connection.cursor() as cursor:
+            for statement in (
+                "REVOKE ALL ON DATABASE {database} FROM PUBLIC",
+                "GRANT CONNECT ON DATABASE {database} TO {auditor}",
+                "GRANT USAGE ON SCHEMA public TO {auditor}",
+                # Large objects are the one thing that everybody may write by default.
+                "REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea) FROM PUBLIC",
+            ):
+                cursor.execute(sql.SQL(statement).format(**names))
+    finally:
+        connection.close()

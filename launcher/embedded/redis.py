@@ -1,0 +1,81 @@
+"""An embedded Valkey, which speaks Redis's protocol: the broker and the gateway's cache."""
+
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+import redis
+
+from launcher.children import Launch
+from launcher.embedded.binaries import valkey_server
+from launcher.embedded.user import ServerFolder, server_user
+
+CONFIGURATION_FILE: Final = "valkey.conf"
+
+#: A broker must say no when it is full, not forget (noeviction), and be there after a kill (AOF).
+SETTINGS: Final = {
+    "bind": "127.0.0.1",
+    "protected-mode": "yes",
+    "appendonly": "yes",
+    "appendfsync": "everysec",
+    "maxmemory": "256mb",
+    "maxmemory-policy": "noeviction",
+    "save": '""',
+    "databases": "16",
+    "tcp-backlog": "128",  # what an ordinary kernel allows; more only makes a warning
+    "tcp-keepalive": "60",
+    "daemonize": "no",
+    "supervised": "no",
+    "loglevel": "notice",
+}
+
+
+class EmbeddedRedis:
+    """One server. It is our child; whoever supervises us starts and stops it by :meth:`launch`."""
+
+    def __init__(
+        self, folder: Path, *, port: int, password: str, log: Path, settings: dict[str, str] | None = None
+    ) -> None:
+        self.port = port
+        self._password = password
+        self._log = log
+        self._settings = {**SETTINGS, **(settings or {})}
+        self._user = server_user()
+        self._binary = valkey_server(self._user)
+        self._folder = ServerFolder(folder, self._user)
+
+    def prepare(self) -> None:
+        """Write the configuration; the password stays off the command line, where every user could read it."""
+        self._folder.create()
+        settings = {
+            **self._settings,
+            "port": str(self.port),
+            "requirepass": self._password,
+            "dir": self._folder.seen_as,
+        }
+        self._folder.write(CONFIGURATION_FILE, "".join(f"{name} {value}\n" for name, value in settings.items()))
+
+    def launch(self) -> Launch:
+        """How to start the server."""
+        return Launch(
+            name="redis",
+            command=[str(self._binary), f"{self._folder.seen_as}/{CONFIGURATION_FILE}"],
+            env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+            log=self._log,
+            user=self._user,
+            pass_fds=self._folder.pass_fds,
+        )
+
+    def is_ready(self) -> bool:
+        """Whether the server answers and has read its file."""
+        client = redis.Redis.from_url(self.url(0), socket_timeout=2, socket_connect_timeout=2)
+        try:
+            return bool(client.ping())
+        except redis.RedisError:
+            return False
+        finally:
+            client.close()
+
+    def url(self, number: int) -> str:
+        """The URL of one of the numbered databases."""
+        return f"redis://:{quote(self._password)}@127.0.0.1:{self.port}/{number}"

@@ -1,0 +1,95 @@
+"""Who runs the embedded servers: ourselves, or an unprivileged user when we are root (PostgreSQL refuses root)."""
+
+import os
+import pwd
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.failure import LaunchError, explain_os_error
+
+
+@dataclass(frozen=True, slots=True)
+class ServerUser:
+    """An account that root steps down to."""
+
+    uid: int
+    gid: int
+
+
+def server_user() -> ServerUser | None:
+    """The account that the servers run under; ``None`` means our own, which is not root."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("nobody", "daemon"):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return ServerUser(entry.pw_uid, entry.pw_gid)
+    raise LaunchError("PostgreSQL does not run as root, and this machine has neither a user `nobody` nor `daemon`.")
+
+
+def reachable_by_others(path: Path) -> bool:
+    """Whether any user can walk to ``path`` and read it (and run it, where it can be run at all)."""
+    if not all(parent.stat().st_mode & stat.S_IXOTH for parent in path.resolve().parents):
+        return False
+    mode = path.stat().st_mode
+    return bool(mode & stat.S_IROTH) and bool(mode & stat.S_IXOTH)
+
+
+class ServerFolder:
+    """A folder that a server works in.
+
+    Root's folders often lie below a home that no other user may enter. The server gets the open folder instead of
+    the way to it: through ``/proc/self/fd`` it reaches its files, and nothing else becomes readable to anybody.
+    """
+
+    def __init__(self, path: Path, user: ServerUser | None) -> None:
+        self._path = path
+        self._user = user
+        self._fd: int | None = None
+
+    def create(self) -> None:
+        """Make the folder, readable to the server alone."""
+        try:
+            self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.hand_over(self._path)
+        except OSError as error:
+            raise explain_os_error(error, f"make the folder {self._path}") from error
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file that the server alone can read."""
+        path = self._path / name
+        try:
+            path.unlink(missing_ok=True)
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(text)
+            self.hand_over(path)
+        except OSError as error:
+            raise explain_os_error(error, f"write to {path}") from error
+
+    def hand_over(self, path: Path) -> None:
+        """Make the server's user the owner of ``path``."""
+        if self._user is not None:
+            os.chown(path, self._user.uid, self._user.gid)
+
+    @property
+    def pass_fds(self) -> tuple[int, ...]:
+        """What the server must inherit so that :attr:`seen_as` means something to it."""
+        if self._user is None:
+            return ()
+        if self._fd is None:
+            self._fd = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY)
+        return (self._fd,)
+
+    @property
+    def seen_as(self) -> str:
+        """The folder's path in the eyes of the server."""
+        return f"/proc/self/fd/{self.pass_fds[0]}" if self._user is not None else str(self._path)
+
+    def close(self) -> None:
+        """Let go of the open folder."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None

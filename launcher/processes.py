@@ -1,0 +1,158 @@
+"""The processes of a running system, as data: what runs, how it is started, and how one knows that it is ready."""
+
+import http.client
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Final
+
+from deploy.environment import process_environment
+from deploy.services import SERVICES, Service
+from launcher.children import Launch
+from launcher.data_dir import DataDir
+from launcher.ports import HOST
+
+PROBE_TIMEOUT_SECONDS: Final = 2.0
+#: How long a web process may finish what it is at before its workers are killed.
+WORKERS_KILL_TIMEOUT_SECONDS: Final = 8
+
+#: Tells a process on the bus which file to make when it listens.
+READY_FILE_VARIABLE: Final = "FASTCHECK_READY_FILE"
+
+
+class Stage(IntEnum):
+    """Started upwards, stopped downwards; within a stage all at once."""
+
+    SERVERS = 1
+    SERVICES = 2
+    GATEWAY = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process of the system.
+
+    Who serves HTTP or SQL is asked whether he is ready. Who serves nobody makes ``ready_file`` when he is.
+    """
+
+    launch: Launch
+    stage: Stage
+    is_ready: Callable[[], bool]
+    url: str | None = None
+    ready_file: Path | None = None
+
+    @property
+    def name(self) -> str:
+        return self.launch.name
+
+
+def service_processes(
+    settings: Mapping[str, str],
+    ports: Mapping[str, int],
+    data_dir: DataDir,
+    services: Sequence[Service] = SERVICES,
+    replicas: int = 1,
+) -> list[Process]:
+    """The web process and the bus processes of every service, each ``replicas`` times.
+
+    The sandbox bank never runs in production.
+    """
+    in_production = settings["FASTCHECK_ENVIRONMENT"] == "production"
+    return [
+        process
+        for service in services
+        if not (in_production and service.name == "sandbox_bank")
+        for number in range(1, replicas + 1 if service.is_replicated else 2)
+        for process in (
+            _web(service, settings, ports[service.name], data_dir, number),
+            *(_bus(service, role, settings, data_dir, number) for role in service.bus_roles),
+        )
+    ]
+
+
+def replica_name(name: str, number: int) -> str:
+    """The first bears the bare name: ``balance-web``, ``balance-web-2``, ``balance-web-3``."""
+    return name if number == 1 else f"{name}-{number}"
+
+
+def is_replica_of(name: str, of: str) -> bool:
+    """Whether the process ``name`` is the first or any other replica of ``of``."""
+    return re.fullmatch(rf"{re.escape(of)}(-\d+)?", name) is not None
+
+
+def web_command(service: Service, *, host: str, port: int) -> list[str]:
+    """The command line of a service's web process, without the interpreter in front of it."""
+    return [
+        "-m",
+        "granian",
+        "--interface=wsgi",
+        "--factory",
+        f"services.{service.name}.app:create_app",
+        f"--host={host}",
+        f"--port={port}",
+        f"--workers={service.web_workers}",
+        f"--blocking-threads={service.web_threads}",
+        "--no-ws",
+        f"--workers-kill-timeout={WORKERS_KILL_TIMEOUT_SECONDS}",
+        "--log-level=error",
+    ]
+
+
+def bus_command(service: Service, role: str) -> list[str]:
+    """The command line of one of a service's processes on the bus, without the interpreter in front of it."""
+    return ["-m", f"services.{service.name}.worker", role]
+
+
+def _web(service: Service, settings: Mapping[str, str], port: int, data_dir: DataDir, number: int) -> Process:
+    # All replicas listen on one port, with SO_REUSEPORT: the kernel deals out the connections among those that live,
+    # and no caller need know how many there are. granian listens only when the application is loaded, so that whoever
+    # answers may stand for all: the port belongs to none that cannot serve.
+    name = replica_name(f"{service.name}-web", number)
+    return Process(
+        launch=Launch(
+            name=name,
+            command=[sys.executable, *web_command(service, host=HOST, port=port)],
+            env=process_environment(service, settings),
+            log=data_dir.log(name),
+            cwd=_code_folder(),
+        ),
+        stage=Stage.GATEWAY if service.name == "gateway" else Stage.SERVICES,
+        is_ready=lambda: answers_ready(port),
+        url=f"http://{HOST}:{port}",
+    )
+
+
+def _bus(service: Service, role: str, settings: Mapping[str, str], data_dir: DataDir, number: int) -> Process:
+    name = replica_name(f"{service.name}-{role}", number)
+    ready_file = data_dir.ready_file(name)
+    return Process(
+        launch=Launch(
+            name=name,
+            command=[sys.executable, *bus_command(service, role)],
+            env={**process_environment(service, settings), READY_FILE_VARIABLE: str(ready_file)},
+            log=data_dir.log(name),
+            cwd=_code_folder(),
+        ),
+        stage=Stage.SERVICES,
+        is_ready=ready_file.exists,
+        ready_file=ready_file,
+    )
+
+
+def answers_ready(port: int) -> bool:
+    """Whether ``/readyz`` says yes."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=PROBE_TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _code_folder() -> Path:
+    return Path(__file__).resolve().parent.parent

@@ -1,0 +1,161 @@
+"""A whole FastCheck in one data folder: put together, started, kept running, stopped."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Final
+
+from auditor.sources import AUDITED, BANK
+from deploy import credentials
+from deploy.environment import BROKER_DATABASE, system_settings, user_settings
+from deploy.failure import LaunchError
+from deploy.migrating import migrate
+from deploy.provisioning import provision
+from deploy.services import AUDITOR, SERVICES, Service
+from launcher import logfiles, ports, state
+from launcher.auditor_process import auditor_process
+from launcher.data_dir import DataDir
+from launcher.embedded.postgres import EmbeddedPostgres
+from launcher.embedded.redis import EmbeddedRedis
+from launcher.processes import Process, Stage, service_processes
+from launcher.signals import SignalWatch
+from launcher.supervisor import START_TIMEOUT_SECONDS, StopRequested, Supervisor
+
+REDIS_VARIABLES: Final = ("FASTCHECK_BROKER_URL", "FASTCHECK_CACHE_URL")
+
+
+class System:
+    """One system. Whoever makes it holds the lock of ``data_dir``."""
+
+    def __init__(
+        self,
+        data_dir: DataDir,
+        *,
+        gateway_port: int | None,
+        watch: SignalWatch,
+        say: Callable[[str], None],
+        services: Sequence[Service] = SERVICES,
+        environ: Mapping[str, str] | None = None,
+        replicas: int = 1,
+    ) -> None:
+        self._data_dir = data_dir
+        self._replicas = replicas
+        self._services = services
+        self._say = say
+        self._watch = watch
+        user = user_settings(environ)
+        self._secrets = credentials.load_or_create(data_dir)
+        names = ["postgres", "redis", AUDITOR, *(service.name for service in SERVICES)]
+        self._claims = ports.Claims()
+        self._ports = ports.choose(data_dir, names, gateway=gateway_port, claims=self._claims)
+        addresses = {name: f"{ports.HOST}:{port}" for name, port in self._ports.items()}
+        self._settings = system_settings(self._secrets, addresses, public_url=self.gateway_url, user=user)
+        self._own_databases = [
+            service.name for service in services if service.has_database and service.database_variable not in user
+        ]
+        self._postgres = self._embedded_postgres() if self._own_databases else None
+        self._redis = None if all(name in user for name in REDIS_VARIABLES) else self._embedded_redis()
+        self._supervisor = Supervisor(watch, say, self._write_state)
+        self._complete = False
+
+    @property
+    def gateway_url(self) -> str:
+        return f"http://{ports.HOST}:{self._ports['gateway']}"
+
+    def run(self, when_ready: Callable[[], None]) -> None:
+        """Start everything, call ``when_ready``, and keep it running until a signal asks to stop."""
+        try:
+            self._start()
+            when_ready()
+            self._supervisor.keep_running(self._every_second)
+            self._say("Stopping.")
+        except StopRequested:
+            self._say("Stopping before it was ready.")
+        finally:
+            self._supervisor.stop()
+            self._write_nothing_runs()
+            self._claims.release()
+
+    def _start(self) -> None:
+        self._supervisor.start(self._servers())
+        if self._postgres is not None:
+            passwords = self._secrets.role_passwords
+            provision(self._postgres.administrator_url, passwords, self._own_databases)
+        self._supervisor.raise_if_stopped()
+        with_database = [service for service in self._services if service.has_database]
+        migrate(with_database, self._settings, self._data_dir, self._watch)
+        self._supervisor.raise_if_stopped()
+        processes = service_processes(self._settings, self._ports, self._data_dir, self._services, self._replicas)
+        if all(name in self._own_databases for name in (*AUDITED, BANK)):
+            # On servers of the user's own the auditor is started by whoever made its role there.
+            processes.append(auditor_process(self._secrets, self._ports, self._data_dir, self._settings))
+        # They start at the same time, and share the processors while they do.
+        self._supervisor.start(processes, START_TIMEOUT_SECONDS * self._replicas)
+        self._complete = True
+        self._write_state()
+
+    def _servers(self) -> list[Process]:
+        servers = [server for server in (self._postgres, self._redis) if server is not None]
+        for server in servers:
+            server.prepare()
+        return [Process(server.launch(), Stage.SERVERS, server.is_ready) for server in servers]
+
+    def _embedded_postgres(self) -> EmbeddedPostgres:
+        return EmbeddedPostgres(
+            self._data_dir.postgres,
+            port=self._ports["postgres"],
+            password=self._secrets.postgres_password,
+            log=self._data_dir.log("postgres"),
+        )
+
+    def _embedded_redis(self) -> EmbeddedRedis:
+        return EmbeddedRedis(
+            self._data_dir.redis,
+            port=self._ports["redis"],
+            password=self._secrets.redis_password,
+            log=self._data_dir.log("redis"),
+        )
+
+    def _every_second(self) -> None:
+        logfiles.bound(self._data_dir.logs)
+
+    def _write_state(self) -> None:
+        now = state.State(
+            ready=self._complete and self._supervisor.all_ready(),
+            gateway_url=self.gateway_url,
+            postgres_url=self._postgres.administrator_url() if self._postgres else None,
+            redis_url=self._redis.url(BROKER_DATABASE) if self._redis else None,
+            processes=self._supervisor.running(),
+        )
+        self._write(now)
+
+    def _write_nothing_runs(self) -> None:
+        self._write(state.NOTHING_RUNS)
+
+    def _write(self, content: state.State) -> None:
+        try:
+            state.write(self._data_dir, content)
+        except LaunchError as error:
+            # The system itself is well; only `status` will tell old news until the disk has room again.
+            self._say(str(error))
+
+
+def run(
+    data_dir: DataDir,
+    *,
+    gateway_port: int | None,
+    replicas: int = 1,
+    say: Callable[[str], None],
+    ready: Callable[[str], None],
+) -> None:
+    """Run a system in the foreground until it is asked to stop; ``ready`` gets the gateway's URL."""
+    watch = SignalWatch()
+    data_dir.open()
+    try:
+        left = state.end_leftovers(data_dir)
+        if left:
+            say(f"Ended what an earlier run had left: {', '.join(left)}.")
+        system = System(data_dir, gateway_port=gateway_port, watch=watch, say=say, replicas=replicas)
+        system.run(when_ready=partial(ready, system.gateway_url))
+        say(f"Stopped. The data stays in {data_dir.path}.")
+    finally:
+        data_dir.close()
