@@ -26,8 +26,7 @@ from common.core.logging import get_logger
 from common.db.connection import Connection
 from common.db.driver import prepared
 from common.db.engine import Database
-from common.db.passing import is_passing, passing_state
-from common.db.retry import retry_on_conflict
+from common.db.errors import is_transient, retry_on_conflict, transient_sqlstate
 
 log = get_logger(__name__)
 
@@ -204,7 +203,7 @@ class Inbox:
                 if self._take_turn(turn):
                     finished.append(turn.envelope.event_id)
             except Exception as error:
-                if not is_passing(error):
+                if not is_transient(error):
                     raise
                 log.warning("inbox cannot be written", error=repr(error), left=len(waiting))
                 break
@@ -242,7 +241,7 @@ class Inbox:
     def _failed(self, envelope: Envelope, attempts: int, error: Exception) -> bool:
         """Returns True when the event is parked."""
         event = {"event_id": str(envelope.event_id), "type": envelope.type, "attempts": attempts}
-        state = passing_state(error)
+        state = transient_sqlstate(error)
         if state is not None:
             log.warning("event held up", **event, sqlstate=state, error=repr(error)[:500])
             self._owe({envelope.event_id: repr(error)[:2000]})

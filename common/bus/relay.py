@@ -39,7 +39,7 @@ class Relay:
         self._app = app
         self._settings = settings
         #: Database or broker are away: all that was to be sent is still in the outbox.
-        self._passing_errors: tuple[type[Exception], ...] = (
+        self._transient_errors: tuple[type[Exception], ...] = (
             SQLAlchemyError,
             psycopg2.Error,
             OSError,
@@ -54,7 +54,7 @@ class Relay:
                     while not stop.is_set():
                         if self.send_due() < self._settings.outbox_batch_size:
                             _wait_for_notification(notifications)
-            except self._passing_errors as error:
+            except self._transient_errors as error:
                 log.warning("relay pauses", error=repr(error))
                 stop.wait(PAUSE_AFTER_FAILURE_SECONDS)
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from common.core.errors import NotAuthorized, TooManyRequests
-from common.db.retry import retry_on_conflict
+from common.db.errors import retry_on_conflict
 from services.accounts import repository
 from services.accounts.context import Context
 from services.accounts.errors import LoginTaken, SessionUnknown, WrongCredentials, WrongPassword

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from common.core.clock import Clock
 from common.db.connection import Connection
 from common.db.engine import Database
-from common.db.retry import FOREIGN_KEY_VIOLATION, UNIQUE_VIOLATION, retry_on_conflict, sqlstate
+from common.db.errors import FOREIGN_KEY_VIOLATION, UNIQUE_VIOLATION, retry_on_conflict, sqlstate
 from common.http.server.paging import Page, decode_cursor, page_of
 from services.balance import repository
 from services.balance.errors import InsufficientFunds, MomentInFuture, TransferConflict

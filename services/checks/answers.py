@@ -10,8 +10,8 @@ from typing import Final
 from common.core.errors import BusinessError
 from common.db import idempotency
 from common.db.connection import Connection
+from common.db.errors import retry_on_conflict
 from common.db.idempotency import IdempotencyKey, StoredAnswer
-from common.db.retry import retry_on_conflict
 from services.checks import errors, repository
 from services.checks.context import Context
 from services.checks.models import Result

@@ -6,7 +6,7 @@ be told how the check ended.
 
 from dataclasses import dataclass
 
-from common.db.retry import retry_on_conflict
+from common.db.errors import retry_on_conflict
 from services.checks import code_repository
 from services.checks.code_repository import Place
 from services.checks.codes import CodeUnreadable

@@ -15,8 +15,8 @@ from common.core.errors import BusinessError, ServiceUnavailable
 from common.core.logging import get_logger
 from common.db import idempotency
 from common.db.connection import Connection
+from common.db.errors import retry_on_conflict
 from common.db.idempotency import IdempotencyKey, RequestInProgress, StoredAnswer
-from common.db.retry import retry_on_conflict
 from services.checks import errors, repository
 from services.checks.answers import Decision, again, decide_once, kept, replayed
 from services.checks.attempts import allowance_at, judge

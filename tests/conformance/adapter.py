@@ -29,7 +29,7 @@ from common.core.ids import derived_id
 from common.core.settings import DatabaseSettings, FromEnvironment
 from common.db.connection import Connection
 from common.db.engine import Database
-from common.db.retry import retry_on_conflict
+from common.db.errors import retry_on_conflict
 from services.balance import chain, repository, service
 from services.balance.errors import InsufficientFunds, TransferConflict
 from services.balance.models import Posting, TransferKind, user_account_id

@@ -17,7 +17,7 @@ from common.contracts.events import unpack
 from common.core.errors import ServiceUnavailable
 from common.db.connection import Connection
 from common.db.engine import Database
-from common.db.retry import retry_on_conflict
+from common.db.errors import retry_on_conflict
 from services.balance import models as balance_models
 from services.balance import repository as balance_repository
 from services.balance.handlers import HANDLERS

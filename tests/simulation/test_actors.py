@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 from sqlalchemy import text
 
-from common.db.retry import sqlstate
+from common.db.errors import sqlstate
 from tests.simulation.actors import Actor, Stage, State
 from tests.simulation.failures import AWAY, CONFLICT, LOST, UNHEARD
 from tests.simulation.moves import ALL_GATES

@@ -209,7 +209,7 @@ class World:
         elif isinstance(letter, Message) and isinstance(actor.error, Killed):
             # The broker hands out again what a dead worker has not acknowledged.
             self.network.put(replace(letter, name=self.network.numbered(f"{letter.name}~")))
-        if actor.error is not None and not isinstance(actor.error, Killed) and not _is_passing(actor.error):
+        if actor.error is not None and not isinstance(actor.error, Killed) and not _is_transient(actor.error):
             self.bugs.append(f"{actor.name} ended with {actor.error!r}")
 
     # -- surroundings
@@ -240,6 +240,6 @@ class World:
         return sorted((a for a in self.stage.actors.values() if a.state in states), key=lambda actor: actor.name)
 
 
-def _is_passing(error: BaseException) -> bool:
+def _is_transient(error: BaseException) -> bool:
     """What a process of the bus survives: the broker or a lock was not to be had, and it looks again later."""
     return type(error).__name__ in ("OperationalError", "QueryCanceled")

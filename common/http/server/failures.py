@@ -10,8 +10,8 @@ from werkzeug.exceptions import HTTPException
 
 from common.core.errors import BusinessError, ServiceUnavailable
 from common.core.logging import get_logger
+from common.db.errors import is_transient, transient_sqlstate
 from common.db.idempotency import REPLAYED_HEADER
-from common.db.passing import is_passing, passing_state
 from common.http.server.exchange import Answer
 
 log = get_logger(__name__)
@@ -27,8 +27,8 @@ def answer_to(error: Exception) -> Answer:
         case PoolTimeout():
             log.warning("connection pool is full")
             return _refusal(ServiceUnavailable())
-        case DBAPIError() if is_passing(error):
-            log.warning("database did not serve", sqlstate=passing_state(error), error=type(error.orig).__name__)
+        case DBAPIError() if is_transient(error):
+            log.warning("database did not serve", sqlstate=transient_sqlstate(error), error=type(error.orig).__name__)
             return _refusal(ServiceUnavailable())
         case _:
             log.error("unexpected error", exc_info=error)

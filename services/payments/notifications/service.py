@@ -10,7 +10,7 @@ from common.contracts.events import PaymentConfirmed
 from common.core.errors import NotFound, ServiceUnavailable
 from common.core.logging import get_logger
 from common.db.connection import Connection
-from common.db.retry import retry_on_conflict
+from common.db.errors import retry_on_conflict
 from services.payments import repository
 from services.payments.banks.base import Acknowledgement, BadSignature, Bank, BankUnavailable, Notification
 from services.payments.context import Context

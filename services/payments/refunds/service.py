@@ -13,7 +13,7 @@ from common.bus import operator_actions
 from common.core.errors import ServiceUnavailable
 from common.core.logging import get_logger
 from common.db.connection import Connection
-from common.db.retry import retry_on_conflict
+from common.db.errors import retry_on_conflict
 from services.payments import repository as topups
 from services.payments.banks.base import (
     Bank,

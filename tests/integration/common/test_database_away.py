@@ -6,7 +6,7 @@ from sqlalchemy.exc import OperationalError
 
 from common.core.settings import DatabaseSettings, Settings
 from common.db.engine import Database
-from common.db.passing import is_passing
+from common.db.errors import is_transient
 from common.http.server.app import create_web_app
 from common.http.server.identity import anybody
 
@@ -22,7 +22,7 @@ def test_a_connection_that_is_not_had_is_an_error_of_sqlalchemy(away: Database) 
     for opened in (away.autocommit, away.transaction):
         with pytest.raises(OperationalError) as failure, opened():
             pass
-        assert is_passing(failure.value)
+        assert is_transient(failure.value)
 
 
 def test_a_request_meanwhile_is_told_to_come_back(away: Database) -> None:
