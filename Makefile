@@ -55,7 +55,7 @@ bench: $(DEV) ## measure the running speed of a system of its own
 # `make chaos SEED=7 MINUTES=2` runs one seed alone.
 MINUTES ?= 9
 chaos: $(DEV) ## kill parts of a running system at random and compare its books with what people were told
-	@$(BIN)/python -m tests.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m tests.faults.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 $(BIN)/python:
 	@$(find_python); $$python -m venv $(VENV) 2>/dev/null || $$python -m venv --clear --without-pip $(VENV)

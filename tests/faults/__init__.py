@@ -1,0 +1,8 @@
+"""Tests that break the system on purpose and check that no money is lost, created or promised twice.
+
+- ``crash_points`` kills a process before and after every effect of every flow.
+- ``simulation`` runs the real services under a seeded scheduler.
+- ``chaos`` kills real processes under load.
+- ``property`` compares random operations with a model.
+- ``conformance`` runs the invariants of the Ledger Conformance Kit.
+"""

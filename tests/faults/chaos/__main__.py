@@ -1,0 +1,92 @@
+"""``python -m tests.faults.chaos``: see ``docs/chaos.md``."""
+
+import json
+import secrets
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import click
+from rich.console import Console
+
+from tests.faults.chaos import picture, seeds
+from tests.faults.chaos.options import Options
+from tests.faults.chaos.outcome import Outcome
+from tests.faults.chaos.run import run
+from tests.faults.chaos.screen import Screen, show
+
+DEFAULT_OUT: Final = Path(".fastcheck-chaos")
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--seed", type=int, help="Run this seed alone. Without it: all that ever failed, then a new one.")
+@click.option("--minutes", type=click.FloatRange(0.2, 60), default=9.0, help="How long people work and faults strike.")
+@click.option("--clients", type=click.IntRange(2, 200), default=24, help="How many at once; two act for one user.")
+@click.option("--rate", type=click.FloatRange(1, 1000), default=60.0, help="Operations a second that they aim at.")
+@click.option("--settle-seconds", type=float, default=30.0, help="Within this all is settled after the last fault.")
+@click.option("--out", type=click.Path(path_type=Path), default=DEFAULT_OUT, help="The folder for all that is kept.")
+@click.option("--replicas", type=click.IntRange(1, 8), default=1, help="How often each web process, worker, ... runs.")
+@click.option("--rabbitmq", is_flag=True, help="The bus is a RabbitMQ of the run's own (Debian: rabbitmq-server).")
+@click.option("--keep", is_flag=True, help="Keep the data of the system when all is well, too.")
+def main(
+    *,
+    seed: int | None,
+    minutes: float,
+    clients: int,
+    rate: float,
+    settle_seconds: float,
+    out: Path,
+    replicas: int,
+    rabbitmq: bool,
+    keep: bool,
+) -> None:
+    """Start a FastCheck of its own, let people use it while parts of it die, and compare their record with its books.
+
+    Exit 0: nothing lost, nothing doubled, all settled in time. Exit 1: it says what was wrong, and keeps the seed in
+    tests/faults/chaos/seeds.txt.
+    """
+    fresh = Options(
+        seed=secrets.randbelow(10**6) if seed is None else seed,
+        minutes=minutes,
+        clients=clients,
+        rate=rate,
+        out=out,
+        settle_seconds=settle_seconds,
+        keep=keep,
+        replicas=replicas,
+        on_rabbitmq=rabbitmq,
+    )
+    kept = [] if seed is not None else [replace(fresh, seed=s.seed, minutes=s.minutes) for s in seeds.read()]
+    console = Console()
+    for options in (*kept, fresh):
+        outcome = _one(console, replace(options, out=out.absolute() / str(options.seed)))
+        if not outcome.is_clean:
+            seeds.keep(options.seed, options.minutes)
+            sys.exit(1)
+
+
+def _one(console: Console, options: Options) -> Outcome:
+    console.print(
+        f"[bold]Seed {options.seed}[/]: {options.minutes:g} minutes, {options.clients} clients{_unusual(options)}"
+    )
+    began = time.time()
+    with Screen(console, options.minutes) as screen:
+        outcome = run(options, screen.say, watched=screen.watch)
+    (options.out / "report.json").write_text(json.dumps(outcome.as_json(), indent=2, ensure_ascii=False))
+    (options.out / "timeline.svg").write_text(picture.draw(outcome))
+    show(console, outcome)
+    with (options.out / "report.txt").open("w") as file:
+        show(Console(file=file, width=120), outcome)
+    console.print(f"{time.time() - began:.0f} seconds in all.")
+    return outcome
+
+
+def _unusual(options: Options) -> str:
+    replicas = f", {options.replicas} replicas" if options.replicas > 1 else ""
+    return f"{replicas}, on {options.bus}" if options.on_rabbitmq else replicas
+
+
+if __name__ == "__main__":
+    main()

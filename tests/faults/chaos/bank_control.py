@@ -1,0 +1,99 @@
+"""The sandbox bank's switches, and an impostor who sends notifications in its name."""
+
+import base64
+import json
+import random
+from pathlib import Path
+from typing import Final
+
+import psycopg2
+
+from deploy import credentials
+from launcher.data_dir import DataDir
+from tests.faults.chaos.wire import Silence, Wire
+from tests.support.system import RunningSystem
+
+TIMEOUT_SECONDS: Final = 10.0
+FORGERIES_AT_ONCE: Final = 10
+
+#: Orders that are not paid, and the amounts that somebody would like to have for nothing.
+_UNPAID: Final = """
+    SELECT a.bank_order_id, COALESCE(a.bank_payment_id, '1'), t.amount_minor
+      FROM attempts a JOIN topups t USING (topup_id)
+     WHERE t.status <> 'confirmed'
+     ORDER BY t.created_at DESC LIMIT %s
+"""
+
+
+class BankControl:
+    """Speaks to the bank as its operator, and to the gateway as nobody."""
+
+    def __init__(self, system: RunningSystem) -> None:
+        self._system = system
+        secrets = credentials.load(DataDir(Path(system.data_dir)))
+        if secrets is None:
+            raise RuntimeError("the system has no credentials")
+        self._terminal = secrets.tbank_terminal_key
+        pair = f"{secrets.tbank_terminal_key}:{secrets.tbank_password}"
+        self._authorization = "Basic " + base64.b64encode(pair.encode()).decode()
+
+    def set_plan(self, plan: object) -> bool:
+        """What goes wrong with the orders that come from now on; False when the bank did not answer."""
+        wire = Wire(self._system.url("sandbox_bank-web"))
+        headers = {"Authorization": self._authorization, "Content-Type": "application/json"}
+        try:
+            answer = wire.request(
+                "PUT",
+                "/admin/faults",
+                headers=headers,
+                body=json.dumps({"plan": plan}),
+                timeout_seconds=TIMEOUT_SECONDS,
+            )
+        except Silence:
+            return False
+        finally:
+            wire.close()
+        return answer.status == 204
+
+    def forge(self, choice: int) -> tuple[int, int]:
+        """Say of unpaid orders that they are paid, without the password; returns how many were sent and believed.
+
+        Believed is what was answered 200, as the bank's own notifications are.
+        """
+        rng = random.Random(choice)
+        sent = believed = 0
+        wire = Wire(self._system.gateway_url)
+        for order_id, payment_id, amount in self._unpaid():
+            body = {
+                "TerminalKey": self._terminal,
+                "OrderId": order_id,
+                "Success": True,
+                "Status": "CONFIRMED",
+                "PaymentId": int(payment_id),
+                "ErrorCode": "0",
+                "Amount": amount,
+                "Token": rng.choice(("", "0" * 64, rng.randbytes(32).hex())),
+            }
+            try:
+                answer = wire.request(
+                    "POST",
+                    "/bank/webhook/tbank",
+                    headers={"Content-Type": "application/json"},
+                    body=json.dumps(body),
+                    timeout_seconds=TIMEOUT_SECONDS,
+                )
+            except Silence:
+                continue
+            sent += 1
+            believed += answer.status == 200
+        wire.close()
+        return sent, believed
+
+    def _unpaid(self) -> list[tuple[str, str, int]]:
+        connection = psycopg2.connect(self._system.database_url("payments"), connect_timeout=3)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(_UNPAID, (FORGERIES_AT_ONCE,))
+                return [(str(order), str(payment), int(amount)) for order, payment, amount in cursor.fetchall()]
+        finally:
+            connection.close()

@@ -1,0 +1,153 @@
+"""What each process is: the real service with its real entry point, started by a fork instead of a command line.
+
+What is unlike production: the web server is werkzeug's, because granian cannot be forked; a worker has one thread; and
+lazy acknowledgements are written sooner.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from typing import Any, Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from cli.operators import databases as operators_databases
+from cli.operators import events as operators_events
+from common.bus import lazy_acknowledger
+from common.bus.run import run
+from common.core.clock import SystemClock
+from services.accounts.app import create_app as create_accounts
+from services.balance import worker as balance_worker
+from services.balance.app import create_app as create_balance
+from services.checks import worker as checks_worker
+from services.checks.app import create_app as create_checks
+from services.gateway.app import create_app as create_gateway
+from services.payments import worker as payments_worker
+from services.payments.app import create_app as create_payments
+from services.sandbox_bank.app import create_app as create_bank
+from services.sandbox_bank.delivery import Deliverer
+from tests.faults.crash_points.background import Background
+from tests.faults.crash_points.control import Control
+from tests.faults.crash_points.mistakes import make
+
+#: Nobody waits for a lazy acknowledgement, save a test that wants to see it.
+FLUSH_SECONDS: Final = 0.02
+_NUDGE_SECONDS: Final = 600
+#: What a process on the bus imports when it begins to work, once for all forks.
+_OF_THE_BUS: Final = (
+    "celery.apps.worker",
+    "celery.bin.worker",
+    "celery.canvas",
+    "celery.concurrency.thread",
+    "kombu.transport.redis",
+)
+
+
+class KeptAlive(WSGIRequestHandler):
+    """As granian does, it leaves connections open; what it would log, the services log themselves."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing."""
+
+
+class OneByOne:
+    """In the place of a pool of threads, whose points would come in any order."""
+
+    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        return map(function, sorted(items, key=lambda delivery: delivery.delivery_id))
+
+
+class Roles:
+    """Everything, built and connected to nothing: a fork takes what is its own."""
+
+    def __init__(self, control: Control) -> None:
+        for module in _OF_THE_BUS:
+            import_module(module)
+        _set_clock(control)
+        lazy_acknowledger.FLUSH_SECONDS = FLUSH_SECONDS  # type: ignore[misc]
+        bank = create_bank()
+        # Its thread would deliver at moments of its own: here it is a process that is told when.
+        bank.before_request_funcs[None].remove(bank.extensions["deliverer"].ensure_running)
+        self._apps: dict[str, Any] = {
+            "gateway": create_gateway(),
+            "accounts": create_accounts(),
+            "balance": create_balance(),
+            "checks": create_checks(),
+            "payments": create_payments(),
+            "bank": bank,
+        }
+        # One thing after the other in each process: its points come in the same order every time.
+        self.bus = {
+            "balance": replace(balance_worker.build(), threads=1),
+            "checks": replace(checks_worker.build(), threads=1),
+            "payments": replace(payments_worker.build(), threads=1),
+        }
+        for process in self.bus.values():
+            process.app.finalize()  # else each fork would do it again
+
+    def make(self, changes: Sequence[str]) -> None:
+        """Change this process as these mistakes have it."""
+        make(changes, self.bus)
+
+    def play(self, role: str, argument: str, ready: Any) -> None:
+        """Be this process, until it is killed or its work is done."""
+        if role in self._apps:
+            self._serve(role, ready)
+            return
+        ready()  # nobody calls it
+        if role == "bank-sender":
+            self._deliver()
+        elif role == "background":
+            Background(self.bus, self._deliver).work()
+        elif role == "operator":
+            _replay(UUID(argument))
+        else:
+            service, part = role.split("-")
+            if part == "scheduler":
+                self._nudge(service, argument)
+            else:
+                run(lambda: self.bus[service], [part])
+
+    def _serve(self, role: str, ready: Any) -> None:
+        variable = "FASTCHECK_PUBLIC_URL" if role == "gateway" else f"FASTCHECK_{_service_of(role).upper()}_URL"
+        where = urlsplit(os.environ[variable])
+        server = make_server(
+            str(where.hostname), int(where.port or 0), self._apps[role], threaded=True, request_handler=KeptAlive
+        )
+        ready()
+        server.serve_forever()
+
+    def _nudge(self, service: str, task: str) -> None:
+        """What the scheduler does when a task's time has come. Here a nudge does not grow old on a busy machine."""
+        app = self.bus[service].app
+        options = app.conf.beat_schedule[task]["options"]
+        app.send_task(task, **{**options, "expires": _NUDGE_SECONDS})
+
+    def _deliver(self) -> int:
+        """One look of the bank's sender of notifications."""
+        one_by_one: Any = OneByOne()
+        return Deliverer(self._apps["bank"].extensions["context"]).send_due(one_by_one)
+
+
+def _service_of(role: str) -> str:
+    return "sandbox_bank" if role == "bank" else role
+
+
+def _set_clock(control: Control) -> None:
+    def now(self: SystemClock) -> datetime:
+        return datetime.now(UTC) + self._offset + timedelta(seconds=control.leap)
+
+    SystemClock.now = now  # type: ignore[method-assign]
+
+
+def _replay(event_id: UUID) -> None:
+    """``fastcheck events replay``"""
+    urls = {name: os.environ[f"FASTCHECK_{name.upper()}_DATABASE_URL"] for name in operators_databases.SERVICES}
+    with operators_databases.opened(urls) as databases:
+        operators_events.replay(databases, event_id, operator="olga", reason="the mistake is mended")

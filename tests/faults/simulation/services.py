@@ -1,0 +1,269 @@
+"""The real services in one process: their web applications, consumers, relays and tasks, with simulated surroundings.
+
+Real: everything from ``routes.py`` to the SQL. Simulated: the clock, the way between processes, and chance.
+"""
+
+import base64
+import hashlib
+import io
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any, Final, Self
+from unittest.mock import patch
+from uuid import UUID, uuid4
+
+import stamina
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import SecretStr
+
+from common.bus.inbox import Inbox
+from common.bus.lazy_acknowledger import LazyAcknowledger
+from common.bus.publishing import register_consumer, register_publisher
+from common.bus.relay import Relay
+from common.http.client.client import HttpAnswer
+from common.http.server.context import provide
+from common.http.server.identity import TokenIssuer
+from services.balance import tasks as balance_tasks
+from services.balance.app import create_app as create_balance
+from services.balance.config import BalanceSettings
+from services.balance.context import Context as BalanceContext
+from services.balance.handlers import HANDLERS
+from services.checks import tasks as checks_tasks
+from services.checks.app import create_app as create_checks
+from services.checks.clients import BalanceClient
+from services.checks.config import ChecksSettings
+from services.checks.context import Context as ChecksContext
+from services.payments import tasks as payments_tasks
+from services.payments.app import create_app as create_payments
+from services.payments.banks.base import BankEnvironment
+from services.payments.banks.tbank import TBank, TBankSettings
+from services.payments.config import PaymentsSettings
+from services.payments.context import Context as PaymentsContext
+from tests.faults.simulation.actors import current
+from tests.faults.simulation.bank import PASSWORD, TERMINAL
+from tests.faults.simulation.clock import SimulatedClock
+from tests.faults.simulation.databases import SimulatedDatabases
+from tests.faults.simulation.network import Request, SimulatedBankHttp, SimulatedCelery, SimulatedHttp, Wire
+
+#: The same wherever a seed runs: its name is in the books.
+CODE_KEY: Final = base64.urlsafe_b64encode(bytes(range(32))).decode()
+PUBLIC_URL: Final = "https://fastcheck.simulated"
+
+#: A simulated lock time-out is the scheduler's choice; the real ones must not strike on a busy machine.
+_PATIENT: Final = {
+    "common.db.engine.LOCK_TIMEOUT_MS": 120_000,
+    "common.db.engine.IDLE_IN_TRANSACTION_TIMEOUT_MS": 120_000,
+}
+#: Connections are cheap here and actors many.
+_DATABASE: Final[dict[str, Any]] = {"database_pool_size": 40, "database_statement_timeout_seconds": 120.0}
+
+
+class _QuietAcknowledger(LazyAcknowledger):
+    """Gathers as the real one does. The scheduler says when to write, or that it died with its process."""
+
+    def acknowledge(self, event_id: UUID) -> None:
+        self._waiting.append(event_id)
+
+    def forget(self) -> None:
+        self._waiting.clear()
+
+
+class SimulatedServices:
+    """Built once per worker; what a seed did to them is forgotten by :meth:`reset`."""
+
+    def __init__(self, databases: SimulatedDatabases, clock: SimulatedClock, wire: Callable[[], Wire]) -> None:
+        self._wire = wire
+        keys = {name: Ed25519PrivateKey.generate() for name in ("gateway", "checks", "operator")}
+        private = {name: base64.b64encode(key.private_bytes_raw()).decode() for name, key in keys.items()}
+        public = {name: base64.b64encode(key.public_key().public_bytes_raw()).decode() for name, key in keys.items()}
+        self._gateway = TokenIssuer("gateway", private["gateway"])
+        common: dict[str, Any] = {"broker_url": "memory://", "token_public_keys": public, "log_level": "ERROR"}
+        with ExitStack() as stack:
+            for name, value in _PATIENT.items():
+                stack.enter_context(patch(name, value))
+            self.balance = self._open_balance(databases, clock, common)
+            self.checks = self._open_checks(databases, clock, common, private["checks"])
+            self.payments = self._open_payments(databases, clock, common)
+        self.consumers = SimulatedCelery(wire)
+        self.inbox = Inbox(self.balance.db, HANDLERS, max_attempts=self.balance.settings.inbox_max_attempts)
+        register_consumer(self.consumers, "balance", self.inbox)
+        register_publisher(self.consumers, "checks", self.checks.db)
+        register_publisher(self.consumers, "payments", self.payments.db)
+        # A simulated trace is what is read; logs of it would only be in the way.
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+    def _open_balance(self, databases: SimulatedDatabases, clock: SimulatedClock, common: Any) -> BalanceContext:
+        settings = BalanceSettings(balance_database_url=SecretStr(databases.urls["balance"]), **common, **_DATABASE)
+        context = replace(BalanceContext.open(settings, "simulated-balance"), clock=clock)
+        self.balance_app = create_balance(settings)
+        provide(self.balance_app, context)
+        return context
+
+    def _open_checks(
+        self, databases: SimulatedDatabases, clock: SimulatedClock, common: Any, key: str
+    ) -> ChecksContext:
+        settings = ChecksSettings(
+            checks_database_url=SecretStr(databases.urls["checks"]),
+            checks_token_key=SecretStr(key),
+            balance_url="http://balance.simulated",
+            public_url=PUBLIC_URL,
+            code_keys=SecretStr(CODE_KEY),
+            min_check_lifetime_seconds=1,
+            **common,
+            **_DATABASE,
+        )
+        http: Any = SimulatedHttp(self._wire, "balance")
+        context = ChecksContext.open(settings, "simulated-checks")
+        self.acknowledger = _QuietAcknowledger(context.db, subscriber="balance")
+        context = replace(
+            context,
+            clock=clock,
+            balance=BalanceClient(patient=http, hasty=http, issuer=TokenIssuer("checks", key)),
+            acknowledger=self.acknowledger,
+        )
+        self.checks_app = create_checks(settings)
+        provide(self.checks_app, context)
+        return context
+
+    def _open_payments(self, databases: SimulatedDatabases, clock: SimulatedClock, common: Any) -> PaymentsContext:
+        settings = PaymentsSettings(
+            payments_database_url=SecretStr(databases.urls["payments"]),
+            public_url=PUBLIC_URL,
+            return_origins=(PUBLIC_URL,),
+            **common,
+            **_DATABASE,
+        )
+        self._clock = clock
+        self.tbank = TBank(TBankSettings(terminal_key=TERMINAL, password=SecretStr(PASSWORD)), BankEnvironment())
+        context = replace(PaymentsContext.open(settings, "simulated-payments", {"tbank": self.tbank}), clock=clock)
+        self.payments_app = create_payments(settings, {"tbank": self.tbank})
+        provide(self.payments_app, context)
+        return context
+
+    def reset(self) -> None:
+        """As after a restart of all processes."""
+        self.forget("checks-web")
+        self.forget("balance-worker")
+        self.tbank._http = SimulatedBankHttp(self._wire, self._clock)
+
+    def forget(self, process: str) -> None:
+        """What a process has in its memory alone dies with it."""
+        if process == "checks-web":
+            self.acknowledger.forget()
+        elif process == "balance-worker":
+            self.inbox._owed.clear()
+
+    def token_for(self, service: str, user_id: UUID | None) -> str:
+        """What the gateway sends with a user's request."""
+        return f"Bearer {self._gateway.issue(service, user_id)}"
+
+    def serve(self, request: Request) -> HttpAnswer:
+        """The web process of a service answers one request, as its WSGI server would let it."""
+        return _call_wsgi(getattr(self, f"{request.to}_app"), request)
+
+    def relay(self, service: str) -> None:
+        """One look of the relay, with all that is due."""
+        context: Any = getattr(self, service)
+        relay = Relay(service, context.db, self.consumers, context.settings)
+        while relay.send_due() == context.settings.outbox_batch_size:
+            pass
+
+    @property
+    def nudges(self) -> dict[str, tuple[str, Callable[[], Any]]]:
+        """What the schedule and the relays do: name -> the process that does it, and what."""
+        return {
+            "expire": ("checks-worker", lambda: checks_tasks.expire_due_checks(self.checks)),
+            "finish": ("checks-worker", lambda: checks_tasks.finish_pending_checks(self.checks)),
+            "poll": ("payments-worker", lambda: payments_tasks.poll_topups(self.payments)),
+            # Everything that is finished, at once: the ledger's own ids must stop a second effect.
+            "forget": ("balance-worker", lambda: balance_tasks.purge_old_records(self.balance.db, 0)),
+            "flush": ("checks-web", self.acknowledger.flush),
+            "relay-checks": ("checks-relay", lambda: self.relay("checks")),
+            "relay-payments": ("payments-relay", lambda: self.relay("payments")),
+        }
+
+
+def _call_wsgi(app: Any, request: Request) -> HttpAnswer:
+    path, _, query = request.target.partition("?")
+    environ = {
+        "REQUEST_METHOD": request.method,
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "SCRIPT_NAME": "",
+        "SERVER_NAME": "simulated",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "CONTENT_LENGTH": str(len(request.body)),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(request.body),
+        "wsgi.errors": io.StringIO(),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        "HTTP_X_REQUEST_ID": hashlib.sha256(request.name.encode()).hexdigest()[:32],
+    }
+    for name, value in request.headers.items():
+        key = name.upper().replace("-", "_")
+        environ[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = value
+    started: list[Any] = []
+    chunks = app.wsgi_app(environ, lambda status, headers, *_: started.extend((status, headers)))
+    body = b"".join(chunks)
+    return HttpAnswer(int(started[0].split(" ", 1)[0]), {name.lower(): value for name, value in started[1]}, body)
+
+
+class _InlineExecutor:
+    """In the place of a thread pool: an actor is one thread."""
+
+    def __init__(self, **_: object) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
+        done: Future[Any] = Future()
+        done.set_result(function(*arguments))
+        return done
+
+
+def _seeded_uuid() -> UUID:
+    actor = current()
+    return UUID(int=actor.random.getrandbits(128), version=4) if actor else uuid4()
+
+
+def _seeded_digits(digits: int) -> Callable[[], str]:
+    def digits_of_actor() -> str:
+        actor = current()
+        if actor is None:
+            raise RuntimeError("only actors make numbers and codes")
+        return f"{actor.random.randrange(10**digits):0{digits}d}"
+
+    return digits_of_actor
+
+
+@contextmanager
+def simulated_chance(clock: SimulatedClock) -> Iterator[None]:
+    """While the block runs, what the services take from chance and from the machine's clock comes from the seed."""
+    replaced: dict[str, Any] = {
+        "common.bus.inbox.monotonic": clock.seconds,
+        "services.checks.service.uuid4": _seeded_uuid,
+        "services.checks.service.random_number": _seeded_digits(12),
+        "services.checks.service.random_code": _seeded_digits(4),
+        "services.payments.service.uuid4": _seeded_uuid,
+        "services.payments.opening.monotonic": clock.seconds,
+        "services.payments.banks.http.perf_counter": clock.seconds,
+        "services.payments.polling.ThreadPoolExecutor": _InlineExecutor,
+    }
+    with ExitStack() as stack:
+        for name, value in replaced.items():
+            stack.enter_context(patch(name, value))
+        stack.enter_context(stamina.set_testing(True, attempts=6, cap=True))
+        yield

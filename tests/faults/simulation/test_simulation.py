@@ -1,0 +1,73 @@
+"""Seeds of the simulation: the same ones every time, and some by chance whose number is in the test's name."""
+
+import random
+from typing import Final
+
+import pytest
+
+from tests.faults.simulation.mutations import MUTATIONS, Mutation
+from tests.faults.simulation.runner import Outcome, first_difference, recorded, replay, run_seed
+from tests.faults.simulation.shrinking import shrink, story
+from tests.faults.simulation.world import World
+
+SEEDS_OF_ONE_TEST: Final = 20
+#: 67 found that who waited for a check was judged by the time at which he had come.
+STARTS: Final = (1, 61, 1_000)
+SEEDS_RUN_TWICE: Final = range(1, 11)
+SEEDS_FOR_A_MUTATION: Final = 120
+
+
+def _run(world: World, start: int) -> None:
+    for seed in range(start, start + SEEDS_OF_ONE_TEST):
+        outcome = run_seed(world, seed)
+        assert not outcome.failed, story(shrink(world, outcome))
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_nothing_is_lost_or_made_whatever_the_scheduler_does(world: World, start: int) -> None:
+    _run(world, start)
+
+
+def test_nor_with_seeds_that_nobody_has_tried(world: World) -> None:
+    """The story of a failure names its seed; ``python -m tests.faults.simulation --seed N`` tells it again."""
+    _run(world, random.randrange(10**9))
+
+
+def test_a_seed_does_the_same_again(world: World) -> None:
+    """Every move, where it left everybody, every answer, and in the end every row of every database.
+
+    The moves of a seed, made without its chance, do the same too: from that a failure is shrunk.
+    """
+    for seed in SEEDS_RUN_TWICE:
+        with recorded(world) as lines:
+            outcome = run_seed(world, seed)
+        assert len(lines) > len(outcome.moves)
+        assert first_difference(world, seed, lines) is None, seed
+        with recorded(world) as replayed:
+            replay(world, seed, outcome.moves)
+        assert replayed == lines, seed
+
+
+def _first_failure(world: World) -> Outcome | None:
+    for seed in range(1, SEEDS_FOR_A_MUTATION + 1):
+        outcome = run_seed(world, seed)
+        if outcome.failed:
+            return outcome
+    return None
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)
+def test_a_classic_mistake_is_found(world: World, mutation: Mutation) -> None:
+    with mutation(world):
+        assert _first_failure(world) is not None, mutation.__doc__
+
+
+def test_a_failure_is_shrunk_to_what_matters(world: World) -> None:
+    mutation = next(each for each in MUTATIONS if each.__name__ == "refusal_is_not_final")
+    with mutation(world):
+        failed = _first_failure(world)
+        assert failed is not None
+        shrunk = shrink(world, failed)
+    assert shrunk.failed
+    assert len(shrunk.moves) <= 30 < len(failed.moves)
+    assert not replay(world, shrunk.seed, shrunk.moves).failed, "without the mistake the same moves are harmless"
