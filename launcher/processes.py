@@ -95,6 +95,8 @@ def web_command(service: Service, *, host: str, port: int) -> list[str]:
         f"--port={port}",
         f"--workers={service.web_workers}",
         f"--blocking-threads={service.web_threads}",
+        # Not "auto": cleartext HTTP/2 lets one connection occupy many threads at once.
+        "--http=1",
         "--no-ws",
         f"--workers-kill-timeout={WORKERS_KILL_TIMEOUT_SECONDS}",
         "--log-level=error",

@@ -40,7 +40,7 @@ def serving(system: System) -> Iterator[str]:
         "benchmarks.floors.bare_app:create_app",
     ]
     command += ["--host=127.0.0.1", f"--port={port}", f"--workers={WORKERS}", f"--blocking-threads={THREADS}"]
-    command += ["--no-ws", "--log-level=error"]
+    command += ["--http=1", "--no-ws", "--log-level=error"]
     database = urlunsplit(urlsplit(system.postgres_url)._replace(path="/postgres"))
     process = subprocess.Popen(command, env={**os.environ, "BARE_DATABASE_URL": database, "MALLOC_ARENA_MAX": "2"})
     try:

@@ -23,7 +23,8 @@ def launch(url: str, port: int, log: Path) -> Launch:
         command=[
             sys.executable, "-m", "granian", "--interface=wsgi", "--factory",
             "tests.faults.conformance.adapter:create_app",
-            f"--host={HOST}", f"--port={port}", "--workers=1", "--blocking-threads=40", "--no-ws", "--log-level=error",
+            f"--host={HOST}", f"--port={port}", "--workers=1", "--blocking-threads=40",
+            "--http=1", "--no-ws", "--log-level=error",
         ],
         env=environment({"FASTCHECK_LCK_DATABASE_URL": url}),
         log=log,
