@@ -53,6 +53,11 @@ class Person:
         self.page.goto(path)
         expect(self.page.get_by_role("heading", level=1, name=heading)).to_be_attached()
 
+    def review(self, check: dict[str, Any]) -> None:
+        """Open a check's link with its code and continue to the review of the check."""
+        self.page.goto(accept_link(check))
+        button(self.page, "Continue").click()
+
     def close(self) -> list[str]:
         """Close the browser context; returns what went wrong in it unseen."""
         self.context.close()

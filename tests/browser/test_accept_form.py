@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.person import Person
+from tests.browser.person import Person, button
 
 NEW_PERSON = Callable[..., Person]
 
@@ -81,4 +81,20 @@ def test_a_link_without_the_code_fills_the_number(person: NEW_PERSON) -> None:
     page = person().page
     page.goto("/accept#fastcheck=1234-5678-0001")
     expect(page.get_by_label("Number")).to_have_value("1234-5678-0001")
-    expect(page.get_by_role("button", name="Look at the check")).to_be_visible()
+    expect(page.get_by_role("button", name="Continue")).to_be_visible()
+
+
+def test_opening_a_link_spends_no_attempt_and_leaves_the_address_bar_without_the_code(person: NEW_PERSON) -> None:
+    """The preview, which counts wrong codes, runs only when the user continues; a reload has nothing to repeat."""
+    page = person().page
+    previews: list[str] = []
+    page.on("request", lambda request: previews.append(request.url) if "/fastcheck/preview" in request.url else None)
+    page.goto("/accept#fastcheck=1234-5678-0001&code=5864")
+    expect(page.get_by_label("Number")).to_have_value("1234-5678-0001")
+    expect(page.get_by_label("Code")).to_have_value("5864")
+    assert page.evaluate("location.pathname + location.search + location.hash") == "/accept"
+    assert "5864" not in page.evaluate("JSON.stringify(history.state)")
+    assert not previews
+    button(page, "Continue").click()
+    expect(page.get_by_text("Incorrect number or code")).to_be_visible()
+    assert len(previews) == 1

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.browser.person import Person, accept_link, button
+from tests.browser.person import Person, button
 from tests.support.eventually import eventually
 
 NEW_PERSON = Callable[..., Person]
@@ -31,9 +31,9 @@ def test_double_click_writes_one_check(person: NEW_PERSON) -> None:
 def test_double_click_accepts_once(person: NEW_PERSON) -> None:
     """And the second click is no refusal."""
     anna, boris = person(funds=10_000), person()
-    boris.page.goto(accept_link(anna.api.write_check(3_000)))
-    button(boris.page, "Accept ₽30").dblclick()
-    expect(boris.page.get_by_role("heading", name="₽30 are yours")).to_be_visible()
+    boris.review(anna.api.write_check(3_000))
+    button(boris.page, "Get ₽30").dblclick()
+    expect(boris.page.get_by_role("heading", name="You received ₽30")).to_be_visible()
     expect(boris.balance).to_have_text("₽30.00")
 
 
@@ -42,7 +42,7 @@ def test_double_click_starts_one_top_up(person: NEW_PERSON) -> None:
     anna = person()
     anna.go("/top-up", "Top up")
     anna.page.get_by_label("Amount", exact=True).fill("500")
-    button(anna.page, "To the bank’s page").dblclick()
+    button(anna.page, "Continue to payment").dblclick()
     expect(anna.page.locator("[name=card_number]")).to_be_visible()
     assert len(anna.api.call("GET", "/topup")["topups"]) == 1
 
@@ -52,8 +52,8 @@ def test_double_click_cancels_once(person: NEW_PERSON) -> None:
     anna = person(funds=10_000)
     check = anna.api.write_check(3_000)
     anna.go(f"/checks/{check['fastcheck']}", "Check")
-    button(anna.page, "Cancel the check").dblclick()
-    anna.page.get_by_role("dialog").get_by_role("button", name="Cancel the check").dblclick()
+    button(anna.page, "Cancel check").dblclick()
+    anna.page.get_by_role("dialog").get_by_role("button", name="Cancel check").dblclick()
     expect(anna.page.get_by_text(re.compile("Cancelled on"))).to_be_visible()
     assert anna.api.balance() == 10_000
 
@@ -73,12 +73,12 @@ def test_reload_in_the_middle_of_writing(person: NEW_PERSON) -> None:
 def test_reload_in_the_middle_of_accepting(person: NEW_PERSON) -> None:
     """The money came; the reloaded page says so and not "already accepted"."""
     anna, boris = person(funds=10_000), person()
-    boris.page.goto(accept_link(anna.api.write_check(3_000)))
+    boris.review(anna.api.write_check(3_000))
     boris.page.route("**/fastcheck/accept", do_but_never_answer, times=1)
-    button(boris.page, "Accept ₽30").click()
+    button(boris.page, "Get ₽30").click()
     eventually(lambda: boris.api.balance() == 3_000)
     boris.page.reload()
-    expect(boris.page.get_by_role("heading", name="₽30 are yours")).to_be_visible()
+    expect(boris.page.get_by_role("heading", name="You received ₽30")).to_be_visible()
 
 
 def test_a_lost_answer_can_be_asked_for_again(person: NEW_PERSON) -> None:
@@ -87,10 +87,10 @@ def test_a_lost_answer_can_be_asked_for_again(person: NEW_PERSON) -> None:
     fill_check(anna, "30")
     anna.page.route("**/fastcheck", do_but_lose_the_answer, times=1)
     button(anna.page, "Write a check").click()
-    expect(anna.page.get_by_role("alert")).to_contain_text("it will not be done twice")
+    expect(anna.page.get_by_role("alert")).to_contain_text("you won’t be charged twice")
     anna.page.get_by_role("link", name="Balance", exact=True).click()
     anna.page.get_by_role("link", name="Write", exact=True).click()
-    expect(anna.page.get_by_text("may or may not exist")).to_be_visible()
+    expect(anna.page.get_by_text("couldn’t confirm whether the check was created")).to_be_visible()
     button(anna.page, "Write a check").click()
     expect(anna.page.locator(".check-amount")).to_have_text("₽30")
     assert len(anna.api.active_checks()) == 1
@@ -101,7 +101,7 @@ def test_a_lost_answer_can_be_asked_for_again(person: NEW_PERSON) -> None:
     [
         (502, "bank_unavailable", "The bank", True),
         (502, "bank_refused", "The bank", False),
-        (409, "topup_over", "start a new one", False),
+        (409, "topup_over", "Start a new top-up", False),
     ],
 )
 def test_the_bank_says_no(person: NEW_PERSON, status: int, code: str, words: str, *, same_key: bool) -> None:
@@ -119,9 +119,9 @@ def test_the_bank_says_no(person: NEW_PERSON, status: int, code: str, words: str
     anna.page.route(re.compile(r"/topup$"), refuse_once)
     anna.go("/top-up", "Top up")
     anna.page.get_by_label("Amount", exact=True).fill("500")
-    button(anna.page, "To the bank’s page").click()
+    button(anna.page, "Continue to payment").click()
     expect(anna.page.get_by_role("alert")).to_contain_text(words)
-    button(anna.page, "To the bank’s page").click()
+    button(anna.page, "Continue to payment").click()
     expect(anna.page.locator("[name=card_number]")).to_be_visible()
     assert all(keys)
     assert (keys[0] == keys[1]) is same_key
@@ -131,7 +131,7 @@ def test_offline_and_back(person: NEW_PERSON) -> None:
     """The last known balance stays and is called that; what happened meanwhile is there at once afterwards."""
     anna = person(funds=10_000)
     anna.context.set_offline(True)
-    offline = anna.page.get_by_text("No connection.")
+    offline = anna.page.get_by_text("You’re offline.")
     expect(offline).to_be_visible()
     expect(anna.balance).to_have_text("₽100.00")
     anna.api.write_check(3_000)
@@ -164,10 +164,10 @@ def test_a_list_that_fails_can_be_asked_for_again(person: NEW_PERSON) -> None:
         "**/fastcheck/history?*", lambda route: route.fulfill(status=500, json={"message": "?", "code": "?"})
     )
     anna.go("/history", "History")
-    expect(anna.page.get_by_text("Something broke on our side")).to_be_visible()
+    expect(anna.page.get_by_text("Something went wrong on our side")).to_be_visible()
     anna.page.unroute("**/fastcheck/history?*")
     button(anna.page, "Try again").click()
-    expect(anna.page.get_by_text("Nothing here yet")).to_be_visible()
+    expect(anna.page.get_by_text("No transactions yet")).to_be_visible()
 
 
 def test_a_session_that_ended_elsewhere(person: NEW_PERSON) -> None:

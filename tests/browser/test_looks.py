@@ -89,6 +89,9 @@ def test_every_page(person: NEW_PERSON, locale: str, width: dict[str, Any], sche
         page.goto(path)
         faults += look(page)
     page.locator("button[type=submit]").click()
+    expect(page.locator(".check-amount")).to_be_visible()
+    faults += look(page)
+    page.locator("button[type=submit]").click()
     expect(page.locator(".done")).to_be_visible()
     faults += look(page)
     assert faults == []
@@ -97,15 +100,15 @@ def test_every_page(person: NEW_PERSON, locale: str, width: dict[str, Any], sche
 def test_empty_pages_and_the_dialog(person: NEW_PERSON) -> None:
     """What a newcomer sees says what to do; the dialog is as accessible as the rest."""
     anna = person(**TELEPHONE)
-    expect(anna.page.get_by_text("Top up first")).to_be_visible()
+    expect(anna.page.get_by_text("Top up your balance to write a check")).to_be_visible()
     faults = look(anna.page)
-    for path, words in (("/history", "Nothing here yet"), ("/statement", "No movements yet")):
+    for path, words in (("/history", "No transactions yet"), ("/statement", "No transactions yet")):
         anna.page.goto(path)
         expect(anna.page.get_by_text(words)).to_be_visible()
         faults += look(anna.page)
     anna.go("/account", "Account")
-    button(anna.page, "Sign out everywhere").click()
-    expect(anna.page.get_by_role("dialog", name="Sign out everywhere?")).to_be_visible()
+    button(anna.page, "Sign out on all devices").click()
+    expect(anna.page.get_by_role("dialog", name="Sign out on all devices?")).to_be_visible()
     faults += violations(anna.page)
     assert faults == []
 
@@ -115,7 +118,7 @@ def test_languages(person: NEW_PERSON) -> None:
     anna = person(funds=123_450, signed_in=False, locale="ru-RU")
     page = anna.page
     page.goto("/")
-    expect(page.get_by_role("heading", level=1, name="Вход")).to_be_visible()
+    expect(page.get_by_role("heading", level=1, name="Войти")).to_be_visible()
     expect(page.locator("html")).to_have_attribute("lang", "ru")
     button(page, "English").click()
     expect(button(page, "English")).to_be_focused()
@@ -124,7 +127,7 @@ def test_languages(person: NEW_PERSON) -> None:
     button(page, "Русский").click()
     expect(anna.balance).to_have_text(re.compile(r"1\s234,50\s₽"))
     page.reload()
-    expect(page.get_by_role("heading", name="Ваш баланс")).to_be_visible()
+    expect(page.get_by_role("heading", name="Баланс")).to_be_visible()
 
 
 def test_dictionaries_have_the_same_entries(person: NEW_PERSON) -> None:
@@ -180,14 +183,14 @@ def test_by_keyboard_alone(person: NEW_PERSON) -> None:
     page.goto("/sign-in")
     expect(page.get_by_label("Login")).to_be_visible()
     press("Tab")
-    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     press("Enter")
     press("Tab")
     page.keyboard.type(anna.api.login)
     press("Tab")
     page.keyboard.type(anna.api.password)
     press("Enter")
-    expect(page.get_by_role("heading", name="Your balance")).to_be_focused()
+    expect(page.get_by_role("heading", name="Balance")).to_be_focused()
 
     page.get_by_role("link", name="Write", exact=True).focus()
     press("Enter")
@@ -205,11 +208,11 @@ def test_by_keyboard_alone(person: NEW_PERSON) -> None:
     button(page, "Show").focus()
     press("Space")
     expect(page.locator(".check-code")).to_have_text(re.compile(r"^\d{4}$"))
-    button(page, "Cancel the check").focus()
+    button(page, "Cancel check").focus()
     press("Enter")
-    expect(button(page, "No, keep it")).to_be_focused()
+    expect(button(page, "Cancel")).to_be_focused()
     press("Escape")
-    expect(button(page, "Cancel the check")).to_be_focused()
+    expect(button(page, "Cancel check")).to_be_focused()
 
 
 @pytest.mark.parametrize("with_code", [False, True])
@@ -220,7 +223,7 @@ def test_print_fits_one_page(person: NEW_PERSON, *, with_code: bool) -> None:
     anna.go(f"/checks/{check['fastcheck']}", "Check")
     expect(anna.page.locator(".qr img")).to_be_visible()
     if with_code:
-        anna.page.get_by_label("With the code").check()
+        anna.page.get_by_label("Include the code").check()
         expect(anna.page.get_by_role("img", name="with its code")).to_be_visible()
     paper = anna.page.pdf(format="A4")
     assert len(re.findall(rb"/Type\s*/Page\b", paper)) == 1
@@ -240,10 +243,10 @@ def test_share_and_copy_take_the_code_only_when_asked(person: NEW_PERSON) -> Non
     shared = anna.page.evaluate("shared")
     assert shared["url"] == anna.url + accept_link(check, with_code=False)
     assert f"code {check['code']}" not in shared["text"]
-    button(anna.page, "Copy the link").click()
+    button(anna.page, "Copy link").click()
     expect(anna.page.get_by_text("Copied")).to_be_visible()
     assert anna.page.evaluate("navigator.clipboard.readText()") == anna.url + accept_link(check, with_code=False)
-    anna.page.get_by_label("With the code").check()
+    anna.page.get_by_label("Include the code").check()
     button(anna.page, "Share").click()
     shared = anna.page.evaluate("shared")
     assert shared["url"] == anna.url + accept_link(check)

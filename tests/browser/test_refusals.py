@@ -5,7 +5,7 @@ from collections.abc import Callable
 from playwright.sync_api import Page, expect
 
 from tests.browser.api import wrong_code
-from tests.browser.person import Person, accept_link, button
+from tests.browser.person import Person, button
 
 NEW_PERSON = Callable[..., Person]
 
@@ -27,14 +27,14 @@ def test_wrong_codes_until_the_check_freezes(person: NEW_PERSON) -> None:
     boris.page.get_by_label("Number").fill(check["fastcheck"])
     for _ in range(5):
         boris.page.get_by_label("Code").fill(wrong_code(check))
-        button(boris.page, "Look at the check").click()
-        assert "Number and code do not match" in field_error(boris.page, "Code")
+        button(boris.page, "Continue").click()
+        assert "Incorrect number or code" in field_error(boris.page, "Code")
     boris.page.get_by_label("Code").fill(check["code"])
-    button(boris.page, "Look at the check").click()
+    button(boris.page, "Continue").click()
     expect(boris.page.locator(".form-error")).to_contain_text("Try again in 14:5")
 
     anna.go(f"/checks/{check['fastcheck']}", "Check")
-    expect(anna.page.get_by_text("wrong code five times")).to_be_visible()
+    expect(anna.page.get_by_text("wrong code was entered five times")).to_be_visible()
     expect(anna.page.locator(".badge")).to_have_text("Frozen")
 
 
@@ -46,12 +46,12 @@ def test_used_cancelled_expired(person: NEW_PERSON) -> None:
     anna.api.call("POST", f"/fastcheck/{cancelled['fastcheck']}/cancel")
     boris = person()
     for check, words in (
-        (used, "has been accepted already"),
-        (cancelled, "has cancelled it"),
+        (used, "has already been accepted"),
+        (cancelled, "cancelled this check"),
         (expired, "has expired"),
     ):
         boris.go("/history", "History")
-        boris.page.goto(accept_link(check))
+        boris.review(check)
         expect(boris.page.get_by_role("alert")).to_contain_text(words)
 
 
@@ -60,11 +60,11 @@ def test_accepted_by_another_while_looking_at_it(person: NEW_PERSON) -> None:
     anna = person(funds=10_000)
     check = anna.api.write_check(4_000)
     boris = person()
-    boris.page.goto(accept_link(check))
-    expect(button(boris.page, "Accept ₽40")).to_be_visible()
+    boris.review(check)
+    expect(button(boris.page, "Get ₽40")).to_be_visible()
     anna.api.accept(check)
-    button(boris.page, "Accept ₽40").click()
-    expect(boris.page.get_by_role("alert")).to_contain_text("has been accepted already")
+    button(boris.page, "Get ₽40").click()
+    expect(boris.page.get_by_role("alert")).to_contain_text("has already been accepted")
 
 
 def test_amounts(person: NEW_PERSON) -> None:
@@ -76,7 +76,7 @@ def test_amounts(person: NEW_PERSON) -> None:
         ("abc", "Enter an amount"),
         ("0", "Enter an amount"),
         ("1.234", "Enter an amount"),
-        ("100.01", "You have ₽100"),
+        ("100.01", "Insufficient funds: ₽100 available"),
     ):
         anna.page.get_by_label("Amount", exact=True).fill(typed)
         button(anna.page, "Write a check").click()
@@ -93,7 +93,7 @@ def test_money_spent_elsewhere_meanwhile(person: NEW_PERSON) -> None:
     anna.api.write_check(10_000)
     anna.page.get_by_label("Amount", exact=True).fill("50")
     button(anna.page, "Write a check").click()
-    assert "not enough money" in field_error(anna.page, "Amount")
+    assert "Insufficient funds" in field_error(anna.page, "Amount")
 
 
 def test_joining(person: NEW_PERSON) -> None:
@@ -103,12 +103,12 @@ def test_joining(person: NEW_PERSON) -> None:
     page.goto("/join")
     page.get_by_label("Login").fill("Ж")
     page.get_by_label("Password", exact=True).fill("short")
-    button(page, "Create the account").click()
-    assert "Only these characters" in field_error(page, "Login")
-    assert "Too short" in field_error(page, "Password")
+    button(page, "Create account").click()
+    assert "3 to 64 characters" in field_error(page, "Login")
+    assert "At least 8 characters" in field_error(page, "Password")
     page.get_by_label("Login").fill(anna.api.login.upper())
     page.get_by_label("Password", exact=True).fill("long enough")
-    button(page, "Create the account").click()
+    button(page, "Create account").click()
     expect(page.get_by_text("This login is taken")).to_be_visible()
     expect(page.get_by_label("Login")).to_be_focused()
 
@@ -119,7 +119,7 @@ def test_somebody_elses_check_is_not_shown(person: NEW_PERSON) -> None:
     check = anna.api.write_check(1_000)
     boris = person()
     boris.go(f"/checks/{check['fastcheck']}", "Check")
-    expect(boris.page.get_by_text("No such check of yours")).to_be_visible()
+    expect(boris.page.get_by_text("Check not found")).to_be_visible()
 
 
 def test_a_note_is_text(person: NEW_PERSON) -> None:
@@ -128,8 +128,8 @@ def test_a_note_is_text(person: NEW_PERSON) -> None:
     anna = person(funds=10_000)
     check = anna.api.write_check(1_000, note=note)
     boris = person()
-    boris.page.goto(accept_link(check))
+    boris.review(check)
     expect(boris.page.locator(".check-note")).to_have_text(note)
-    anna.go("/", "Your balance")
+    anna.go("/", "Balance")
     expect(anna.page.locator(".row-sub")).to_have_text(note)
     assert boris.page.locator(".check-note *").count() == 0

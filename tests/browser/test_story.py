@@ -35,10 +35,10 @@ def join(anna: Person) -> None:
     """From the first page to an empty balance."""
     page = anna.page
     page.goto("/")
-    page.get_by_role("link", name="Create an account").click()
+    page.get_by_role("link", name="Create account").click()
     page.get_by_label("Login").fill(anna.api.login + "-2")
     page.get_by_label("Password", exact=True).fill(anna.api.password)
-    button(page, "Create the account").click()
+    button(page, "Create account").click()
     expect(anna.balance).to_have_text("₽0.00")
 
 
@@ -47,11 +47,11 @@ def top_up(anna: Person) -> None:
     page = anna.page
     page.locator(".balance-actions").get_by_role("link", name="Top up").click()
     button(page, "₽1,000").click()
-    button(page, "To the bank’s page").click()
+    button(page, "Continue to payment").click()
     pay_at_bank(page, "4111 1111 1111 1111")
-    expect(page.get_by_role("heading", name="Credited")).to_be_visible()
+    expect(page.get_by_role("heading", name="Balance topped up")).to_be_visible()
     page.reload()
-    expect(page.get_by_role("heading", name="Credited")).to_be_visible()
+    expect(page.get_by_role("heading", name="Balance topped up")).to_be_visible()
     expect(anna.balance).to_have_text("₽1,000.00")
 
 
@@ -60,7 +60,7 @@ def write_check(anna: Person) -> dict[str, str]:
     page = anna.page
     page.get_by_role("link", name="Write", exact=True).click()
     page.get_by_label("Amount", exact=True).fill("150,50")
-    page.get_by_label("Note").fill("For lunch")
+    page.get_by_label("Message to the recipient").fill("For lunch")
     page.get_by_text("1 day", exact=True).click()
     button(page, "Write a check").click()
     expect(page.get_by_text("Active")).to_be_visible()
@@ -79,13 +79,16 @@ def accept_by_link(boris: Person, check: dict[str, str]) -> None:
     """Through the sign-in page and back; the code stands in no address on the way, nor in the last one."""
     page = boris.page
     page.goto(accept_link(check))
-    expect(page.get_by_text("to accept your check")).to_be_visible()
+    expect(page.get_by_text("To get the money")).to_be_visible()
     assert urlsplit(page.url)[2:] == ("/sign-in", "", "")
     boris.fill_sign_in()
+    expect(page.get_by_label("Code")).to_have_value(check["code"])
+    assert urlsplit(page.url)[2:] == ("/accept", "", "")
+    button(page, "Continue").click()
     expect(page.locator(".check-amount")).to_have_text("₽150.50")
     expect(page.get_by_text("For lunch")).to_be_visible()
-    button(page, "Accept ₽150.50").click()
-    expect(page.get_by_role("heading", name="₽150.50 are yours")).to_be_visible()
+    button(page, "Get ₽150.50").click()
+    expect(page.get_by_role("heading", name="You received ₽150.50")).to_be_visible()
     expect(boris.balance).to_have_text("₽150.50")
     assert urlsplit(page.url)[2:] == ("/accept", "", "")
 
@@ -100,10 +103,10 @@ def see_what_became_of_it(anna: Person) -> None:
     page.get_by_role("link", name="History", exact=True).click()
     expect(page.locator("main .row")).to_contain_text(["Check accepted"])
     page.get_by_text("Received", exact=True).click()
-    expect(page.get_by_text("Nothing of this kind")).to_be_visible()
+    expect(page.get_by_text("No results")).to_be_visible()
     page.get_by_role("link", name="Statement").click()
-    expect(page.locator("main .row")).to_contain_text(["Check written", "Top-up by card"])
-    expect(page.get_by_role("img", name="Line of the balance")).to_be_visible()
+    expect(page.locator("main .row")).to_contain_text(["Check created", "Card top-up"])
+    expect(page.get_by_role("img", name="Balance since")).to_be_visible()
 
 
 def test_declined_card_takes_nothing(person: NEW_PERSON) -> None:
@@ -111,11 +114,11 @@ def test_declined_card_takes_nothing(person: NEW_PERSON) -> None:
     anna = person()
     anna.go("/top-up", "Top up")
     anna.page.get_by_label("Amount", exact=True).fill("500")
-    button(anna.page, "To the bank’s page").click()
+    button(anna.page, "Continue to payment").click()
     pay_at_bank(anna.page, "4000 0000 0000 0002")
-    expect(anna.page.get_by_role("heading", name="Declined")).to_be_visible()
+    expect(anna.page.get_by_role("heading", name="Payment declined")).to_be_visible()
     anna.page.reload()
-    expect(anna.page.get_by_role("heading", name="Declined")).to_be_visible()
+    expect(anna.page.get_by_role("heading", name="Payment declined")).to_be_visible()
     assert anna.api.balance() == 0
 
 
@@ -124,14 +127,14 @@ def test_coming_back_without_paying_waits_for_the_bank(person: NEW_PERSON) -> No
     anna = person()
     anna.go("/top-up", "Top up")
     anna.page.get_by_label("Amount", exact=True).fill("500")
-    button(anna.page, "To the bank’s page").click()
+    button(anna.page, "Continue to payment").click()
     expect(anna.page.locator("[name=card_number]")).to_be_visible()
     anna.page.goto(f"{anna.url}/top-up/return")
-    expect(anna.page.get_by_role("heading", name="Waiting for the bank")).to_be_visible()
+    expect(anna.page.get_by_role("heading", name="Waiting for the bank’s confirmation")).to_be_visible()
     anna.page.reload()
-    anna.page.get_by_role("link", name="Back to the bank’s page").click()
+    anna.page.get_by_role("link", name="Continue to payment").click()
     pay_at_bank(anna.page, "4111 1111 1111 1111")
-    expect(anna.page.get_by_role("heading", name="Credited")).to_be_visible()
+    expect(anna.page.get_by_role("heading", name="Balance topped up")).to_be_visible()
 
 
 def test_money_that_arrives_is_announced(person: NEW_PERSON) -> None:
@@ -152,7 +155,7 @@ def test_an_expired_check_says_so_on_its_page(person: NEW_PERSON) -> None:
     check = anna.api.write_check(4_000, expiresIn=3)
     anna.go(f"/checks/{check['fastcheck']}", "Check")
     expect(anna.page.get_by_text(re.compile(r"0:0\d left"))).to_be_visible()
-    expect(anna.page.get_by_text(re.compile("Expired on .* The money is back"))).to_be_visible()
+    expect(anna.page.get_by_text(re.compile("Expired on .* The money was returned"))).to_be_visible()
     expect(anna.page.locator(".qr")).to_have_count(0)
 
 
@@ -161,13 +164,13 @@ def test_cancel_brings_the_money_back(person: NEW_PERSON) -> None:
     anna = person(funds=10_000)
     check = anna.api.write_check(4_000)
     anna.go(f"/checks/{check['fastcheck']}", "Check")
-    button(anna.page, "Cancel the check").click()
-    button(anna.page, "No, keep it").click()
+    button(anna.page, "Cancel check").click()
+    button(anna.page, "Cancel").click()
     assert len(anna.api.active_checks()) == 1
-    button(anna.page, "Cancel the check").click()
-    anna.page.get_by_role("dialog").get_by_role("button", name="Cancel the check").click()
+    button(anna.page, "Cancel check").click()
+    anna.page.get_by_role("dialog").get_by_role("button", name="Cancel check").click()
     expect(anna.page.get_by_text(re.compile("Cancelled on"))).to_be_visible()
-    anna.page.get_by_role("link", name="To the balance", exact=True).click()
+    anna.page.get_by_role("link", name="Back", exact=True).click()
     expect(anna.balance).to_have_text("₽100.00")
 
 
@@ -176,16 +179,16 @@ def test_a_new_code_replaces_the_old_one(person: NEW_PERSON) -> None:
     anna = person(funds=10_000)
     check = anna.api.write_check(4_000)
     anna.go(f"/checks/{check['fastcheck']}", "Check")
-    button(anna.page, "New code").click()
-    anna.page.get_by_role("dialog").get_by_role("button", name="New code").click()
-    expect(anna.page.get_by_text("The check has a new code")).to_be_visible()
+    button(anna.page, "Change code").click()
+    anna.page.get_by_role("dialog").get_by_role("button", name="Change code").click()
+    expect(anna.page.get_by_text("Code changed")).to_be_visible()
     button(anna.page, "Show").click()
     fresh = anna.api.active_checks()[0]["code"]
     expect(anna.page.locator(".check-code")).to_have_text(fresh)
     if fresh != check["code"]:  # one time in ten thousand they are equal by chance
         boris = person()
-        boris.page.goto(accept_link(check))
-        expect(boris.page.get_by_text("Number and code do not match")).to_be_visible()
+        boris.review(check)
+        expect(boris.page.get_by_text("Incorrect number or code")).to_be_visible()
 
 
 def test_long_lists_go_on_as_one_scrolls(person: NEW_PERSON) -> None:
@@ -213,13 +216,13 @@ def test_password_and_sessions(person: NEW_PERSON) -> None:
     page = anna.page
     anna.go("/account", "Account")
     expect(page.get_by_text(anna.api.login)).to_be_visible()
-    page.get_by_label("Password now").fill("not my password")
+    page.get_by_label("Current password").fill("not my password")
     page.get_by_label("New password").fill("a better password")
-    button(page, "Change the password").click()
-    expect(page.get_by_text("That is not your password")).to_be_visible()
-    page.get_by_label("Password now").fill(anna.api.password)
-    button(page, "Change the password").click()
-    expect(page.get_by_text("The password is changed")).to_be_visible()
+    button(page, "Change password").click()
+    expect(page.get_by_text("Incorrect password")).to_be_visible()
+    page.get_by_label("Current password").fill(anna.api.password)
+    button(page, "Change password").click()
+    expect(page.get_by_text("Password changed")).to_be_visible()
     button(page, "Sign out").click()
     anna.fill_sign_in()
     expect(page.get_by_text("Wrong login or password")).to_be_visible()
@@ -230,7 +233,7 @@ def test_password_and_sessions(person: NEW_PERSON) -> None:
     elsewhere = anna.api.call("POST", "/login", {"login": anna.api.login, "password": anna.api.password})
     anna.api.session_id = elsewhere["sessionID"]
     anna.go("/account", "Account")
-    button(page, "Sign out everywhere").click()
-    page.get_by_role("dialog").get_by_role("button", name="Sign out everywhere").click()
+    button(page, "Sign out on all devices").click()
+    page.get_by_role("dialog").get_by_role("button", name="Sign out on all devices").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     anna.api.call("GET", "/me", status=401)

@@ -6,7 +6,7 @@ import { noteServerTime } from './time.js';
 
 const TIMEOUT_MS = 20_000;
 
-/** The server said no. `code` is for programs, `errors` names the fields at fault. */
+/** The server rejected the request. `code` is for programs, `errors` names the fields at fault. */
 export class ApiError extends Error {
   constructor(status, body, retryAfterSeconds) {
     super(body.message ?? `HTTP ${status}`);
@@ -87,7 +87,7 @@ async function fetchWhole(url, request, as) {
     const text = await response.text();
     return [response, parseJson(text)];
   } catch (error) {
-    if (error.name === 'AbortError') throw error; // the page was left: nobody waits for this any more
+    if (error.name === 'AbortError') throw error; // the user left the page; the result is not needed
     throw new NoAnswer(error.message, { cause: error });
   }
 }

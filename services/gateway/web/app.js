@@ -1,4 +1,4 @@
-// Where it begins: language, session, then the page that the address says.
+// Entry point: load the language and the session, then show the page of the current address.
 
 import { onBalance, watchBalance } from './balance.js';
 import { put } from './dom.js';
@@ -21,7 +21,7 @@ import { topUp } from './pages/top-up.js';
 import { topUpStatus } from './pages/top-up-status.js';
 import { write } from './pages/write.js';
 
-// `guest`: for who is not signed in, and for nobody else.
+// `guest`: only for users who are not signed in.
 const ROUTES = [
   { path: '/', page: home },
   { path: '/sign-in', page: signIn, guest: true },

@@ -1,4 +1,4 @@
-// The balance: one copy for the whole app, kept fresh, and the voice that says money came.
+// The balance: one copy for the whole app, refreshed periodically; announces money that arrives.
 
 import { getBalance, NoAnswer } from './api.js';
 import { keepFresh } from './live.js';
@@ -20,7 +20,7 @@ export function balance() {
   return state;
 }
 
-/** `listener(state, received)`: `received` is what came in by somebody else's doing, in minor units. */
+/** `listener(state, received)`: `received` is money that this app did not request, in minor units. */
 export function onBalance(listener, signal) {
   listeners.add(listener);
   signal?.addEventListener('abort', () => listeners.delete(listener));
@@ -44,10 +44,10 @@ export async function withoutAnnouncing(operation) {
 
 export async function refreshBalance({ announce = true, signal } = {}) {
   if (!signedIn()) return;
-  const turn = (asked += 1);
+  const request = (asked += 1);
   try {
     const answer = await getBalance(signal);
-    if (turn !== asked) return; // an older question answered late must not overwrite a newer one
+    if (request !== asked) return; // a late response must not overwrite a newer one
     const received = announce && operations === 0 && state.minor !== null ? Math.max(0, answer.balance - state.minor) : 0;
     set({ minor: answer.balance, currency: answer.currency, online: true }, received);
   } catch (error) {

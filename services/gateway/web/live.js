@@ -1,11 +1,11 @@
-// Things that stay fresh while somebody looks at them.
+// Polling of what is visible on the screen.
 
 const SLOWEST_MS = 60_000;
 
 /**
  * Run `refresh` now, then every so many seconds while the page is visible, at once when it becomes
  * visible again or the network comes back, and ever more slowly while it fails.
- * Returns a function that runs it out of turn. Ends with the signal.
+ * Returns a function that runs it immediately. Ends with the signal.
  */
 export function keepFresh(refresh, seconds, signal) {
   const usual = seconds * 1000;

@@ -1,6 +1,5 @@
-// Who is signed in, in this tab. Where the session id is kept, and why there, is the subject
-// of docs/decisions 0014. In short: in this module and in sessionStorage, never in
-// localStorage, never in an address, never in the page.
+// The session of this tab. Decision 0014 explains where the session id is stored: in this module and in
+// sessionStorage, never in localStorage, a URL or the page.
 
 const STORED = 'fastcheck.session';
 const HAND_OVER_MS = 150;
@@ -20,7 +19,7 @@ export function signedIn() {
   return current !== null;
 }
 
-/** The user's id, to keep one person's unfinished work apart from another's. */
+/** The user's id, to separate the unfinished operations of different users. */
 export function userID() {
   return current?.userID ?? null;
 }
@@ -44,7 +43,7 @@ export function endSession(how) {
 
 /**
  * Find the session after a reload, or ask the other open tabs for theirs: a check's link opens in a
- * new tab, and somebody who is signed in next door should not have to do it again.
+ * new tab, and a user who is signed in in another tab should not have to sign in again.
  */
 export async function restoreSession() {
   const stored = sessionStorage.getItem(STORED);

@@ -1,11 +1,11 @@
-// Times: how they are shown, and what time it is by the server's clock.
+// Formatting of times, and the server's clock.
 
 import { locale, t } from './i18n.js';
 
 const DAY = 86_400;
 let serverAheadMs = 0;
 
-/** Telephones' clocks are wrong by minutes; a countdown must not be. `date` is an answer's Date header. */
+/** Correct the device clock, which may be wrong by minutes. `date` is the Date header of a response. */
 export function noteServerTime(date) {
   const server = Date.parse(date ?? '');
   if (Number.isNaN(server)) return;
@@ -18,8 +18,8 @@ export function now() {
   return Date.now() + serverAheadMs;
 }
 
-export function secondsUntil(moment) {
-  return Math.max(0, Math.ceil((Date.parse(moment) - now()) / 1000));
+export function secondsUntil(instant) {
+  return Math.max(0, Math.ceil((Date.parse(instant) - now()) / 1000));
 }
 
 /** "6 days 23 hr", "5 hr 12 min", "14:59": the two units that matter, or with `brief` the larger one. */
@@ -39,19 +39,19 @@ function unitFormat(unit) {
 }
 
 /** "19 January at 12:08", with the year when it is not this one. */
-export function formatMoment(moment) {
-  const date = new Date(moment);
+export function formatDateTime(instant) {
+  const date = new Date(instant);
   const year = date.getFullYear() === new Date(now()).getFullYear() ? undefined : 'numeric';
   return new Intl.DateTimeFormat(locale(), { day: 'numeric', month: 'long', year, hour: '2-digit', minute: '2-digit' }).format(date);
 }
 
-export function formatTime(moment) {
-  return new Intl.DateTimeFormat(locale(), { hour: '2-digit', minute: '2-digit' }).format(new Date(moment));
+export function formatTime(instant) {
+  return new Intl.DateTimeFormat(locale(), { hour: '2-digit', minute: '2-digit' }).format(new Date(instant));
 }
 
 /** "Today", "Yesterday" or the date: the headings of lists. */
-export function formatDay(moment) {
-  const date = new Date(moment);
+export function formatDay(instant) {
+  const date = new Date(instant);
   const today = new Date(now());
   const days = Math.round((midnight(today) - midnight(date)) / (DAY * 1000));
   if (days === 0) return t('time.today');
@@ -61,8 +61,8 @@ export function formatDay(moment) {
 }
 
 /** "19 January 2026". */
-export function formatDate(moment) {
-  return new Intl.DateTimeFormat(locale(), { dateStyle: 'long' }).format(new Date(moment));
+export function formatDate(instant) {
+  return new Intl.DateTimeFormat(locale(), { dateStyle: 'long' }).format(new Date(instant));
 }
 
 function midnight(date) {

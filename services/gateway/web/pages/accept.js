@@ -1,4 +1,4 @@
-// Accept a check: number and code, a look at it, then the money.
+// Accept a check: enter number and code, review the check, receive the money.
 
 import { acceptCheck, ApiError, previewCheck } from '../api.js';
 import { digitsOf, isCode, isNumber, keepGrouped, readHash, readPasted } from '../checknumber.js';
@@ -12,9 +12,12 @@ import { field, FieldFault, form } from '../parts/form.js';
 import { say } from '../parts/notice.js';
 import { explain } from '../words.js';
 
+// Number and code of the link that opened the page. A redraw, for example for another language, needs them again.
+let link = null;
+
 export function accept({ hash, signal }) {
   const left = unfinished('accept');
-  const given = left?.inFlight ? { number: left.body.fastcheck, code: left.body.code } : readHash(hash);
+  const given = left?.inFlight ? { number: left.body.fastcheck, code: left.body.code } : takeLink(hash);
   const stage = h('div', { class: 'stage' });
   const stages = { signal, stage, enter, look, done };
 
@@ -28,19 +31,33 @@ export function accept({ hash, signal }) {
   }
 
   function done(accepted) {
-    history.replaceState(null, '', '/accept'); // the code has done its work and leaves the address
+    link = null;
     put(stage, doneCard(accepted, signal));
     say(t('accept.done', { amount: formatMoney(accepted.amount, accepted.currency) }));
     focusOn(stage);
   }
 
   enter(given);
+  signal.addEventListener('abort', () => {
+    if (location.pathname !== '/accept') link = null;
+  });
   if (left?.inFlight) queueMicrotask(() => resume(left.body, stages));
-  else if (given.number && given.code) queueMicrotask(() => stage.querySelector('form').requestSubmit());
   return {
     title: t('home.accept'),
     content: h('div', { class: 'sheet' }, h('h1', {}, t('home.accept')), stage),
   };
+}
+
+/**
+ * Read number and code of a link and remove them from the address bar at once: the code must stay neither in the
+ * browser's history nor on a shared screen. The user submits the form; opening a link spends no attempt.
+ */
+function takeLink(hash) {
+  if (hash.includes('fastcheck=')) {
+    link = readHash(hash);
+    history.replaceState(history.state, '', location.pathname + location.search);
+  }
+  return link ?? { number: '', code: '' };
 }
 
 function entryForm(values, stages) {
@@ -97,6 +114,7 @@ function lookCard(check, code, stages) {
     signal: stages.signal,
     submit: () => take({ fastcheck: check.fastcheck, code }, stages),
     below: h('button', { type: 'button', class: 'link-button', onclick() {
+      link = null;
       stages.enter({});
       stages.stage.querySelector('input').focus();
     } }, t('accept.other')),
@@ -109,7 +127,7 @@ async function take(body, stages) {
   if (!stages.signal.aborted) stages.done(accepted);
 }
 
-/** The page was reloaded while the money was on its way: ask again under the same key. */
+/** The page was reloaded during an accept: repeat it with the same idempotency key. */
 async function resume(body, stages) {
   const waiting = h('p', { class: 'note', role: 'status' }, t('accept.resuming'));
   stages.stage.prepend(waiting);
@@ -120,7 +138,7 @@ async function resume(body, stages) {
   }
 }
 
-/** A pair that does not match is the code's fault, as far as anybody can tell. */
+/** Show a wrong number or code beside the code field: the API does not tell which of them is wrong. */
 async function refusedBeside(request) {
   try {
     return await request();

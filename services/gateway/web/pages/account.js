@@ -15,7 +15,7 @@ export function account({ signal }) {
   return {
     title: t('nav.account'),
     content: [
-      h('div', { class: 'sheet' }, h('h1', {}, t('nav.account')), who(signal), signOutButton()),
+      h('div', { class: 'sheet' }, h('h1', {}, t('nav.account')), profile(signal), signOutButton()),
       h('section', { class: 'sheet' }, h('h2', {}, t('password.label')), h('p', { class: 'lead' }, t('account.password.lead')), passwordForm()),
       h('section', { class: 'sheet' }, h('h2', {}, t('account.sessions')), h('p', { class: 'lead' }, t('account.sessions.lead')), everywhereButton()),
       h('section', { class: 'sheet' }, h('h2', {}, t('account.looks')), themeChips()),
@@ -23,10 +23,10 @@ export function account({ signal }) {
   };
 }
 
-function who(signal) {
-  const node = h('div', { class: 'who' }, h('span', { class: 'bone short' }), h('span', { class: 'bone long' }));
+function profile(signal) {
+  const node = h('div', { class: 'profile' }, h('span', { class: 'bone short' }), h('span', { class: 'bone long' }));
   getMe(signal).then(
-    (me) => put(node, h('p', { class: 'who-login' }, me.login), h('p', { class: 'who-since' }, t('account.since', { day: formatDate(me.createdAt) }))),
+    (me) => put(node, h('p', { class: 'profile-login' }, me.login), h('p', { class: 'profile-since' }, t('account.since', { day: formatDate(me.createdAt) }))),
     (error) => { if (error.name !== 'AbortError') put(node, h('p', { class: 'field-error' }, explain(error))); },
   );
   return node;

@@ -12,7 +12,7 @@ import { actionButton } from '../parts/form.js';
 import { handOver, secretCode, copyButton } from '../parts/hand-over.js';
 import { confirm, say, toast, toastError } from '../parts/notice.js';
 import { emptyState, failureState } from '../parts/states.js';
-import { everySecond, formatDuration, formatMoment, secondsUntil } from '../time.js';
+import { everySecond, formatDateTime, formatDuration, secondsUntil } from '../time.js';
 
 const EVERY_SECONDS = 4;
 const PAGE = 500;
@@ -23,15 +23,15 @@ export function check({ params, signal }) {
   const body = h('div', {}, bones());
   let shown = null;
   let drawing = new AbortController();
-  const over = new AbortController(); // what has ended stays as it is: nothing to ask for any more
+  const over = new AbortController(); // a check that has ended does not change: polling stops
 
   const refresh = keepFresh(async () => {
     try {
       const found = await find(number, signal);
-      const picture = JSON.stringify(found);
-      if (picture === shown) return;
+      const snapshot = JSON.stringify(found);
+      if (snapshot === shown) return;
       if (shown !== null && found?.status !== 'active') say(t(`status.${found?.status ?? 'gone'}`));
-      shown = picture;
+      shown = snapshot;
       drawing.abort();
       drawing = new AbortController();
       put(body, draw(found, () => refresh(), AbortSignal.any([signal, drawing.signal])));
@@ -67,7 +67,7 @@ async function find(number, signal) {
 
 function draw(found, refresh, signal) {
   if (!found) {
-    return emptyState({ picture: 'alert', title: t('check.unknown.title'), text: t('check.unknown.text'),
+    return emptyState({ iconName: 'alert', title: t('check.unknown.title'), text: t('check.unknown.text'),
       action: h('a', { class: 'button primary', href: '/history' }, t('nav.history')) });
   }
   return found.status === 'active' ? drawActive(found, refresh, signal) : drawPast(found);
@@ -92,7 +92,7 @@ function drawPast(past) {
   return h('div', { class: 'check-page past' }, h('div', { class: 'check-column' },
     tornCard(checkBody(past), [
       h('div', { class: 'stub-line' }, h('span', { class: 'stub-label' }, t('check.number')), h('span', { class: 'check-number' }, past.fastcheck)),
-      h('p', { class: 'check-end' }, t(`check.end.${past.status}`, { moment: formatMoment(endOf(past)) })),
+      h('p', { class: 'check-end' }, t(`check.end.${past.status}`, { when: formatDateTime(endOf(past)) })),
     ], { class: past.status })));
 }
 

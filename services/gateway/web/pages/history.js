@@ -27,7 +27,7 @@ export function history({ query, signal }) {
         const { checks, nextCursor } = await listHistory({ ...asked, limit: PAGE, cursor }, both);
         return { items: checks, nextCursor };
       },
-      moment: endOf,
+      timeOf: endOf,
       row: pastRow,
       empty: nothing(filter),
       signal: both,
@@ -64,7 +64,7 @@ function known(values, value) {
 function nothing(filter) {
   const filtered = filter.type || filter.status;
   return filtered
-    ? { picture: 'history', title: t('history.none.title'), text: t('history.none.text') }
-    : { picture: 'history', title: t('history.empty.title'), text: t('history.empty.text'),
+    ? { iconName: 'history', title: t('history.none.title'), text: t('history.none.text') }
+    : { iconName: 'history', title: t('history.empty.title'), text: t('history.empty.text'),
       action: h('a', { class: 'button primary', href: '/write' }, t('home.write')) };
 }

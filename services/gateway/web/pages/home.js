@@ -41,9 +41,9 @@ function activeSection(signal) {
   const refresh = keepFresh(async () => {
     try {
       const { checks, more } = await load(pages, signal);
-      const picture = JSON.stringify([checks, more, balance().minor === 0]);
-      if (picture !== shown) draw(checks, more);
-      shown = picture;
+      const snapshot = JSON.stringify([checks, more, balance().minor === 0]);
+      if (snapshot !== shown) draw(checks, more);
+      shown = snapshot;
     } catch (error) {
       if (shown === null && error.name !== 'AbortError') put(body, failureState(error, () => refresh()));
       throw error; // what is on the screen stays; the next try is keepFresh's business
@@ -89,7 +89,7 @@ function held(checks) {
 function nothing() {
   const poor = balance().minor === 0;
   return {
-    picture: poor ? 'plus' : 'write',
+    iconName: poor ? 'plus' : 'write',
     title: t('home.empty.title'),
     text: t(poor ? 'home.empty.poor' : 'home.empty.text'),
     action: h('a', { class: 'button primary', href: poor ? '/top-up' : '/write' }, t(poor ? 'home.top_up' : 'home.write')),

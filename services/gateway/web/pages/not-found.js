@@ -6,7 +6,7 @@ export function notFound() {
   return {
     title: t('not_found.title'),
     content: h('div', { class: 'sheet' }, h('h1', {}, t('not_found.title')), emptyState({
-      picture: 'alert', title: t('not_found.what'), text: t('not_found.text'),
+      iconName: 'alert', title: t('not_found.what'), text: t('not_found.text'),
       action: h('a', { class: 'button primary', href: '/' }, t('back.home')),
     })),
   };

@@ -1,4 +1,4 @@
-// The statement: a picture of the balance over time, and each movement.
+// The statement: a chart of the balance and the list of transactions.
 
 import { getStatement } from '../api.js';
 import { h, put } from '../dom.js';
@@ -11,22 +11,22 @@ import { pastTabs } from '../parts/past-tabs.js';
 const PAGE = 100;
 
 export function statement({ signal }) {
-  const chart = h('div', { class: 'chart-place' }, h('span', { class: 'bone picture' }));
+  const chart = h('div', { class: 'chart-place' }, h('span', { class: 'bone plot' }));
   let drawn = false;
   const list = endlessList({
     load: async (cursor) => {
       const { entries, nextCursor } = await getStatement({ limit: PAGE, cursor }, signal);
       return { items: entries, nextCursor };
     },
-    moment: (entry) => entry.createdAt,
+    timeOf: (entry) => entry.createdAt,
     row: entryRow,
     empty: {
-      picture: 'chart', title: t('statement.empty.title'), text: t('statement.empty.text'),
+      iconName: 'chart', title: t('statement.empty.title'), text: t('statement.empty.text'),
       action: h('a', { class: 'button primary', href: '/top-up' }, t('home.top_up')),
     },
     signal,
     onpage(entries) {
-      if (drawn) return; // the newest hundred are picture enough; scrolling back does not redraw it
+      if (drawn) return; // the chart covers the first page; loading more does not redraw it
       drawn = true;
       if (entries.length) put(chart, balanceChart(entries, entries[0].currency, chart.clientWidth));
       else chart.remove();

@@ -30,7 +30,7 @@ export function topUpStatus({ params, signal }) {
   };
 }
 
-/** The bank sends everybody to one address: the one begun in this tab, else the newest. */
+/** The bank returns every browser to one address: show the top-up started in this tab, else the newest. */
 async function whichOne(place, signal) {
   try {
     const id = startedTopUp()?.id ?? (await listTopUps({ limit: 1 }, signal)).topups[0]?.transactionID;
@@ -64,7 +64,7 @@ function follow(id, place, signal) {
   }, EVERY_SECONDS, AbortSignal.any([signal, ended.signal]));
 }
 
-/** `confirmed` is the bank's word; the money is there when the statement has it. */
+/** `confirmed` is the bank's notification; the money is available once the statement lists it. */
 async function stateOf(id, signal) {
   const topup = await getTopUp(id, signal);
   if (topup.status !== 'confirmed') return { topup, state: topup.status };
@@ -72,13 +72,13 @@ async function stateOf(id, signal) {
 }
 
 async function isCredited(topup, signal) {
-  const begun = Date.parse(topup.createdAt);
+  const createdAt = Date.parse(topup.createdAt);
   let cursor;
   for (let page = 0; page < MOST_PAGES; page += 1) {
     const { entries, nextCursor } = await getStatement({ limit: page ? PAGE : 20, cursor }, signal);
     if (entries.some((entry) => entry.transactionID === topup.transactionID)) return true;
     const last = entries.at(-1);
-    if (!nextCursor || !last || Date.parse(last.createdAt) < begun) return false;
+    if (!nextCursor || !last || Date.parse(last.createdAt) < createdAt) return false;
     cursor = nextCursor;
   }
   return false;
@@ -108,7 +108,7 @@ function buttons(topup, state) {
 
 function unknown() {
   return emptyState({
-    picture: 'alert', title: t('top_up.unknown.title'), text: t('top_up.unknown.text'),
+    iconName: 'alert', title: t('top_up.unknown.title'), text: t('top_up.unknown.text'),
     action: h('a', { class: 'button primary', href: '/top-up' }, t('home.top_up')),
   });
 }

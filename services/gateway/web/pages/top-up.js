@@ -9,7 +9,7 @@ import { perform, unfinished } from '../operations.js';
 import { amountField } from '../parts/amount-field.js';
 import { form } from '../parts/form.js';
 import { failureState, skeletonRows } from '../parts/states.js';
-import { formatMoment } from '../time.js';
+import { formatDateTime } from '../time.js';
 
 const USUAL = [500, 1000, 5000];
 const RECENT = 5;
@@ -49,7 +49,7 @@ function comingBack() {
   return new Promise((resolve) => window.addEventListener('pageshow', resolve, { once: true }));
 }
 
-/** The top-up begun in this tab: { id, paymentUrl }, or null. */
+/** The top-up started in this tab: { id, paymentUrl }, or null. */
 export function startedTopUp() {
   return JSON.parse(sessionStorage.getItem(STARTED) ?? 'null');
 }
@@ -82,7 +82,7 @@ function recent(signal) {
 function row(topup) {
   return h('li', {}, h('a', { class: 'row link', href: `/top-up/${topup.transactionID}` },
     h('span', { class: 'row-main' }, h('strong', { class: 'row-amount' }, formatMoney(topup.amount, topup.currency))),
-    h('span', { class: 'row-sub' }, formatMoment(topup.createdAt)),
+    h('span', { class: 'row-sub' }, formatDateTime(topup.createdAt)),
     h('span', { class: 'row-side' }, h('span', { class: `badge ${topup.status}` }, t(`top_up.status.${topup.status}`))),
     icon('chevron')));
 }

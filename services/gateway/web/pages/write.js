@@ -48,7 +48,7 @@ async function writeCheck(minor, note, seconds, signal) {
   try {
     const check = await perform('write', body, createCheck);
     toast(t('write.done', { amount: formatMoney(check.amount, check.currency) }), 'good');
-    // Somebody who went elsewhere meanwhile is not called back.
+    // A user who has opened another page is not sent back here.
     if (!signal.aborted) replaceWith(`/checks/${check.fastcheck}`);
   } catch (error) {
     if (error instanceof ApiError && error.code === 'insufficient_funds') throw new FieldFault('amount', explain(error));

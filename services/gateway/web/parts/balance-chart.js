@@ -4,7 +4,7 @@
 import { h, put, svg } from '../dom.js';
 import { locale, t } from '../i18n.js';
 import { formatMoney } from '../money.js';
-import { formatMoment, now } from '../time.js';
+import { formatDateTime, now } from '../time.js';
 
 const HEIGHT = 200;
 const PAD = { top: 12, right: 72, bottom: 26, left: 2 };
@@ -15,7 +15,7 @@ export function balanceChart(entries, currency, width) {
   const scale = scaleFor(points, width);
   const line = stepPath(points, scale);
   const marker = svg('circle', { class: 'chart-marker', r: 4.5, visibility: 'hidden' });
-  const picture = svg('svg', { class: 'chart-picture', viewBox: `0 0 ${width} ${HEIGHT}`, role: 'img', 'aria-label': summary(points, currency) },
+  const chart = svg('svg', { class: 'chart-plot', viewBox: `0 0 ${width} ${HEIGHT}`, role: 'img', 'aria-label': summary(points, currency) },
     gridlines(scale, currency),
     svg('path', { class: 'chart-area', d: `${line}V${scale.y(0)}H${scale.x(points[0].at)}Z` }),
     svg('path', { class: 'chart-line', d: line }),
@@ -25,20 +25,20 @@ export function balanceChart(entries, currency, width) {
   const last = points.at(-1);
 
   function read(point, visible) {
-    put(reading, h('strong', {}, formatMoney(point.minor, currency)), ' · ', visible ? formatMoment(point.at) : t('chart.now'));
+    put(reading, h('strong', {}, formatMoney(point.minor, currency)), ' · ', visible ? formatDateTime(point.at) : t('chart.now'));
     marker.setAttribute('visibility', visible ? 'visible' : 'hidden');
     marker.setAttribute('cx', scale.x(point.at));
     marker.setAttribute('cy', scale.y(point.minor));
   }
 
-  picture.addEventListener('pointermove', (event) => {
-    const box = picture.getBoundingClientRect();
-    const at = scale.moment(((event.clientX - box.left) / box.width) * width);
+  chart.addEventListener('pointermove', (event) => {
+    const box = chart.getBoundingClientRect();
+    const at = scale.time(((event.clientX - box.left) / box.width) * width);
     read(points.findLast((point) => point.at <= at) ?? points[0], true);
   });
-  picture.addEventListener('pointerleave', () => read(last, false));
+  chart.addEventListener('pointerleave', () => read(last, false));
   read(last, false);
-  return h('figure', { class: 'chart' }, h('figcaption', {}, h('span', {}, t('chart.title')), reading), picture);
+  return h('figure', { class: 'chart' }, h('figcaption', {}, h('span', {}, t('chart.title')), reading), chart);
 }
 
 /** Oldest first, beginning with the balance before the oldest entry and ending now. */
@@ -59,7 +59,7 @@ function scaleFor(points, width) {
     end: PAD.left + across,
     x: (at) => round(PAD.left + ((at - from) / (to - from)) * across),
     y: (minor) => round(PAD.top + (1 - minor / top) * height),
-    moment: (x) => from + ((x - PAD.left) / across) * (to - from),
+    time: (x) => from + ((x - PAD.left) / across) * (to - from),
   };
 }
 
@@ -93,7 +93,7 @@ function summary(points, currency) {
   const sums = points.map((point) => point.minor);
   const money = (minor) => formatMoney(minor, currency);
   return t('chart.summary', {
-    from: formatMoment(points[0].at), first: money(sums[0]), last: money(sums.at(-1)),
+    from: formatDateTime(points[0].at), first: money(sums[0]), last: money(sums.at(-1)),
     lowest: money(Math.min(...sums)), highest: money(Math.max(...sums)),
   });
 }

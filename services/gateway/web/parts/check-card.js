@@ -3,7 +3,7 @@
 import { h, icon } from '../dom.js';
 import { t } from '../i18n.js';
 import { formatMoney } from '../money.js';
-import { everySecond, formatDuration, formatMoment, secondsUntil } from '../time.js';
+import { everySecond, formatDateTime, formatDuration, secondsUntil } from '../time.js';
 
 /** Body and stub, joined by the perforation. */
 export function tornCard(body, stub, attributes = {}) {
@@ -19,7 +19,7 @@ export function checkBody(check, signal) {
     h('p', { class: 'check-amount' }, formatMoney(check.amount, check.currency)),
     check.note && h('p', { class: 'check-note' }, check.note),
     check.status === 'active' && h('p', { class: 'check-life' }, icon('clock'), h('span', {}, lifeLeft(check.expiration, signal)), ' ',
-      t('check.until', { moment: formatMoment(check.expiration) })),
+      t('check.until', { when: formatDateTime(check.expiration) })),
   ];
 }
 

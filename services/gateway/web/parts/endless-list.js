@@ -6,10 +6,10 @@ import { formatDay } from '../time.js';
 import { emptyState, failureState, skeletonRows } from './states.js';
 
 /**
- * `load(cursor)` → { items, nextCursor? }; `moment(item)` its time; `row(item)` its element;
+ * `load(cursor)` → { items, nextCursor? }; `timeOf(item)` its time; `row(item)` its element;
  * `empty` the emptyState() for a list without a single item. Returns the element.
  */
-export function endlessList({ load, moment, row, empty, signal, onpage }) {
+export function endlessList({ load, timeOf, row, empty, signal, onpage }) {
   const days = h('div');
   const foot = h('div', { class: 'list-foot' });
   const node = h('div', {}, days, foot);
@@ -36,7 +36,7 @@ export function endlessList({ load, moment, row, empty, signal, onpage }) {
   }
 
   function add(item) {
-    const day = formatDay(moment(item));
+    const day = formatDay(timeOf(item));
     if (day !== lastDay) {
       days.append(h('section', { class: 'day' }, h('h2', { class: 'day-name' }, day), h('ul', { class: 'rows' })));
       lastDay = day;
@@ -48,7 +48,7 @@ export function endlessList({ load, moment, row, empty, signal, onpage }) {
     if (!days.childElementCount) put(foot, emptyState(empty));
     else if (cursor === undefined) put(foot);
     else {
-      // The button is for those who do not scroll: keyboards, screen readers.
+      // For users of keyboards and screen readers, who do not scroll.
       const button = h('button', { type: 'button', class: 'secondary', onclick: more }, t('list.more'));
       put(foot, button);
       watcher.observe(button);

@@ -1,11 +1,11 @@
-// The ways a check gets to somebody: its code, copying, sharing, the QR picture, paper.
+// Sharing a check: code, copy, share, QR code, print.
 
 import { getQr } from '../api.js';
 import { acceptLink } from '../checknumber.js';
 import { h, icon, put } from '../dom.js';
 import { t } from '../i18n.js';
 import { formatMoney } from '../money.js';
-import { formatMoment } from '../time.js';
+import { formatDateTime } from '../time.js';
 import { toast } from './notice.js';
 import { failureState } from './states.js';
 
@@ -47,12 +47,12 @@ async function copy(text) {
 
 /** QR, link, share and print, all of them with the code or all without. */
 export function handOver(check, code, signal) {
-  const picture = h('div', { class: 'qr' });
+  const qr = h('div', { class: 'qr' });
   const explained = h('p', { class: 'field-hint', id: 'with-code-hint' });
   const choice = h('input', { type: 'checkbox', id: 'with-code', 'aria-describedby': 'with-code-hint', onchange: draw });
   const node = h('section', { class: 'sheet hand-over' },
     h('h2', {}, t('hand.title')),
-    picture,
+    qr,
     h('div', { class: 'tick-box' }, choice, h('label', { for: 'with-code' }, t('hand.with_code'))),
     explained,
     h('div', { class: 'hand-buttons' }, shareButton(() => choice.checked, check),
@@ -64,7 +64,7 @@ export function handOver(check, code, signal) {
   function draw() {
     document.documentElement.classList.toggle('print-with-code', choice.checked);
     put(explained, t(choice.checked ? 'hand.risky' : 'hand.safe'));
-    drawQr(picture, check, choice.checked, signal, draw);
+    drawQr(qr, check, choice.checked, signal, draw);
   }
 
   signal.addEventListener('abort', () => document.documentElement.classList.remove('print-with-code'));
@@ -72,15 +72,15 @@ export function handOver(check, code, signal) {
   return node;
 }
 
-/** The server's picture, fetched with the session and shown from a blob: an <img> runs no script of an SVG. */
+/** Fetch the QR code with the session and show it from a blob URL. An <img> runs no scripts of an SVG. */
 async function drawQr(place, check, withCode, signal, again) {
-  const turn = String(withCode);
-  place.dataset.turn = turn;
+  const requested = String(withCode);
+  place.dataset.requested = requested;
   if (!place.childElementCount) put(place, h('span', { class: 'bone square' }));
   try {
     const address = URL.createObjectURL(await getQr(check.fastcheck, withCode, signal));
     signal.addEventListener('abort', () => URL.revokeObjectURL(address));
-    if (place.dataset.turn === turn) {
+    if (place.dataset.requested === requested) {
       put(place, h('img', { src: address, width: 232, height: 232, alt: t(withCode ? 'qr.alt.code' : 'qr.alt', { number: check.fastcheck }) }));
     }
   } catch (error) {
@@ -94,7 +94,7 @@ function shareButton(withCode, check) {
   return h('button', { type: 'button', class: 'primary', async onclick() {
     const code = withCode() ? check.code : '';
     const text = t(code ? 'share.text.code' : 'share.text', {
-      amount: formatMoney(check.amount, check.currency), number: check.fastcheck, code, moment: formatMoment(check.expiration),
+      amount: formatMoney(check.amount, check.currency), number: check.fastcheck, code, when: formatDateTime(check.expiration),
     });
     try {
       await navigator.share({ title: 'FastCheck', text, url: acceptLink(check.fastcheck, code) });

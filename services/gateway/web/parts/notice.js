@@ -1,4 +1,4 @@
-// What is said in passing: toasts for the eye, a live region for the ear, a dialog for a decision.
+// Toasts, the live region for screen readers, and the confirmation dialog.
 
 import { h, icon } from '../dom.js';
 import { t } from '../i18n.js';

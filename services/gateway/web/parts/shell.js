@@ -20,7 +20,7 @@ const app = document.getElementById('app');
 const main = h('main', { id: 'main', tabindex: '-1' });
 let drawnOnce = false;
 
-/** Draw the frame: at the start, when the language changes, and when somebody signs in or out. */
+/** Draw the frame: at the start, when the language changes, and when the user signs in or out. */
 export function drawShell() {
   document.body.classList.toggle('signed-in', signedIn());
   put(app,
@@ -54,7 +54,7 @@ function navigation() {
     h('a', { href: tab.href, 'data-covers': [tab.href, ...(tab.also ?? [])].join(' ') }, icon(tab.icon), h('span', {}, t(tab.key)))));
 }
 
-/** Each language is named in itself, for who cannot read the other. */
+/** Each language is named in that language. */
 function languageSwitch() {
   return h('div', { class: 'languages', role: 'group', 'aria-label': t('nav.language') }, LANGUAGES.map((name) => h('button', {
     type: 'button', lang: name, 'aria-pressed': String(name === language()),

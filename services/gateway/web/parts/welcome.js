@@ -1,4 +1,4 @@
-// What somebody who is not signed in sees beside the form: what FastCheck is, in three lines.
+// The introduction to FastCheck beside the sign-in form.
 
 import { h } from '../dom.js';
 import { t } from '../i18n.js';
