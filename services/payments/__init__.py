@@ -1,1 +1,1 @@
-"""Balance: the ledger. It obeys commands and events, decides nothing and calls nobody."""
+"""Payments: top-ups at banks, their refunds, and reconciliation with the banks."""

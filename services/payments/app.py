@@ -7,10 +7,14 @@ from flask_openapi3.openapi import OpenAPI
 from common.http.server.app import create_web_app
 from common.http.server.context import provide
 from common.http.server.identity import TokenVerifier
-from services.payments import operator_routes, routes
 from services.payments.banks.base import Bank
 from services.payments.config import PaymentsSettings
 from services.payments.context import Context
+from services.payments.notifications import routes as notifications
+from services.payments.polling import routes as polling
+from services.payments.reconciliation import routes as reconciliation
+from services.payments.refunds import routes as refunds
+from services.payments.topups import routes as topups
 
 
 def create_app(settings: PaymentsSettings | None = None, banks: Mapping[str, Bank] | None = None) -> OpenAPI:
@@ -25,7 +29,8 @@ def create_app(settings: PaymentsSettings | None = None, banks: Mapping[str, Ban
         ready={"database": context.db.ping},
     )
     provide(app, context)
-    app.register_api(routes.public)
-    app.register_api(routes.banks)
-    app.register_api(operator_routes.internal)
+    app.register_api(topups.public)
+    app.register_api(notifications.banks)
+    for capability in (topups, polling, notifications, refunds, reconciliation):
+        app.register_api(capability.internal)
     return app

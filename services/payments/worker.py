@@ -7,9 +7,11 @@ from common.bus.publishing import register_publisher
 from common.bus.relay import Relay
 from common.bus.run import BusProcess, run
 from common.core.logging import configure_logging
-from services.payments import tasks
 from services.payments.config import PaymentsSettings
 from services.payments.context import Context
+from services.payments.polling.tasks import poll_topups
+from services.payments.refunds.tasks import pursue_refunds
+from services.payments.retention.tasks import purge_old_records
 
 POLL_TASK = "payments.poll_topups"
 REFUND_TASK = "payments.pursue_refunds"
@@ -31,9 +33,9 @@ def build(settings: PaymentsSettings | None = None) -> BusProcess:
         ],
     )
     register_publisher(app, "payments", context.db)
-    register_task(app, POLL_TASK, tasks.poll_topups, context)
-    register_task(app, REFUND_TASK, tasks.pursue_refunds, context)
-    register_task(app, PURGE_TASK, tasks.purge_old_records, context)
+    register_task(app, POLL_TASK, poll_topups, context)
+    register_task(app, REFUND_TASK, pursue_refunds, context)
+    register_task(app, PURGE_TASK, purge_old_records, context)
     return BusProcess(app, relay=Relay("payments", context.db, app, settings), threads=settings.payments_worker_threads)
 
 

@@ -11,7 +11,7 @@ from common.core.errors import NotFound, ServiceUnavailable
 from common.core.logging import get_logger
 from common.db.connection import Connection
 from common.db.errors import retry_on_conflict
-from services.payments import repository
+from common.http.server.paging import Page, decode_cursor, page_of
 from services.payments.banks.base import Acknowledgement, BadSignature, Bank, BankUnavailable, Notification
 from services.payments.context import Context
 from services.payments.errors import NotificationForged, NotificationRefused
@@ -19,9 +19,10 @@ from services.payments.metrics import NOTIFICATIONS
 from services.payments.models import REFUSED, AttemptState, Judgement, TopUpStatus, Verdict, judge
 from services.payments.notifications import repository as notifications
 from services.payments.notifications.masking import mask_cards
-from services.payments.notifications.repository import Evidence
+from services.payments.notifications.repository import Evidence, StoredNotification
 from services.payments.refunds import repository as refunds
-from services.payments.repository import Located
+from services.payments.topups import repository as topups
+from services.payments.topups.repository import Located
 
 log = get_logger(__name__)
 
@@ -29,6 +30,7 @@ log = get_logger(__name__)
 KEPT_HEADERS: Final = frozenset({"content-type", "content-length", "user-agent", "x-request-id", "date"})
 #: No order of ours has this number.
 _NO_ORDER: Final = ""
+_NO_CURSOR: Final = 2**63 - 1
 
 
 def take(
@@ -102,8 +104,8 @@ def apply_notification(context: Context, bank: Bank, said: Notification, evidenc
     """
     now = context.clock.now()
     with context.db.transaction() as tx:
-        order_id = said.order_id or repository.order_of_payment(tx, bank.name, said.bank_payment_id) or _NO_ORDER
-        found = repository.lock_by_order(tx, bank.name, order_id, said.bank_payment_id)
+        order_id = said.order_id or topups.order_of_payment(tx, bank.name, said.bank_payment_id) or _NO_ORDER
+        found = topups.lock_by_order(tx, bank.name, order_id, said.bank_payment_id)
         judgement = _judge(context, bank, found, said)
         if found is not None:
             _take(tx, bank, found, said, judgement, now=now)
@@ -136,14 +138,22 @@ def _take(
     """Write what the judgement says about a top-up that is locked."""
     topup, attempt = found.topup, found.attempt
     if judgement.verdict not in REFUSED and attempt.bank_payment_id is None:
-        repository.learn_payment_id(tx, bank.name, attempt.bank_order_id, said.bank_payment_id)
+        topups.learn_payment_id(tx, bank.name, attempt.bank_order_id, said.bank_payment_id)
     if judgement.attempt_becomes is not None:
-        repository.save_attempt_state(tx, bank.name, attempt.bank_order_id, judgement.attempt_becomes)
+        topups.save_attempt_state(tx, bank.name, attempt.bank_order_id, judgement.attempt_becomes)
     if judgement.attempt_becomes is AttemptState.SURPLUS:
         refunds.insert_surplus(tx, topup, attempt.bank_order_id, reason=judgement.verdict.value, now=now)
     if judgement.becomes is None:
         return
-    repository.save_status(tx, topup, judgement.becomes, now=now)
+    topups.save_status(tx, topup, judgement.becomes, now=now)
     if judgement.becomes is TopUpStatus.CONFIRMED:
         event = PaymentConfirmed(topup.topup_id, topup.user_id, bank.name, topup.amount_minor, topup.currency, now)
         outbox.add_all(tx, [event])
+
+
+def list_refused(context: Context, bank: str | None, limit: int, cursor: str | None) -> Page[StoredNotification]:
+    """Notifications that were not acted on, newest first; raises InvalidRequest for a foreign cursor."""
+    before = int(str(decode_cursor(cursor, int)[0])) if cursor else _NO_CURSOR
+    with context.db.autocommit() as tx:
+        found = notifications.list_refused(tx, bank=bank, before_id=before, limit=limit + 1)
+    return page_of(found, limit, lambda item: (item.notification_id,))

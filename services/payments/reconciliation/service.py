@@ -13,8 +13,6 @@ from common.bus import operator_actions
 from common.core.errors import NotFound, ServiceUnavailable
 from common.core.logging import get_logger
 from common.core.money import Money
-from services.payments import repository as topups
-from services.payments import service
 from services.payments.banks.base import (
     Bank,
     BankUnavailable,
@@ -25,9 +23,11 @@ from services.payments.banks.base import (
 )
 from services.payments.context import Context
 from services.payments.models import TopUpStatus
+from services.payments.polling.service import ask_bank
 from services.payments.reconciliation import repository
 from services.payments.reconciliation.models import Difference, Kind, OurPayment, Report
 from services.payments.reconciliation.statement import read_statement
+from services.payments.topups import repository as topups
 
 log = get_logger(__name__)
 
@@ -89,7 +89,7 @@ def _apply(context: Context, difference: Difference) -> Difference:
     if found is None:
         return replace(difference, applied="left: it is gone")
     try:
-        return replace(difference, applied=service.ask_bank(context, found, source="operator"))
+        return replace(difference, applied=ask_bank(context, found, source="operator"))
     except (BankUnavailable, PaymentNotFound) as error:
         return replace(difference, applied=f"left: {error}")
 

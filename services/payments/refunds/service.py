@@ -14,7 +14,6 @@ from common.core.errors import ServiceUnavailable
 from common.core.logging import get_logger
 from common.db.connection import Connection
 from common.db.errors import retry_on_conflict
-from services.payments import repository as topups
 from services.payments.banks.base import (
     Bank,
     BankRefused,
@@ -29,7 +28,8 @@ from services.payments.errors import RefundNotPossible, TopUpNotFound
 from services.payments.models import TopUp, TopUpStatus, order_of
 from services.payments.refunds import repository
 from services.payments.refunds.models import FINISHED, TURN_SECONDS, Refund, RefundStatus, WantedRefund
-from services.payments.repository import Located
+from services.payments.topups import repository as topups
+from services.payments.topups.repository import Located
 
 log = get_logger(__name__)
 

@@ -20,9 +20,9 @@ from common.db import idempotency
 from common.db.engine import Database
 from services.balance.handlers import HANDLERS
 from services.checks.clients import BalanceClient
-from services.payments import opening, repository
 from services.payments.banks.tbank import TBank
 from services.payments.models import order_id_of
+from services.payments.topups import opening, repository
 from services.sandbox_bank import service as bank
 from services.sandbox_bank.errors import WrongState
 from tests.faults.crash_points import hooks

@@ -37,12 +37,12 @@ from services.checks.app import create_app as create_checks
 from services.checks.clients import BalanceClient
 from services.checks.config import ChecksSettings
 from services.checks.context import Context as ChecksContext
-from services.payments import tasks as payments_tasks
 from services.payments.app import create_app as create_payments
 from services.payments.banks.base import BankEnvironment
 from services.payments.banks.tbank import TBank, TBankSettings
 from services.payments.config import PaymentsSettings
 from services.payments.context import Context as PaymentsContext
+from services.payments.polling.tasks import poll_topups
 from tests.faults.simulation.actors import current
 from tests.faults.simulation.bank import PASSWORD, TERMINAL
 from tests.faults.simulation.clock import SimulatedClock
@@ -178,7 +178,7 @@ class SimulatedServices:
         return {
             "expire": ("checks-worker", lambda: checks_tasks.expire_due_checks(self.checks)),
             "finish": ("checks-worker", lambda: checks_tasks.finish_pending_checks(self.checks)),
-            "poll": ("payments-worker", lambda: payments_tasks.poll_topups(self.payments)),
+            "poll": ("payments-worker", lambda: poll_topups(self.payments)),
             # Everything that is finished, at once: the ledger's own ids must stop a second effect.
             "forget": ("balance-worker", lambda: balance_tasks.purge_old_records(self.balance.db, 0)),
             "flush": ("checks-web", self.acknowledger.flush),
@@ -257,10 +257,10 @@ def simulated_chance(clock: SimulatedClock) -> Iterator[None]:
         "services.checks.service.uuid4": _seeded_uuid,
         "services.checks.service.random_number": _seeded_digits(12),
         "services.checks.service.random_code": _seeded_digits(4),
-        "services.payments.service.uuid4": _seeded_uuid,
-        "services.payments.opening.monotonic": clock.seconds,
+        "services.payments.topups.service.uuid4": _seeded_uuid,
+        "services.payments.topups.opening.monotonic": clock.seconds,
         "services.payments.banks.http.perf_counter": clock.seconds,
-        "services.payments.polling.ThreadPoolExecutor": _InlineExecutor,
+        "services.payments.polling.service.ThreadPoolExecutor": _InlineExecutor,
     }
     with ExitStack() as stack:
         for name, value in replaced.items():

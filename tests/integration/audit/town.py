@@ -19,15 +19,15 @@ from services.balance.errors import InsufficientFunds
 from services.balance.handlers import HANDLERS
 from services.balance.models import Posting, TransferKind
 from services.checks import tasks as checks_tasks
-from services.payments import service as payments
 from services.payments.config import PaymentsSettings
 from services.payments.context import Context as PaymentsContext
 from services.payments.models import TopUp, order_id_of
 from services.payments.notifications.repository import Evidence
 from services.payments.notifications.service import apply_notification
-from services.payments.opening import WantedTopUp
 from services.payments.refunds import service as refunds
 from services.payments.refunds.models import Refund, WantedRefund
+from services.payments.topups import service as payments
+from services.payments.topups.opening import WantedTopUp
 from tests.integration.audit.bank import PaperBank
 from tests.integration.checks.world import World, opened
 from tests.support import databases

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import requests
 
-from services.payments import tasks
+from services.payments.polling.tasks import poll_topups
 from tests.integration.payments.conftest import MakeTown
 from tests.integration.payments.servers import TIMEOUT, Town
 from tests.integration.payments.test_refunds import credited, refund
@@ -59,8 +59,8 @@ def test_a_poll_costs_what_the_readme_says(make_town: MakeTown) -> None:
     for _ in range(5):
         user.start()
     soon = town.later(seconds=20)
-    tasks.poll_topups(soon)
+    poll_topups(soon)
     context = town.later(seconds=80)
     with counted(context.db) as so_far:
-        tasks.poll_topups(context)
+        poll_topups(context)
         assert so_far() == (1 + 5, 1), "one statement takes the batch, one reads each"

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import requests
 
-from services.payments import tasks
 from services.payments.context import Context
+from services.payments.polling.tasks import poll_topups
 from tests.integration.payments.conftest import MakeTown
 from tests.integration.payments.servers import BANKS, DECLINED_CARD, PAYING_CARD, TIMEOUT, Town, User
 from tests.support.eventually import eventually
@@ -73,7 +73,7 @@ def settle(town: Town, context: Context) -> None:
     """Poll until nobody is waited for."""
 
     def nothing_is_due() -> bool:
-        tasks.poll_topups(context)
+        poll_topups(context)
         due = town.rows("SELECT 1 FROM topups WHERE next_poll_at <= :now", now=context.clock.now())
         return not due
 

@@ -8,8 +8,8 @@ import pytest
 import requests
 from sqlalchemy import text
 
-from services.payments import tasks
 from services.payments.models import order_id_of
+from services.payments.refunds.tasks import pursue_refunds
 from tests.integration.payments.conftest import MakeTown
 from tests.integration.payments.servers import TIMEOUT, Town
 from tests.support.eventually import eventually
@@ -135,7 +135,7 @@ def test_late_money_that_is_not_credited_goes_back_to_its_card(make_town: MakeTo
     user.pay(topup)
     for _ in range(2):
         assert town.notify(town.word(topup)).text == "OK"
-    tasks.pursue_refunds(town.context)
+    pursue_refunds(town.context)
     assert town.bank_rows("SELECT state FROM payments") == [{"state": "REFUNDED"}]
     assert town.rows("SELECT status, was_credited FROM refunds") == [{"status": "done", "was_credited": False}]
     assert (user.status(topup), town.credits(topup["transactionID"])) == ("expired", 0)
@@ -163,7 +163,7 @@ def test_a_second_payment_for_one_topup_goes_back_to_its_card(town: Town) -> Non
     assert town.notify(town.word(topup)).text == "OK"
     assert ("CONFIRMED", "second_payment") in town.verdicts(topup["transactionID"])
     assert town.credits(topup["transactionID"]) == 1
-    tasks.pursue_refunds(town.context)
+    pursue_refunds(town.context)
     assert town.bank_rows("SELECT state FROM payments") == [{"state": "REFUNDED"}]
     assert user.status(topup) == "confirmed"
     refused = town.as_operator("GET", "/internal/notifications/refused").json()["notifications"]

@@ -8,7 +8,7 @@ import requests
 from sqlalchemy import text
 
 from services.gateway.config import GatewaySettings
-from services.payments import tasks
+from services.payments.polling.tasks import poll_topups
 from tests.integration.payments.conftest import MakeTown
 from tests.integration.payments.servers import Town
 from tests.support.eventually import eventually
@@ -174,9 +174,9 @@ def test_a_topup_that_never_got_a_page_ends_with_its_time(town: Town) -> None:
     user = town.user()
     with _broken_request(town.context.banks["tbank"], "Init", Token="0" * 64):
         assert user.post_topup(key="k").status_code == 502
-    tasks.poll_topups(town.context)
+    poll_topups(town.context)
     assert town.rows("SELECT status FROM topups") == [{"status": "pending"}], "its time is not over"
-    tasks.poll_topups(town.later(hours=2))
+    poll_topups(town.later(hours=2))
     assert town.rows("SELECT status, next_poll_at FROM topups") == [{"status": "expired", "next_poll_at": None}]
     for _ in range(2):
         again = user.post_topup(key="k")

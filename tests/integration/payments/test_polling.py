@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
-from services.payments import tasks
+from services.payments.polling.tasks import poll_topups
+from services.payments.retention.tasks import purge_old_records
 from tests.integration.payments.conftest import MakeTown
 from tests.integration.payments.servers import DECLINED_CARD, Town
 from tests.support.eventually import eventually
@@ -22,7 +23,7 @@ def test_what_notifications_do_not_bring_a_poll_brings(make_town: MakeTown, bank
     user.pay(topup)
 
     def polled() -> bool:
-        tasks.poll_topups(town.context)
+        poll_topups(town.context)
         return user.status(topup) == "confirmed"
 
     eventually(polled)
@@ -37,7 +38,7 @@ def test_a_declined_card_is_heard_of_by_polling_too(make_town: MakeTown) -> None
     user.pay(topup, card=DECLINED_CARD)
 
     def polled() -> bool:
-        tasks.poll_topups(town.context)
+        poll_topups(town.context)
         return user.status(topup) == "failed"
 
     eventually(polled)
@@ -48,7 +49,7 @@ def test_intervals_grow_and_stop_at_the_expiry(make_town: MakeTown) -> None:
     topup = town.user().start()
     seen = []
     for seconds in (11, 35, 80, 150, 220, 290):
-        tasks.poll_topups(town.later(seconds=seconds))
+        poll_topups(town.later(seconds=seconds))
         row = town.rows(
             "SELECT polls, next_poll_at - created_at AS waits, expires_at = next_poll_at AS last FROM topups"
         )
@@ -65,11 +66,11 @@ def test_what_nobody_pays_expires(town_of_each_bank: Town) -> None:
     town.plan(["notify_lost"])
     user = town.user()
     topup = user.start()
-    tasks.poll_topups(town.later(hours=2))
+    poll_topups(town.later(hours=2))
     assert user.status(topup) == "expired"
     assert town.bank_rows("SELECT state FROM payments") == [{"state": "NEW"}], "what may be paid now is not cancelled"
     user.pay(topup)
-    tasks.poll_topups(town.later(hours=3))
+    poll_topups(town.later(hours=3))
     assert user.status(topup) == "confirmed"
     assert town.credits(topup["transactionID"]) == 1
 
@@ -78,9 +79,9 @@ def test_asking_on_ends_when_the_bank_has_ended_it(town_of_each_bank: Town) -> N
     town = town_of_each_bank
     user = town.user()
     topup = user.start()
-    tasks.poll_topups(town.later(hours=2))
+    poll_topups(town.later(hours=2))
     _let_the_bank_end_it(town)
-    tasks.poll_topups(town.later(hours=12))
+    poll_topups(town.later(hours=12))
     assert user.status(topup) == "expired"
     assert town.rows("SELECT next_poll_at FROM topups") == [{"next_poll_at": None}]
 
@@ -97,7 +98,7 @@ def test_a_payment_that_the_bank_ends_because_nobody_paid_is_expired(
     _let_the_bank_end_it(town)
 
     def expired() -> bool:
-        tasks.poll_topups(town.context)
+        poll_topups(town.context)
         return user.status(topup) == "expired"
 
     eventually(expired)
@@ -110,10 +111,10 @@ def test_a_wrong_amount_is_asked_about_until_the_time_is_over(town: Town) -> Non
     topup = user.start()
     user.pay(topup)
     town.bank_rows("UPDATE payments SET amount_minor = amount_minor - 1 RETURNING 1")
-    tasks.poll_topups(town.later(minutes=5))
+    poll_topups(town.later(minutes=5))
     assert user.status(topup) == "pending"
     assert town.rows("SELECT 1 FROM topups WHERE next_poll_at IS NOT NULL")
-    tasks.poll_topups(town.later(hours=2))
+    poll_topups(town.later(hours=2))
     assert user.status(topup) == "expired"
     assert town.credits(topup["transactionID"]) == 0
     assert ("CONFIRMED", "wrong_amount") in town.verdicts(topup["transactionID"])
@@ -122,8 +123,8 @@ def test_a_wrong_amount_is_asked_about_until_the_time_is_over(town: Town) -> Non
 def test_asking_ends_at_last(make_town: MakeTown) -> None:
     town = make_town(bank="sber", topup_give_up_days=1)
     topup = town.user().start()
-    tasks.poll_topups(town.later(hours=2))
-    tasks.poll_topups(town.later(days=3))
+    poll_topups(town.later(hours=2))
+    poll_topups(town.later(days=3))
     assert town.rows("SELECT status, next_poll_at FROM topups") == [{"status": "expired", "next_poll_at": None}]
     assert town.credits(topup["transactionID"]) == 0
 
@@ -138,9 +139,9 @@ def test_a_bank_that_is_away_changes_nothing_until_we_give_up(town: Town) -> Non
     topup = user.start()
     http = town.context.banks["tbank"]._http  # type: ignore[attr-defined]
     address, http._base_url = http._base_url, "http://127.0.0.1:9/"
-    tasks.poll_topups(town.later(hours=2))
+    poll_topups(town.later(hours=2))
     assert user.status(topup) == "pending"
-    tasks.poll_topups(town.later(days=20))
+    poll_topups(town.later(days=20))
     assert user.status(topup) == "expired"
     http._base_url = address
 
@@ -152,7 +153,7 @@ def test_a_paid_topup_is_never_expired(town: Town) -> None:
     with town.bank.db.autocommit() as tx:
         tx.execute(text("UPDATE payments SET faults = '{notify_lost}'"))
     user.pay(topup)
-    tasks.poll_topups(town.later(hours=2))
+    poll_topups(town.later(hours=2))
     assert user.status(topup) == "confirmed"
     assert town.credits(topup["transactionID"]) == 1
 
@@ -167,7 +168,7 @@ def test_two_schedulers_do_no_harm(make_town: MakeTown) -> None:
 
     def all_confirmed() -> bool:
         with ThreadPoolExecutor(4) as threads:
-            for done in [threads.submit(tasks.poll_topups, town.context) for _ in range(4)]:
+            for done in [threads.submit(poll_topups, town.context) for _ in range(4)]:
                 done.result()
         return {user.status(topup) for topup in topups} == {"confirmed"}
 
@@ -180,13 +181,13 @@ def test_old_records_are_purged_and_young_ones_are_not(town: Town) -> None:
     topup = user.start(key="k")
     user.pay(topup)
     eventually(lambda: user.status(topup) == "confirmed")
-    tasks.purge_old_records(town.context)
+    purge_old_records(town.context)
     assert town.rows("SELECT 1 FROM notifications")
     assert town.rows("SELECT 1 FROM idempotency_keys")
     with town.context.db.autocommit() as tx:
         tx.execute(text("UPDATE notifications SET last_received_at = now() - interval '401 days'"))
         tx.execute(text("UPDATE idempotency_keys SET created_at = now() - interval '73 hours'"))
-    tasks.purge_old_records(town.context)
+    purge_old_records(town.context)
     assert not town.rows("SELECT 1 FROM notifications")
     assert not town.rows("SELECT 1 FROM idempotency_keys")
     assert town.rows("SELECT 1 FROM topups WHERE confirmed_at <= :now", now=datetime.now(UTC))

@@ -14,7 +14,7 @@ from urllib3.exceptions import ReadTimeoutError
 from common.core.clock import SystemClock
 from services.balance import service as ledger
 from services.balance.models import Posting, TransferKind
-from services.payments import tasks
+from services.payments.refunds.tasks import pursue_refunds
 from tests.integration.payments.conftest import MakeTown
 from tests.integration.payments.servers import Town, User
 from tests.support.eventually import eventually
@@ -151,9 +151,9 @@ def test_a_bank_that_is_away_is_asked_until_it_answers(town: Town) -> None:
         assert (answer.status_code, answer.json()["status"]) == (202, "debited")
         assert balance(town, user) == 0, "it cannot be spent while it is on its way"
         assert user.status(topup) == "confirmed"
-        tasks.pursue_refunds(town.later(minutes=5))
+        pursue_refunds(town.later(minutes=5))
         assert town.rows("SELECT status FROM refunds") == [{"status": "debited"}]
-    tasks.pursue_refunds(town.later(minutes=30))
+    pursue_refunds(town.later(minutes=30))
     assert town.rows("SELECT status FROM refunds") == [{"status": "done"}]
     assert at_the_bank(town) == ("REFUNDED", 50_000)
     assert user.status(topup) == "refunded"
@@ -164,7 +164,7 @@ def test_a_refund_that_the_bank_made_without_our_hearing_of_it_is_not_made_twice
     with _deaf(town):
         assert refund(town, topup, amount=20_000).json()["status"] == "debited"
     assert at_the_bank(town) == ("PARTIAL_REFUNDED", 20_000)
-    tasks.pursue_refunds(town.later(minutes=30))
+    pursue_refunds(town.later(minutes=30))
     assert town.rows("SELECT status FROM refunds") == [{"status": "done"}]
     assert at_the_bank(town) == ("PARTIAL_REFUNDED", 20_000)
     assert balance(town, user) == 30_000
@@ -180,9 +180,9 @@ def test_a_balance_that_is_away_is_asked_until_it_answers(make_town: MakeTown) -
     assert (answer.status_code, answer.json()["status"]) == (202, "requested")
     assert at_the_bank(town) == ("CONFIRMED", 0), "the bank is asked only when the money is off the balance"
     http._port = port
-    tasks.pursue_refunds(town.context)
+    pursue_refunds(town.context)
     assert town.rows("SELECT status FROM refunds") == [{"status": "requested"}], "its turn has not come"
-    tasks.pursue_refunds(town.later(minutes=5))
+    pursue_refunds(town.later(minutes=5))
     assert town.rows("SELECT status FROM refunds") == [{"status": "done"}]
     assert balance(town, user) == 0
 

@@ -2,7 +2,7 @@
 
 import requests
 
-from services.payments import tasks
+from services.payments.polling.tasks import poll_topups
 from tests.integration.payments.conftest import MakeTown
 from tests.integration.payments.servers import DECLINED_CARD, TIMEOUT, Town
 from tests.support.eventually import eventually
@@ -92,7 +92,7 @@ def test_the_money_comes_by_polling_when_every_notification_is_lost(make_town: M
     user.pay(topup)
 
     def polled() -> bool:
-        tasks.poll_topups(town.context)
+        poll_topups(town.context)
         return user.status(topup) == "confirmed"
 
     eventually(polled)

@@ -8,24 +8,34 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import groupby
+from typing import Final
+from uuid import UUID
 
+from common.core.errors import ServiceUnavailable
 from common.core.logging import get_logger
-from services.payments import opening, poll_repository, repository
 from services.payments.banks.base import (
     UNDECIDED,
     Bank,
+    BankError,
     BankUnavailable,
     Notification,
     PaymentNotFound,
     PaymentStatus,
 )
 from services.payments.context import Context
+from services.payments.errors import TopUpNotFound
 from services.payments.models import TopUp, TopUpStatus, Verdict, order_of
 from services.payments.notifications.repository import Evidence
 from services.payments.notifications.service import apply_notification
-from services.payments.repository import Located
+from services.payments.polling import repository
+from services.payments.topups import opening
+from services.payments.topups import repository as topups
+from services.payments.topups.repository import Located
 
 log = get_logger(__name__)
+
+#: A browser's return asks the bank at most once in so long per top-up, whoever calls the address.
+RETURN_POLL_SECONDS: Final = 2
 
 
 def poll_due(context: Context, *, limit: int) -> int:
@@ -36,7 +46,7 @@ def poll_due(context: Context, *, limit: int) -> int:
     now = context.clock.now()
     settings = context.settings
     with context.db.autocommit() as tx:
-        due = poll_repository.take_due(
+        due = repository.take_due(
             tx,
             now=now,
             limit=limit,
@@ -47,7 +57,7 @@ def poll_due(context: Context, *, limit: int) -> int:
     by_bank = [list(group) for _, group in groupby(sorted(due, key=_bank), key=_bank)]
     if by_bank:
         with ThreadPoolExecutor(max_workers=len(by_bank), thread_name_prefix="poll") as threads:
-            for done in [threads.submit(_poll_all, context, topups) for topups in by_bank]:
+            for done in [threads.submit(_poll_all, context, group) for group in by_bank]:
                 done.result()
     return len(due)
 
@@ -56,8 +66,8 @@ def _bank(topup: TopUp) -> str:
     return topup.bank
 
 
-def _poll_all(context: Context, topups: Sequence[TopUp]) -> None:
-    for topup in topups:
+def _poll_all(context: Context, due: Sequence[TopUp]) -> None:
+    for topup in due:
         try:
             poll(context, topup)
         except BankUnavailable as error:
@@ -71,7 +81,7 @@ def poll(context: Context, topup: TopUp) -> None:
     """
     bank = context.banks.get(topup.bank)
     with context.db.autocommit() as tx:
-        found = repository.find(tx, topup.topup_id)
+        found = topups.find(tx, topup.topup_id)
     if bank is None or found is None:
         log.error("topup of a bank that is switched off", bank=topup.bank, topup_id=str(topup.topup_id))
         return
@@ -87,7 +97,7 @@ def poll(context: Context, topup: TopUp) -> None:
         over = _expire(context, found, note=f"given up: {error}")
     if over or now > give_up_at:
         with context.db.autocommit() as tx:
-            poll_repository.stop_polling(tx, topup.topup_id)
+            repository.stop_polling(tx, topup.topup_id)
 
 
 def _poll(context: Context, bank: Bank, found: Located) -> bool:
@@ -113,7 +123,7 @@ def _end_unopened(context: Context, bank: Bank, found: Located) -> bool:
     said, note = opening.close_at_bank(context, bank, found.topup, found.attempt)
     with context.db.autocommit() as tx:
         payment_id = said.bank_payment_id if said else None
-        repository.note_on_attempt(tx, bank.name, found.attempt, bank_payment_id=payment_id, note=note)
+        topups.note_on_attempt(tx, bank.name, found.attempt, bank_payment_id=payment_id, note=note)
     return True
 
 
@@ -136,6 +146,59 @@ def _expire(context: Context, found: Located, *, note: str) -> bool:
     now = context.clock.now()
     next_poll_at = now + timedelta(seconds=context.settings.topup_poll_max_seconds)
     with context.db.autocommit() as tx:
-        expired = repository.save_status(tx, topup, TopUpStatus.EXPIRED, now=now, next_poll_at=next_poll_at)
+        expired = topups.save_status(tx, topup, TopUpStatus.EXPIRED, now=now, next_poll_at=next_poll_at)
     log.info("topup expired", bank=topup.bank, topup_id=str(topup.topup_id), expired=expired, note=note)
     return expired
+
+
+def return_browser(context: Context, topup_id: UUID) -> str:
+    """The browser is back from the bank: ask the bank how it went, and say where the browser goes on.
+
+    Changes no money by itself. Raises TopUpNotFound.
+    """
+    now = context.clock.now()
+    with context.db.autocommit() as tx:
+        found = topups.find(tx, topup_id)
+        if found is None:
+            raise TopUpNotFound
+        may_ask = found.attempt.payment_url is not None and repository.take_turn(
+            tx, topup_id, now=now, busy_until=now + timedelta(seconds=RETURN_POLL_SECONDS)
+        )
+    if may_ask:
+        try:
+            ask_bank(context, found, source="return")
+        except BankError as error:
+            # The browser must not wait for a bank that is away: the schedule asks again.
+            log.warning("bank not asked on return", bank=found.topup.bank, error=str(error))
+    return found.topup.return_url
+
+
+def ask_bank(context: Context, found: Located, *, source: str) -> str:
+    """Ask the bank about one attempt and take its word; returns the verdict, or what the bank says instead of an end.
+
+    Raises BankUnavailable or PaymentNotFound.
+    """
+    bank = context.banks.get(found.topup.bank)
+    if bank is None:
+        raise BankUnavailable(f"{found.topup.bank} is switched off")
+    said = bank.fetch_status(order_of(found.topup, found.attempt, context.settings.topup_description))
+    if said.status in UNDECIDED:
+        return f"the bank says {said.bank_status}"
+    return apply_notification(context, bank, said, Evidence(source)).value
+
+
+def ask_now(context: Context, topup_id: UUID) -> str:
+    """Put the question to the bank that the schedule would put; returns the answer in words.
+
+    Raises TopUpNotFound, ServiceUnavailable.
+    """
+    with context.db.autocommit() as tx:
+        found = topups.find(tx, topup_id)
+    if found is None:
+        raise TopUpNotFound
+    try:
+        return ask_bank(context, found, source="operator")
+    except PaymentNotFound as error:
+        return str(error)
+    except BankUnavailable as error:
+        raise ServiceUnavailable(f"the bank does not answer: {error}") from error

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from common.db.connection import Connection
 from services.payments.models import TopUp
-from services.payments.repository import TOPUP_COLUMNS, topup_of
+from services.payments.topups.repository import TOPUP_COLUMNS, topup_of
 
 # The next turn is written before the bank is asked: whoever dies in between has lost a turn, not the top-up.
 _TAKE_DUE = text(f"""

@@ -15,7 +15,6 @@ from uuid import UUID
 from common.core.logging import get_logger
 from common.db import idempotency
 from common.db.idempotency import IdempotencyKey, RequestInProgress, StoredAnswer
-from services.payments import repository
 from services.payments.banks.base import (
     Bank,
     BankRefused,
@@ -29,7 +28,8 @@ from services.payments.errors import TopUpNeverStarted, TopUpRefusedByBank, TopU
 from services.payments.models import Attempt, AttemptState, TopUp, TopUpStatus, order_id_of, order_of
 from services.payments.notifications.repository import Evidence
 from services.payments.notifications.service import apply_notification
-from services.payments.repository import Located
+from services.payments.topups import repository
+from services.payments.topups.repository import Located
 
 log = get_logger(__name__)
 

@@ -1,28 +1,23 @@
 """Use cases of top-ups. No transaction is open while a bank is being asked."""
 
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid4
 
-from common.core.logging import get_logger
 from common.db.idempotency import IdempotencyKey
 from common.http.server.paging import Page, decode_cursor, page_of
-from services.payments import opening, poll_repository, repository
-from services.payments.banks.base import UNDECIDED, BankError, BankUnavailable
 from services.payments.config import origin_of
 from services.payments.context import Context
 from services.payments.errors import CurrencyNotAccepted, ReturnUrlNotAllowed, TopUpNotFound
-from services.payments.models import TopUp, order_of
-from services.payments.notifications.repository import Evidence
-from services.payments.notifications.service import apply_notification
-from services.payments.opening import Opened, WantedTopUp
-from services.payments.repository import Located
-
-log = get_logger(__name__)
+from services.payments.models import Attempt, TopUp
+from services.payments.notifications import repository as notifications
+from services.payments.notifications.repository import StoredNotification
+from services.payments.refunds import repository as refunds
+from services.payments.refunds.models import Refund
+from services.payments.topups import opening, repository
+from services.payments.topups.opening import Opened, WantedTopUp
 
 _NO_CURSOR: Final = 2**63 - 1
-#: A browser's return asks the bank at most once in so long per top-up, whoever calls the address.
-RETURN_POLL_SECONDS: Final = 2
 
 
 def start_topup(context: Context, wanted: WantedTopUp, key: IdempotencyKey | None) -> Opened:
@@ -59,37 +54,25 @@ def list_topups(context: Context, user_id: UUID, limit: int, cursor: str | None)
     return page_of(found, limit, lambda topup: (topup.topup_no,))
 
 
-def return_browser(context: Context, topup_id: UUID) -> str:
-    """The browser is back from the bank: ask the bank how it went, and say where the browser goes on.
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A top-up with all that happened to it."""
 
-    Changes no money by itself. Raises TopUpNotFound.
-    """
-    now = context.clock.now()
-    with context.db.autocommit() as tx:
+    topup: TopUp
+    attempts: list[Attempt]
+    notifications: list[StoredNotification]
+    refunds: list[Refund]
+
+
+def story(context: Context, topup_id: UUID) -> Story:
+    """Everything about one top-up; raises TopUpNotFound."""
+    with context.db.transaction() as tx:
         found = repository.find(tx, topup_id)
         if found is None:
             raise TopUpNotFound
-        may_ask = found.attempt.payment_url is not None and poll_repository.take_turn(
-            tx, topup_id, now=now, busy_until=now + timedelta(seconds=RETURN_POLL_SECONDS)
+        return Story(
+            found.topup,
+            repository.attempts_of(tx, topup_id),
+            notifications.of_topup(tx, topup_id),
+            refunds.of_topup(tx, topup_id),
         )
-    if may_ask:
-        try:
-            ask_bank(context, found, source="return")
-        except BankError as error:
-            # The browser must not wait for a bank that is away: the schedule asks again.
-            log.warning("bank not asked on return", bank=found.topup.bank, error=str(error))
-    return found.topup.return_url
-
-
-def ask_bank(context: Context, found: Located, *, source: str) -> str:
-    """Ask the bank about one attempt and take its word; returns the verdict, or what the bank says instead of an end.
-
-    Raises BankUnavailable or PaymentNotFound.
-    """
-    bank = context.banks.get(found.topup.bank)
-    if bank is None:
-        raise BankUnavailable(f"{found.topup.bank} is switched off")
-    said = bank.fetch_status(order_of(found.topup, found.attempt, context.settings.topup_description))
-    if said.status in UNDECIDED:
-        return f"the bank says {said.bank_status}"
-    return apply_notification(context, bank, said, Evidence(source)).value

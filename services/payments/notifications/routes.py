@@ -1,0 +1,73 @@
+"""HTTP in: notifications of banks, the browser's return from the bank, and rejected notifications for operators."""
+
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from werkzeug import Request
+
+from common.http.server.body import read_body
+from common.http.server.context import context_of
+from common.http.server.exchange import Answer, current
+from common.http.server.identity import services_only
+from common.http.server.parse import parsed, render
+from common.http.server.schemas import COMMON_RESPONSES, ErrorBody
+from services.payments.context import Context
+from services.payments.notifications import service
+from services.payments.notifications.schemas import BankPath, NotificationList, NotificationView, RefusedQuery
+from services.payments.polling.service import return_browser
+from services.payments.topups.schemas import TopUpPath
+
+banks = APIBlueprint(
+    "banks", __name__, abp_tags=[Tag(name="Bank")], abp_responses={**COMMON_RESPONSES, "404": ErrorBody}
+)
+internal = APIBlueprint("operator_notifications", __name__, url_prefix="/internal", doc_ui=False)
+
+
+@banks.get("/topup/<transactionID>/return", responses={"303": None})
+@services_only("gateway")
+@parsed
+def return_from_bank(path: TopUpPath) -> Answer:
+    """Where the bank sends the browser: the bank is asked how it went, and the browser goes on to ``returnUrl``."""
+    target = return_browser(context_of(Context), path.transaction_id)
+    return Answer(303, headers={"Location": target, "Cache-Control": "no-store"})
+
+
+@banks.post("/bank/webhook/<bank>", responses={"200": None, "403": ErrorBody, "409": ErrorBody})
+@services_only("gateway")
+@parsed
+def bank_webhook(path: BankPath) -> Answer:
+    """Notifications of a bank, signed by it or asked back for."""
+    return _webhook(path.bank)
+
+
+@banks.get("/bank/webhook/<bank>", responses={"200": None, "403": ErrorBody, "409": ErrorBody})
+@services_only("gateway")
+@parsed
+def bank_webhook_by_get(path: BankPath) -> Answer:
+    """The same, for banks whose protocol notifies by GET."""
+    return _webhook(path.bank)
+
+
+@internal.get("/notifications/refused")
+@services_only("operator")
+@parsed
+def list_refused(query: RefusedQuery) -> Answer:
+    """What came in the name of a bank and was not acted on, newest first."""
+    page = service.list_refused(context_of(Context), query.bank, query.limit, query.cursor)
+    return render(
+        NotificationList(notifications=[NotificationView.of(item) for item in page.items], next_cursor=page.next_cursor)
+    )
+
+
+def _webhook(bank: str) -> Answer:
+    request = Request(current().environ)
+    taken = service.take(
+        context_of(Context),
+        bank,
+        method=request.method,
+        headers=dict(request.headers),
+        raw_body=read_body(),
+        query=request.args.to_dict(flat=False),
+        # The caller is the gateway: its word on the address is good.
+        client_ip=request.headers.get("X-Client-Address", ""),
+    )
+    return Answer(taken.status, taken.body, {"Content-Type": taken.content_type})

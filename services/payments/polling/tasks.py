@@ -1,0 +1,18 @@
+"""The scheduled task of polling. It may run at any time, twice, or twice at once."""
+
+from typing import Final
+
+from common.core.logging import get_logger
+from services.payments.context import Context
+from services.payments.polling import service
+
+log = get_logger(__name__)
+
+BATCH: Final = 50
+
+
+def poll_topups(context: Context) -> None:
+    """Poll banks for a batch of due top-ups, and expire top-ups that nobody paid in time."""
+    polled = service.poll_due(context, limit=BATCH)
+    if polled:
+        log.info("topups polled", topups=polled)

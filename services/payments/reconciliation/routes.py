@@ -1,0 +1,43 @@
+"""HTTP in: an operator's reconciliation with a bank."""
+
+from typing import Final
+
+from flask_openapi3.blueprint import APIBlueprint
+
+from common.http.server.context import context_of
+from common.http.server.exchange import Answer, current
+from common.http.server.identity import services_only
+from common.http.server.parse import parsed, render
+from services.payments.context import Context
+from services.payments.reconciliation import service
+from services.payments.reconciliation.schemas import DifferenceView, ReconciliationReport, ReconciliationRequest
+from services.payments.reconciliation.service import WantedReport
+
+internal = APIBlueprint("operator_reconciliation", __name__, url_prefix="/internal", doc_ui=False)
+
+MAX_STATEMENT_BYTES: Final = 32 * 1024 * 1024
+
+
+@internal.before_request
+def _take_whole_statements() -> None:
+    current().max_body_bytes = MAX_STATEMENT_BYTES
+
+
+@internal.post("/reconciliations")
+@services_only("operator")
+@parsed
+def reconcile(body: ReconciliationRequest) -> Answer:
+    """Compare our payments with the bank's; with ``apply`` the bank is asked about what differs."""
+    context = context_of(Context)
+    wanted = WantedReport(body.bank, body.since, body.until, body.statement)
+    report = service.reconcile(context, wanted)
+    if body.apply:
+        report = service.apply(context, report, wanted, operator=body.operator, reason=body.reason)
+    return render(
+        ReconciliationReport(
+            bank=body.bank,
+            source=report.source,
+            compared=report.compared,
+            differences=[DifferenceView.of(difference) for difference in report.differences],
+        )
+    )

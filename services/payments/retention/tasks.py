@@ -1,0 +1,35 @@
+"""The scheduled task of retention. It may run at any time, twice, or twice at once."""
+
+from collections.abc import Callable
+from typing import Final
+
+from common.bus import outbox
+from common.core.logging import get_logger
+from common.db import idempotency
+from common.db.connection import Connection
+from services.payments.context import Context
+from services.payments.notifications import repository as notifications
+
+log = get_logger(__name__)
+
+BATCH: Final = 5_000
+
+
+def purge_old_records(context: Context) -> None:
+    """Forget closed outbox rows, old idempotency keys and old notifications, in batches."""
+    settings = context.settings
+    steps: dict[str, Callable[[Connection], int]] = {
+        "outbox": lambda tx: outbox.purge_closed(tx, older_than_hours=settings.outbox_retention_hours, limit=BATCH),
+        "idempotency_keys": lambda tx: idempotency.purge(
+            tx, older_than_hours=settings.idempotency_retention_hours, limit=BATCH
+        ),
+        "notifications": lambda tx: notifications.purge(
+            tx, older_than_days=settings.notification_retention_days, limit=BATCH
+        ),
+    }
+    for table, purge in steps.items():
+        deleted = BATCH
+        while deleted == BATCH:
+            with context.db.autocommit() as tx:
+                deleted = purge(tx)
+            log.info("old records purged", table=table, rows=deleted)

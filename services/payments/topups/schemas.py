@@ -1,0 +1,97 @@
+"""Request and response models of top-ups."""
+
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import Field
+
+from common.http.server.schemas import (
+    AmountMinor,
+    CurrencyCode,
+    PrintableText,
+    QueryModel,
+    RequestModel,
+    ResponseModel,
+    UtcTime,
+    utc,
+)
+from services.payments.models import Attempt, TopUp, public_status
+from services.payments.notifications.schemas import NotificationView
+from services.payments.refunds.schemas import RefundView
+
+TransactionId = Annotated[str, Field(alias="transactionID", examples=["6f0cf5d8-0a55-4d0c-9d3e-3c4b8f0f7a11"])]
+
+
+class TopUpRequest(RequestModel):
+    amount: AmountMinor
+    currency: CurrencyCode = "RUB"
+    return_url: PrintableText = Field(max_length=2_000, examples=["https://api.fastcheck.store/top-up"])
+
+
+class StartedTopUp(ResponseModel):
+    """The browser goes to ``paymentUrl``, the user pays there, and comes back to ``returnUrl``."""
+
+    transaction_id: TransactionId
+    amount: int = Field(gt=0)
+    currency: str = Field(examples=["RUB"])
+    status: Literal["pending"]
+    payment_url: str
+    created_at: UtcTime
+
+
+class TopUpView(ResponseModel):
+    transaction_id: TransactionId
+    amount: int = Field(gt=0)
+    currency: str = Field(examples=["RUB"])
+    status: Literal["pending", "confirmed", "failed", "expired", "refunded"]
+    created_at: UtcTime
+    confirmed_at: UtcTime | None = Field(default=None, json_schema_extra={"type": "string"})
+
+    @classmethod
+    def of(cls, topup: TopUp) -> Self:
+        return cls(
+            transaction_id=str(topup.topup_id),
+            amount=topup.amount_minor,
+            currency=topup.currency,
+            status=public_status(topup.status),
+            created_at=utc(topup.created_at),
+            confirmed_at=utc(topup.confirmed_at) if topup.confirmed_at else None,
+        )
+
+
+class TopUpList(ResponseModel):
+    topups: list[TopUpView]
+    next_cursor: str | None = Field(default=None, json_schema_extra={"type": "string"})
+
+
+class TopUpPath(QueryModel):
+    transaction_id: UUID = Field(alias="transactionID")
+
+
+class AttemptView(ResponseModel):
+    order_id: str = Field(alias="orderID")
+    payment_id: str | None = Field(default=None, alias="paymentID")
+    state: str
+
+    @classmethod
+    def of(cls, attempt: Attempt) -> Self:
+        return cls(order_id=attempt.bank_order_id, payment_id=attempt.bank_payment_id, state=attempt.state)
+
+
+class TopUpStory(ResponseModel):
+    """A top-up with all that happened to it."""
+
+    transaction_id: str = Field(alias="transactionID")
+    user_id: str = Field(alias="userID")
+    bank: str
+    amount: int
+    refunded: int
+    currency: str
+    status: str
+    created_at: UtcTime
+    expires_at: UtcTime
+    confirmed_at: UtcTime | None = None
+    polls: int
+    attempts: list[AttemptView]
+    notifications: list[NotificationView]
+    refunds: list[RefundView]
