@@ -9,10 +9,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = sorted(path.name for path in (ROOT / "services").iterdir() if (path / "__init__.py").exists())
 
-#: A file name means the same in every service. What a service needs beyond these is its own trade.
-FILES = {
-    "__init__.py", "app.py", "clients.py", "config.py", "context.py", "errors.py", "handlers.py", "models.py",
-    "repository.py", "routes.py", "schemas.py", "service.py", "tasks.py", "worker.py",
+#: A file name means the same in every service. A flat service has the files of a capability beside those of the root.
+ROOT_FILES = {
+    "__init__.py", "app.py", "clients.py", "config.py", "context.py", "errors.py", "log_events.py", "metrics.py",
+    "models.py", "worker.py",
+}  # fmt: skip
+CAPABILITY_FILES = {
+    "__init__.py", "handlers.py", "models.py", "repository.py", "routes.py", "schemas.py", "service.py", "tasks.py",
 }  # fmt: skip
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 70
@@ -35,8 +38,39 @@ def test_the_services_of_the_design_are_there() -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_service_explains_itself_and_has_the_files_that_all_have(service: str) -> None:
     folder = ROOT / "services" / service
-    for name in ("README.md", "app.py", "config.py", "routes.py", "context.py"):
+    for name in ("README.md", "app.py", "config.py", "context.py"):
         assert (folder / name).is_file(), f"services/{service}/{name} is missing"
+
+
+def _is_flat(folder: Path) -> bool:
+    return (folder / "routes.py").is_file()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_is_flat_or_consists_of_capabilities(service: str) -> None:
+    """A service has its routes at its root, or one package per capability. A mixture of both is rejected.
+
+    In a package of a capability, and at the root of a service that consists of them, every module has a name that
+    means the same everywhere. A module of another name needs a row in the service's README: ``package/module.py``.
+    """
+    folder = ROOT / "services" / service
+    packages = [path.parent for path in folder.glob("*/__init__.py") if path.parent.name != "migrations"]
+    if _is_flat(folder):
+        mixed = [
+            _name(path)
+            for package in packages
+            for path in package.rglob("*.py")
+            if path.name in ("routes.py", "service.py")
+        ]
+        assert not mixed, f"services/{service} is flat and has capabilities: {mixed}"
+        return
+    unknown = {path.name for path in folder.glob("*.py")} - ROOT_FILES
+    assert not unknown, f"services/{service} consists of capabilities; these belong to one of them: {unknown}"
+    readme = (folder / "README.md").read_text()
+    for package in packages:
+        for path in package.glob("*.py"):
+            documented = f"`{package.name}/{path.name}`" in readme
+            assert path.name in CAPABILITY_FILES or documented, f"{_name(path)} has no row in the README"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=_name)
@@ -73,11 +107,14 @@ def test_sql_is_in_repositories_alone(service: str) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_routes_hold_no_try_and_no_transaction(service: str) -> None:
-    path = ROOT / "services" / service / "routes.py"
-    for node in ast.walk(ast.parse(path.read_text())):
-        assert not isinstance(node, ast.Try), f"{_name(path)}:{node.lineno} catches: errors are rendered in one place"
-        if isinstance(node, ast.Attribute):
-            assert node.attr not in ("transaction", "autocommit"), f"{_name(path)}:{node.lineno} opens a transaction"
+    paths = sorted((ROOT / "services" / service).rglob("routes.py"))
+    assert paths
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text())):
+            assert not isinstance(node, ast.Try), f"{_name(path)}:{node.lineno} catches: errors are rendered centrally"
+            if isinstance(node, ast.Attribute):
+                opens = node.attr in ("transaction", "autocommit")
+                assert not opens, f"{_name(path)}:{node.lineno} opens a transaction"
 
 
 @pytest.mark.parametrize("service", SERVICES)
