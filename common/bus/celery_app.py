@@ -37,14 +37,14 @@ REDIS_TRANSPORT_OPTIONS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Nudge:
+class ScheduledTask:
     """The scheduler says "look now" to a task at a fixed interval. The deadlines themselves are rows."""
 
     task: str
     every_seconds: float
 
 
-def create_celery(service: str, settings: BusSettings, schedule: Sequence[Nudge] = ()) -> Celery:
+def create_celery(service: str, settings: BusSettings, schedule: Sequence[ScheduledTask] = ()) -> Celery:
     """Build the application; connects to nothing yet."""
     url = settings.broker_url.get_secret_value()
     on_rabbitmq = rabbitmq.speaks_amqp(url)
@@ -81,17 +81,17 @@ def create_celery(service: str, settings: BusSettings, schedule: Sequence[Nudge]
         enable_utc=True,
         timezone="UTC",
         beat_schedule={
-            nudge.task: {
-                "task": nudge.task,
-                "schedule": nudge.every_seconds,
-                # A nudge that waited longer than its interval says nothing new.
+            scheduled.task: {
+                "task": scheduled.task,
+                "schedule": scheduled.every_seconds,
+                # A scheduled that waited longer than its interval says nothing new.
                 "options": {
                     "queue": schedule_queue(service),
-                    "expires": max(nudge.every_seconds, 1.0),
+                    "expires": max(scheduled.every_seconds, 1.0),
                     "confirm_timeout": SEND_TIMEOUT_SECONDS,
                 },
             }
-            for nudge in schedule
+            for scheduled in schedule
         },
     )
     if on_rabbitmq:

@@ -38,12 +38,12 @@ Handler = Callable[[Connection, Sequence[Any]], None]
 ONE_BY_ONE_SECONDS: Final = 20.0
 #: Who began an attempt so long ago, has not said how it ended, and does not hold the lock of the event any more, is
 #: dead: the event has killed its worker.
-DEAD_AFTER_SECONDS: Final = 10.0
+WORKER_DEAD_AFTER_SECONDS: Final = 10.0
 #: So many attempts are remembered to be given back while the database is away. A receive brings a few hundred.
-MAX_OWED: Final = 10_000
+MAX_DEFERRED_REFUNDS: Final = 10_000
 
 # A new event begins with its first attempt, which is that of its batch. Of the others nothing is counted here:
-# each is counted when its turn comes, so that none pays for one before it that kills the worker.
+# each is counted when its single comes, so that none pays for one before it that kills the worker.
 _REGISTER = prepared("""
     WITH given AS (
         SELECT * FROM unnest(CAST(:event_ids AS uuid[]), CAST(:types AS text[])) AS e (event_id, type)
@@ -68,7 +68,7 @@ _IS_FINISHED = text("""
     SELECT processed_at IS NOT NULL OR parked_at IS NOT NULL FROM inbox WHERE event_id = :event_id
 """)
 
-_GIVE_BACK = text("""
+_REFUND_ATTEMPTS = text("""
     UPDATE inbox i
        SET attempts = GREATEST(i.attempts - 1, 0), last_error = COALESCE(e.error, i.last_error)
       FROM (SELECT * FROM unnest(CAST(:event_ids AS uuid[]), CAST(:errors AS text[])) AS e (event_id, error)
@@ -118,7 +118,7 @@ _PARK = text("""
 
 
 @dataclass(frozen=True, slots=True)
-class _Turn:
+class _SingleEvent:
     """An event that is to be tried by itself. ``attempts`` is None where this attempt is not counted yet."""
 
     envelope: Envelope
@@ -134,34 +134,34 @@ class Inbox:
         self._handlers = handlers
         self._max_attempts = max_attempts
         #: Attempts that were counted and ought not to count, by event, with what ended them.
-        self._owed: dict[UUID, str | None] = {}
-        self._owed_lock = threading.Lock()
+        self._deferred_refunds: dict[UUID, str | None] = {}
+        self._deferred_lock = threading.Lock()
 
     def receive(self, source: str, envelopes: Sequence[Envelope]) -> list[UUID]:
         """Make the events true, each exactly once; returns the ids that ``source`` need not send again.
 
         Safe to run any number of times, and at the same time, with the same events.
         """
-        self._pay_owed()
+        self._refund_attempts()
         by_id = {envelope.event_id: envelope for envelope in envelopes}
         finished: list[UUID] = []
         batch: list[Envelope] = []
-        turns: list[_Turn] = []
+        singles: list[_SingleEvent] = []
         for event_id, is_new, already_finished, failed_before in self._register(source, list(by_id.values())):
             if already_finished:
                 finished.append(event_id)
             elif is_new:
                 batch.append(by_id[event_id])
             else:
-                turns.append(_Turn(by_id[event_id], None, failed_before))
+                singles.append(_SingleEvent(by_id[event_id], None, failed_before))
         if batch:
             try:
                 self._apply(batch)
                 finished.extend(envelope.event_id for envelope in batch)
             except Exception as error:  # noqa: BLE001  whatever one event raised must not stop the others
                 log.warning("event batch failed, trying one by one", events=len(batch), error=repr(error))
-                turns.extend(_Turn(envelope, 1, failed_before=False) for envelope in batch)
-        return finished + self._one_by_one(turns)
+                singles.extend(_SingleEvent(envelope, 1, failed_before=False) for envelope in batch)
+        return finished + self._apply_one_by_one(singles)
 
     @retry_on_conflict
     def _register(self, source: str, envelopes: Sequence[Envelope]) -> list[tuple[UUID, bool, bool, bool]]:
@@ -189,33 +189,33 @@ class Inbox:
                 self._handlers[event_type](tx, events)
             tx.execute(_MARK_PROCESSED, {"event_ids": list(open_ids)})
 
-    def _one_by_one(self, turns: Sequence[_Turn]) -> list[UUID]:
+    def _apply_one_by_one(self, singles: Sequence[_SingleEvent]) -> list[UUID]:
         """Try each event in a transaction of its own; returns those that are finished.
 
         What has failed before comes last: events that wait for a lock, each for its time, do not hold back the rest.
         """
         until = monotonic() + ONE_BY_ONE_SECONDS
-        waiting = sorted(turns, key=lambda turn: turn.failed_before, reverse=True)
+        waiting = sorted(singles, key=lambda single: single.failed_before, reverse=True)
         finished: list[UUID] = []
         while waiting and monotonic() < until:
-            turn = waiting.pop()
+            single = waiting.pop()
             try:
-                if self._take_turn(turn):
-                    finished.append(turn.envelope.event_id)
+                if self._attempt(single):
+                    finished.append(single.envelope.event_id)
             except Exception as error:
                 if not is_transient(error):
                     raise
                 log.warning("inbox cannot be written", error=repr(error), left=len(waiting))
                 break
         if waiting:
-            self._owe({turn.envelope.event_id: None for turn in waiting if turn.attempts is not None})
+            self._defer_refund({single.envelope.event_id: None for single in waiting if single.attempts is not None})
             log.warning("events left to be sent again", events=len(waiting))
         return finished
 
-    def _take_turn(self, turn: _Turn) -> bool:
+    def _attempt(self, single: _SingleEvent) -> bool:
         """Returns True when the publisher need not send the event again: it is applied, or parked."""
-        envelope = turn.envelope
-        attempts = turn.attempts or self._count_attempt(envelope.event_id)
+        envelope = single.envelope
+        attempts = single.attempts or self._count_attempt(envelope.event_id)
         if attempts is None:
             # No attempt is left, or none is needed. Others may be at their attempts at this very moment: then it is
             # for them to say how those end, and the event will be sent again.
@@ -244,8 +244,8 @@ class Inbox:
         state = transient_sqlstate(error)
         if state is not None:
             log.warning("event held up", **event, sqlstate=state, error=repr(error)[:500])
-            self._owe({envelope.event_id: repr(error)[:2000]})
-            self._pay_owed()
+            self._defer_refund({envelope.event_id: repr(error)[:2000]})
+            self._refund_attempts()
             return False
         log.error("event failed", **event, exc_info=error)
         if attempts >= self._max_attempts:
@@ -254,23 +254,23 @@ class Inbox:
             tx.execute(_RECORD_ERROR, {"event_id": envelope.event_id, "error": repr(error)[:2000]})
         return False
 
-    def _owe(self, attempts: Mapping[UUID, str | None]) -> None:
+    def _defer_refund(self, attempts: Mapping[UUID, str | None]) -> None:
         """Remember attempts that are to be given back, with what ended them (None: they were not made)."""
-        with self._owed_lock:
-            room = MAX_OWED - len(self._owed)
-            self._owed.update(list(attempts.items())[:room])
+        with self._deferred_lock:
+            room = MAX_DEFERRED_REFUNDS - len(self._deferred_refunds)
+            self._deferred_refunds.update(list(attempts.items())[:room])
 
-    def _pay_owed(self) -> None:
-        """Give them back. Where that fails they stay owed, and are given back before the next events are looked at."""
-        with self._owed_lock:
-            owed, self._owed = self._owed, {}
-        if not owed:
+    def _refund_attempts(self) -> None:
+        """Refund the deferred attempts. On an error they stay deferred and are refunded before the next events."""
+        with self._deferred_lock:
+            refunds, self._deferred_refunds = self._deferred_refunds, {}
+        if not refunds:
             return
         try:
             with self._db.autocommit() as tx:
-                tx.execute(_GIVE_BACK, {"event_ids": list(owed), "errors": list(owed.values())})
+                tx.execute(_REFUND_ATTEMPTS, {"event_ids": list(refunds), "errors": list(refunds.values())})
         except Exception:
-            self._owe(owed)
+            self._defer_refund(refunds)
             raise
 
     def _park(self, envelope: Envelope, *, error: str | None) -> bool:
@@ -282,7 +282,7 @@ class Inbox:
                     "event_id": envelope.event_id,
                     "envelope": json.dumps(envelope.to_wire()),
                     "error": error[:2000] if error else None,
-                    "dead_after": DEAD_AFTER_SECONDS,
+                    "dead_after": WORKER_DEAD_AFTER_SECONDS,
                 },
             ).rowcount
         if parked:

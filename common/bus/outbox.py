@@ -38,7 +38,7 @@ _INSERT = prepared(
     f"WITH {WRITTEN} SELECT CASE WHEN :delay = 0 THEN pg_notify(:channel, '') END FROM written LIMIT 1"  # noqa: S608
 )
 
-_TAKE_DUE = prepared("""
+_CLAIM_DUE = prepared("""
     UPDATE outbox o
        SET sends = o.sends + 1,
            available_at = now() + make_interval(secs => LEAST(:max_delay, :delay * power(2, LEAST(o.sends, 20))))
@@ -52,7 +52,7 @@ _TAKE_DUE = prepared("""
     RETURNING o.event_id, o.subscriber, o.type, o.payload, o.occurred_at, o.request_id, o.traceparent
 """)
 
-_GIVE_BACK = text("""
+_RELEASE_UNSENT = text("""
     UPDATE outbox
        SET sends = GREATEST(sends - 1, 0), available_at = now()
      WHERE subscriber = :subscriber AND event_id = ANY(CAST(:event_ids AS uuid[])) AND closed_at IS NULL
@@ -129,12 +129,12 @@ def bindings(events: Iterable[Event], *, delay_seconds: float) -> dict[str, obje
     }
 
 
-def take_due(tx: Connection, *, limit: int, resend_seconds: float, resend_max_seconds: float) -> list[Due]:
+def claim_due(tx: Connection, *, limit: int, resend_seconds: float, resend_max_seconds: float) -> list[Due]:
     """Take open events by status, and put each one's next turn off before it is sent.
 
     Whoever dies between this commit and the sending has lost time, not the event.
     """
-    rows = tx.execute(_TAKE_DUE, {"limit": limit, "delay": resend_seconds, "max_delay": resend_max_seconds})
+    rows = tx.execute(_CLAIM_DUE, {"limit": limit, "delay": resend_seconds, "max_delay": resend_max_seconds})
     return [
         Due(
             row.subscriber,
@@ -144,9 +144,9 @@ def take_due(tx: Connection, *, limit: int, resend_seconds: float, resend_max_se
     ]
 
 
-def give_back(tx: Connection, subscriber: str, event_ids: Sequence[UUID]) -> None:
+def release_unsent(tx: Connection, subscriber: str, event_ids: Sequence[UUID]) -> None:
     """The broker did not take these: they are due again at once."""
-    tx.execute(_GIVE_BACK, {"subscriber": subscriber, "event_ids": list(event_ids)})
+    tx.execute(_RELEASE_UNSENT, {"subscriber": subscriber, "event_ids": list(event_ids)})
 
 
 def close(tx: Connection, subscriber: str, event_ids: Sequence[UUID]) -> int:

@@ -17,7 +17,7 @@ SETTINGS: Final[dict[str, Any]] = {
     "broker_heartbeat": 5,
     # What is sent counts as sent when the broker says so, and not when the kernel has taken it.
     "broker_transport_options": {"confirm_publish": True},
-    "worker_consumer": "common.bus.plain_consumer:PlainConsumer",
+    "worker_consumer": "common.bus.rabbitmq_consumer:ConsumerWithoutDelayedDelivery",
 }
 
 

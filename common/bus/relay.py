@@ -2,7 +2,7 @@
 
 import select
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, Final
 
@@ -26,8 +26,6 @@ log = get_logger(__name__)
 #: A lost NOTIFY, or a row whose turn comes later, is noticed after at most this long.
 POLL_SECONDS: Final = 1.0
 PAUSE_AFTER_FAILURE_SECONDS: Final = 1.0
-
-Send = Callable[[str, Sequence[Envelope]], None]
 
 
 class Relay:
@@ -63,7 +61,7 @@ class Relay:
         if self._subscribers_are_full():
             return 0
         with self._db.autocommit() as tx:
-            due = outbox.take_due(
+            due = outbox.claim_due(
                 tx,
                 limit=self._settings.outbox_batch_size,
                 resend_seconds=self._settings.outbox_resend_seconds,
@@ -78,7 +76,7 @@ class Relay:
             publishing.send_events(self._app, self._service, subscriber, envelopes)
         except Exception:
             with self._db.autocommit() as tx:
-                outbox.give_back(tx, subscriber, [envelope.event_id for envelope in envelopes])
+                outbox.release_unsent(tx, subscriber, [envelope.event_id for envelope in envelopes])
             raise
         log.info("events sent", subscriber=subscriber, events=len(envelopes))
 

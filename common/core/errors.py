@@ -5,16 +5,11 @@ from typing import ClassVar
 
 
 class BusinessError(Exception):
-    """One class per failure; ``message`` is for a person, ``code`` for a program.
-
-    ``retryable`` says whether the very same request may succeed later; only answers that are
-    not retryable are remembered under an idempotency key.
-    """
+    """The base of all business failures, one class each; ``message`` is for a person, ``code`` for a program."""
 
     status: ClassVar[int] = 400
     code: ClassVar[str] = "invalid_request"
     message: ClassVar[str] = "the request is not valid"
-    retryable: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -71,7 +66,6 @@ class TooManyRequests(BusinessError):
     status = 429
     code = "too_many_requests"
     message = "too many requests: slow down and try again later"
-    retryable = True
 
 
 class ServiceUnavailable(BusinessError):
@@ -80,7 +74,6 @@ class ServiceUnavailable(BusinessError):
     status = 503
     code = "temporarily_unavailable"
     message = "the service is busy or a part of it is down: try again in a moment"
-    retryable = True
 
     def __init__(self, message: str | None = None, *, retry_after_seconds: int = 1) -> None:
         super().__init__(message, retry_after_seconds=retry_after_seconds)

@@ -83,7 +83,6 @@ class RequestInProgress(BusinessError):
     status = 409
     code = "request_in_progress"
     message = "the first request with this Idempotency-Key is still running: repeat it in a moment"
-    retryable = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 import sys
 
-from common.bus.celery_app import Nudge, create_celery, register_task
+from common.bus.celery_app import ScheduledTask, create_celery, register_task
 from common.bus.inbox import Inbox
+from common.bus.process import BusProcess, run
 from common.bus.publishing import register_consumer
-from common.bus.run import BusProcess, run
 from common.core.logging import configure_logging
 from services.balance import tasks
 from services.balance.config import BalanceSettings
@@ -24,7 +24,10 @@ def build(settings: BalanceSettings | None = None) -> BusProcess:
     app = create_celery(
         "balance",
         settings,
-        [Nudge(PURGE_TASK, settings.retention_sweep_seconds), Nudge(SEAL_TASK, settings.chain_seal_seconds)],
+        [
+            ScheduledTask(PURGE_TASK, settings.retention_sweep_seconds),
+            ScheduledTask(SEAL_TASK, settings.chain_seal_seconds),
+        ],
     )
     register_consumer(app, "balance", Inbox(context.db, HANDLERS, max_attempts=settings.inbox_max_attempts))
 

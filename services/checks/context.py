@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
-from common.bus.lazy_acknowledger import LazyAcknowledger
+from common.bus.batched_acknowledger import BatchedAcknowledger
 from common.core.clock import Clock, SystemClock
 from common.db.engine import Database
 from services.checks.clients import BalanceClient
@@ -20,7 +20,7 @@ class Context:
     clock: Clock
     balance: BalanceClient
     codes: CodeVault
-    acknowledger: LazyAcknowledger
+    acknowledger: BatchedAcknowledger
     settings: ChecksSettings
 
     @classmethod
@@ -34,6 +34,6 @@ class Context:
             clock=SystemClock(timedelta(seconds=settings.clock_offset_seconds)),
             balance=BalanceClient.of(settings),
             codes=CodeVault(settings.code_keys.get_secret_value()),
-            acknowledger=LazyAcknowledger(db, subscriber="balance"),
+            acknowledger=BatchedAcknowledger(db, subscriber="balance"),
             settings=settings,
         )

@@ -57,7 +57,6 @@ class CheckFrozen(BusinessError):
     status = 429
     code = "check_frozen"
     message = "too many wrong codes: this check is frozen for a while"
-    retryable = True
 
 
 class TooManyAttempts(BusinessError):
@@ -66,7 +65,6 @@ class TooManyAttempts(BusinessError):
     status = 429
     code = "too_many_attempts"
     message = "too many failed attempts: try again later"
-    retryable = True
 
 
 class InsufficientFunds(BusinessError):

@@ -2,10 +2,10 @@
 
 import sys
 
-from common.bus.celery_app import Nudge, create_celery, register_task
+from common.bus.celery_app import ScheduledTask, create_celery, register_task
+from common.bus.process import BusProcess, run
 from common.bus.publishing import register_publisher
 from common.bus.relay import Relay
-from common.bus.run import BusProcess, run
 from common.core.logging import configure_logging
 from services.checks import tasks
 from services.checks.config import ChecksSettings
@@ -26,10 +26,10 @@ def build(settings: ChecksSettings | None = None) -> BusProcess:
         "checks",
         settings,
         [
-            Nudge(EXPIRE_TASK, settings.expiry_sweep_seconds),
-            Nudge(FINISH_TASK, settings.pending_sweep_seconds),
-            Nudge(RENEW_TASK, settings.code_key_sweep_seconds),
-            Nudge(PURGE_TASK, settings.retention_sweep_seconds),
+            ScheduledTask(EXPIRE_TASK, settings.expiry_sweep_seconds),
+            ScheduledTask(FINISH_TASK, settings.pending_sweep_seconds),
+            ScheduledTask(RENEW_TASK, settings.code_key_sweep_seconds),
+            ScheduledTask(PURGE_TASK, settings.retention_sweep_seconds),
         ],
     )
     register_publisher(app, "checks", context.db)

@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError
 from redis.retry import Retry
 
-from common.core.slots import NoneFree, Slots
+from common.core.pool import PoolExhausted, ResourcePool
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,13 @@ class ScriptRunner:
             decode_responses=True,
         )
         self._timeout_seconds = timeout_seconds
-        self._slots: Slots[Any] = Slots(pool_size)
+        self._pool: ResourcePool[Any] = ResourcePool(pool_size)
 
     def run(self, script: Script, keys: Sequence[str], arguments: Sequence[object]) -> Any:
         """What the script returns: one round trip. Raises redis.RedisError; then it has run once, or not."""
         try:
-            connection = self._slots.take(self._timeout_seconds)
-        except NoneFree:
+            connection = self._pool.acquire(self._timeout_seconds)
+        except PoolExhausted:
             raise RedisConnectionError("all connections are in use") from None
         try:
             connection = connection or self._factory.make_connection()
@@ -64,7 +64,7 @@ class ScriptRunner:
                 # The server is new, or was flushed: it was not run, so it is safe to send again, in full.
                 return _ask(connection, "EVAL", script.source, len(keys), *keys, *arguments)
         finally:
-            self._slots.give_back(connection)
+            self._pool.release(connection)
 
     def ping(self) -> None:
         """Raise redis.RedisError when Redis does not answer."""

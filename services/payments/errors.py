@@ -27,7 +27,6 @@ class TopUpUnavailable(BusinessError):
     status = 502
     code = "bank_unavailable"
     message = "the bank cannot be reached: try again in a moment, with the same Idempotency-Key"
-    retryable = True
 
 
 class TopUpRefusedByBank(BusinessError):

@@ -94,14 +94,6 @@ REFUSED: Final = frozenset(
     }
 )
 
-#: Shown to the operator.
-FOR_THE_OPERATOR: Final = REFUSED | {
-    Verdict.BAD_SIGNATURE,
-    Verdict.SECOND_PAYMENT,
-    Verdict.LATE_NOT_CREDITED,
-    Verdict.UNEXPECTED_REFUND,
-}
-
 
 class IllegalTransition(Exception):
     """A status change that TRANSITIONS does not have: a bug, never an answer to somebody."""

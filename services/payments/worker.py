@@ -2,10 +2,10 @@
 
 import sys
 
-from common.bus.celery_app import Nudge, create_celery, register_task
+from common.bus.celery_app import ScheduledTask, create_celery, register_task
+from common.bus.process import BusProcess, run
 from common.bus.publishing import register_publisher
 from common.bus.relay import Relay
-from common.bus.run import BusProcess, run
 from common.core.logging import configure_logging
 from services.payments.config import PaymentsSettings
 from services.payments.context import Context
@@ -27,9 +27,9 @@ def build(settings: PaymentsSettings | None = None) -> BusProcess:
         "payments",
         settings,
         [
-            Nudge(POLL_TASK, settings.topup_sweep_seconds),
-            Nudge(REFUND_TASK, settings.refund_sweep_seconds),
-            Nudge(PURGE_TASK, settings.retention_sweep_seconds),
+            ScheduledTask(POLL_TASK, settings.topup_sweep_seconds),
+            ScheduledTask(REFUND_TASK, settings.refund_sweep_seconds),
+            ScheduledTask(PURGE_TASK, settings.retention_sweep_seconds),
         ],
     )
     register_publisher(app, "payments", context.db)

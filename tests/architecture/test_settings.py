@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import services
-from common.bus.run import READY_FILE_VARIABLE
+from common.bus.process import READY_FILE_VARIABLE
 from common.core.settings import FromEnvironment
 from deploy.services import CALLERS, SERVICES
 

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 
 from common.bus import outbox
-from common.bus.run import READY_FILE_VARIABLE
+from common.bus.process import READY_FILE_VARIABLE
 from common.contracts.events import PaymentConfirmed
 from common.db.engine import Database
 from launcher.children import Child, Launch

@@ -9,10 +9,10 @@ import sys
 
 from pydantic import SecretStr
 
-from common.bus.celery_app import Nudge, create_celery, register_task
+from common.bus.celery_app import ScheduledTask, create_celery, register_task
+from common.bus.process import BusProcess, run
 from common.bus.publishing import register_publisher
 from common.bus.relay import Relay
-from common.bus.run import BusProcess, run
 from common.core.logging import configure_logging
 from common.core.settings import BusSettings, DatabaseSettings, Settings
 from common.db.engine import Database
@@ -29,7 +29,7 @@ def build() -> BusProcess:
     settings = PublisherSettings.load()
     configure_logging(NAME, settings.log_level)
     db = Database(settings.publisher_database_url.get_secret_value(), settings=settings, application_name=NAME)
-    app = create_celery(NAME, settings, [Nudge(f"{NAME}.nothing", 0.5)])
+    app = create_celery(NAME, settings, [ScheduledTask(f"{NAME}.nothing", 0.5)])
     register_publisher(app, NAME, db)
     register_task(app, f"{NAME}.nothing", lambda: None)
     return BusProcess(app, relay=Relay(NAME, db, app, settings))

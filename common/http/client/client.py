@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from common.core.errors import ServiceUnavailable
-from common.core.slots import NoneFree, Slots
+from common.core.pool import PoolExhausted, ResourcePool
 from common.http.client.wire import HttpAnswer, ProtocolError, Wire
 
 __all__ = ["HttpAnswer", "HttpClient", "NoAnswer"]
@@ -31,13 +31,13 @@ class HttpClient:
         self._connect_timeout_seconds = connect_timeout_seconds
         self._timeout_seconds = timeout_seconds
         self._pool_wait_seconds = min(1.5, timeout_seconds)
-        self._slots: Slots[Wire] = Slots(pool_size)
+        self._pool: ResourcePool[Wire] = ResourcePool(pool_size)
 
     def request(self, method: str, target: str, *, headers: Mapping[str, str], body: bytes | None = None) -> HttpAnswer:
         """One request, one answer of any status; raises NoAnswer, or ServiceUnavailable when the pool is full."""
         try:
-            wire = self._slots.take(self._pool_wait_seconds)
-        except NoneFree:
+            wire = self._pool.acquire(self._pool_wait_seconds)
+        except PoolExhausted:
             raise ServiceUnavailable from None
         keep = False
         try:
@@ -54,7 +54,7 @@ class HttpClient:
             if not keep and wire is not None:
                 wire.close()
                 wire = None
-            self._slots.give_back(wire)
+            self._pool.release(wire)
 
     def _connect(self) -> Wire:
         return Wire(

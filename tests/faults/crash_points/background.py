@@ -7,7 +7,7 @@ do it one by one, and when they are killed, is seen in the flows in which they h
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from common.bus.run import BusProcess
+from common.bus.process import BusProcess
 from common.bus.topology import queues_of
 from services.balance.worker import SEAL_TASK
 from services.checks.worker import EXPIRE_TASK, FINISH_TASK

@@ -78,14 +78,14 @@ def _event_after_the_commit(_bus: Any) -> None:
 
 def _event_closed_when_taken(_bus: Any) -> None:
     """There might as well be no outbox: the broker is trusted with the only copy."""
-    take = outbox.take_due
+    take = outbox.claim_due
 
     def take_and_close(tx: Any, **bounds: Any) -> list[outbox.Due]:
         due = take(tx, **bounds)
         outbox.close(tx, "balance", [item.envelope.event_id for item in due])
         return due
 
-    _patch(outbox, "take_due", take_and_close)
+    _patch(outbox, "claim_due", take_and_close)
 
 
 def _acknowledged_before_the_commit(bus: Any) -> None:

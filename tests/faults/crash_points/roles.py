@@ -17,8 +17,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from cli.operators import databases as operators_databases
 from cli.operators import events as operators_events
-from common.bus import lazy_acknowledger
-from common.bus.run import run
+from common.bus import batched_acknowledger
+from common.bus.process import run
 from common.core.clock import SystemClock
 from services.accounts.app import create_app as create_accounts
 from services.balance import worker as balance_worker
@@ -70,7 +70,7 @@ class Roles:
         for module in _OF_THE_BUS:
             import_module(module)
         _set_clock(control)
-        lazy_acknowledger.FLUSH_SECONDS = FLUSH_SECONDS  # type: ignore[misc]
+        batched_acknowledger.FLUSH_SECONDS = FLUSH_SECONDS  # type: ignore[misc]
         bank = create_bank()
         # Its thread would deliver at moments of its own: here it is a process that is told when.
         bank.before_request_funcs[None].remove(bank.extensions["deliverer"].ensure_running)

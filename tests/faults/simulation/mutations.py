@@ -95,14 +95,14 @@ def event_is_written_after_the_commit(_world: World) -> Iterator[None]:
 @contextmanager
 def event_is_closed_when_it_is_sent(_world: World) -> Iterator[None]:
     """The broker is trusted with the only copy."""
-    take = outbox.take_due
+    take = outbox.claim_due
 
     def take_and_close(tx: Connection, **bounds: Any) -> list[outbox.Due]:
         due = take(tx, **bounds)
         outbox.close(tx, "balance", [item.envelope.event_id for item in due])
         return due
 
-    with patch.object(outbox, "take_due", take_and_close):
+    with patch.object(outbox, "claim_due", take_and_close):
         yield
 
 

@@ -20,8 +20,8 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
 
+from common.bus.batched_acknowledger import BatchedAcknowledger
 from common.bus.inbox import Inbox
-from common.bus.lazy_acknowledger import LazyAcknowledger
 from common.bus.publishing import register_consumer, register_publisher
 from common.bus.relay import Relay
 from common.http.client.client import HttpAnswer
@@ -62,7 +62,7 @@ _PATIENT: Final = {
 _DATABASE: Final[dict[str, Any]] = {"database_pool_size": 40, "database_statement_timeout_seconds": 120.0}
 
 
-class _QuietAcknowledger(LazyAcknowledger):
+class _QuietAcknowledger(BatchedAcknowledger):
     """Gathers as the real one does. The scheduler says when to write, or that it died with its process."""
 
     def acknowledge(self, event_id: UUID) -> None:
@@ -155,7 +155,7 @@ class SimulatedServices:
         if process == "checks-web":
             self.acknowledger.forget()
         elif process == "balance-worker":
-            self.inbox._owed.clear()
+            self.inbox._deferred_refunds.clear()
 
     def token_for(self, service: str, user_id: UUID | None) -> str:
         """What the gateway sends with a user's request."""

@@ -98,7 +98,7 @@ class Town:
             inbox = Inbox(self.balance, handlers, max_attempts=attempts)
             with db.autocommit() as tx:
                 tx.execute(text("UPDATE outbox SET available_at = now() WHERE closed_at IS NULL"))
-                due = outbox.take_due(tx, limit=1_000, resend_seconds=0, resend_max_seconds=0)
+                due = outbox.claim_due(tx, limit=1_000, resend_seconds=0, resend_max_seconds=0)
                 finished = inbox.receive(service, [item.envelope for item in due])
                 outbox.close(tx, "balance", finished)
 

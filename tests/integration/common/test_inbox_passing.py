@@ -300,7 +300,7 @@ def test_an_event_is_not_parked_while_its_last_attempt_is_under_way(
         assert go_on.wait(30)
 
     handler.acts[_topup(event)] = take_long
-    monkeypatch.setattr(inbox, "DEAD_AFTER_SECONDS", 0)
+    monkeypatch.setattr(inbox, "WORKER_DEAD_AFTER_SECONDS", 0)
     with ThreadPoolExecutor(1) as thread:
         slow = thread.submit(receiver.receive, "payments", [event])
         assert begun.wait(30)

@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from common.bus import outbox
+from common.bus.batched_acknowledger import BatchedAcknowledger
 from common.bus.celery_app import create_celery
-from common.bus.lazy_acknowledger import LazyAcknowledger
 from common.bus.relay import Relay
 from common.bus.topology import acknowledgements_queue, events_queue
 from common.contracts.events import event_id
@@ -108,7 +108,7 @@ def test_a_dead_broker_costs_time_only(publisher_db: Database) -> None:
 def test_two_relays_take_each_row_once(publisher_db: Database) -> None:
     publish(publisher_db, *[confirmed(uuid4()) for _ in range(30)])
     with publisher_db.transaction() as first, publisher_db.transaction() as second:
-        took = [outbox.take_due(tx, limit=20, resend_seconds=5, resend_max_seconds=20) for tx in (first, second)]
+        took = [outbox.claim_due(tx, limit=20, resend_seconds=5, resend_max_seconds=20) for tx in (first, second)]
     ids = [due.envelope.event_id for batch in took for due in batch]
     assert len(ids) == len(set(ids)) == 30
 
@@ -119,9 +119,9 @@ def test_a_row_that_commits_late_is_not_passed_over(publisher_db: Database) -> N
         outbox.add_all(slow, [confirmed(uuid4())])
         publish(publisher_db, confirmed(uuid4()))
         with publisher_db.autocommit() as tx:
-            assert len(outbox.take_due(tx, limit=10, resend_seconds=5, resend_max_seconds=20)) == 1
+            assert len(outbox.claim_due(tx, limit=10, resend_seconds=5, resend_max_seconds=20)) == 1
     with publisher_db.autocommit() as tx:
-        assert len(outbox.take_due(tx, limit=10, resend_seconds=5, resend_max_seconds=20)) == 1
+        assert len(outbox.claim_due(tx, limit=10, resend_seconds=5, resend_max_seconds=20)) == 1
 
 
 def test_each_sending_puts_the_next_one_off_further_up_to_a_bound(publisher_db: Database) -> None:
@@ -129,7 +129,7 @@ def test_each_sending_puts_the_next_one_off_further_up_to_a_bound(publisher_db: 
     waits: list[float] = []
     for _ in range(5):
         with publisher_db.autocommit() as tx:
-            assert len(outbox.take_due(tx, limit=1, resend_seconds=5, resend_max_seconds=20)) == 1
+            assert len(outbox.claim_due(tx, limit=1, resend_seconds=5, resend_max_seconds=20)) == 1
             waits.append(
                 float(
                     tx.execute(
@@ -144,7 +144,7 @@ def test_each_sending_puts_the_next_one_off_further_up_to_a_bound(publisher_db: 
 def test_a_delayed_event_is_left_alone_until_its_time(publisher_db: Database) -> None:
     publish(publisher_db, confirmed(uuid4()), delay_seconds=30)
     with publisher_db.autocommit() as tx:
-        assert outbox.take_due(tx, limit=10, resend_seconds=5, resend_max_seconds=20) == []
+        assert outbox.claim_due(tx, limit=10, resend_seconds=5, resend_max_seconds=20) == []
 
 
 def test_the_same_event_written_twice_is_one_row(publisher_db: Database) -> None:
@@ -157,7 +157,7 @@ def test_the_same_event_written_twice_is_one_row(publisher_db: Database) -> None
 def test_direct_acknowledgements_are_closed_in_one_batch(publisher_db: Database) -> None:
     events = [confirmed(uuid4()) for _ in range(20)]
     publish(publisher_db, *events, delay_seconds=30)
-    acknowledger = LazyAcknowledger(publisher_db, "balance")
+    acknowledger = BatchedAcknowledger(publisher_db, "balance")
     for event in events:
         acknowledger.acknowledge(event_id(event))
     eventually(lambda: open_events(publisher_db) == 0)

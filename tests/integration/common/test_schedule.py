@@ -3,16 +3,16 @@
 import redis
 from celery.beat import Scheduler
 
-from common.bus.celery_app import Nudge, create_celery
-from common.bus.run import nudge_at_once
+from common.bus.celery_app import ScheduledTask, create_celery
+from common.bus.process import run_all_at_start
 from common.bus.topology import schedule_queue
 from common.core.settings import BusSettings
 from tests.support.eventually import eventually
 
 
 def test_everything_is_due_at_the_start_and_then_at_its_interval(bus_settings: BusSettings) -> None:
-    app = create_celery("checks", bus_settings, [Nudge("hourly", 3600.0), Nudge("often", 1.0)])
-    nudge_at_once(app)
+    app = create_celery("checks", bus_settings, [ScheduledTask("hourly", 3600.0), ScheduledTask("often", 1.0)])
+    run_all_at_start(app)
     scheduler = Scheduler(app=app, lazy=False)
     assert {name: entry.is_due().is_due for name, entry in scheduler.schedule.items()} == {
         "hourly": True,

@@ -5,14 +5,14 @@ from celery import Celery
 from celery.utils.imports import symbol_by_name
 from pydantic import SecretStr
 
-from common.bus.celery_app import REDIS_TRANSPORT_OPTIONS, Nudge, create_celery
+from common.bus.celery_app import REDIS_TRANSPORT_OPTIONS, ScheduledTask, create_celery
 from common.bus.rabbitmq import speaks_amqp
 from common.bus.topology import events_queue, queues_of
 from common.core.settings import BusSettings
 
 
 def app(url: str) -> Celery:
-    return create_celery("payments", BusSettings(broker_url=SecretStr(url)), [Nudge("payments.look", 5)])
+    return create_celery("payments", BusSettings(broker_url=SecretStr(url)), [ScheduledTask("payments.look", 5)])
 
 
 @pytest.mark.parametrize("url", ["amqp://u:p@h:5672/v", "amqps://u:p@h/v", "pyamqp://u:p@h//", "amqp://a//;amqp://b//"])

@@ -21,7 +21,7 @@ FLUSH_SECONDS: Final = 0.25
 MAX_WAITING: Final = 10_000
 
 
-class LazyAcknowledger:
+class BatchedAcknowledger:
     """Gathers the ids of events that one subscriber has been told directly, and closes them in batches."""
 
     def __init__(self, db: Database, subscriber: str) -> None:

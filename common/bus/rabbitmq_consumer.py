@@ -5,7 +5,7 @@ from typing import ClassVar
 from celery.worker.consumer import Consumer
 
 
-class PlainConsumer(Consumer):  # type: ignore[misc]
+class ConsumerWithoutDelayedDelivery(Consumer):  # type: ignore[misc]
     """Celery's consumer without delayed delivery.
 
     For quorum queues Celery lays out 28 exchanges and 28 queues through which a message with a countdown would travel

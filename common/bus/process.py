@@ -69,7 +69,7 @@ def _run_worker(process: BusProcess) -> None:
     )
 
 
-def nudge_at_once(app: Celery) -> None:
+def run_all_at_start(app: Celery) -> None:
     """Make everything due when the scheduler starts, and not one interval later.
 
     It keeps no state. Were it killed more often than once an hour, what is hourly would never be done. A nudge too many
@@ -80,7 +80,7 @@ def nudge_at_once(app: Celery) -> None:
 
 
 def _run_scheduler(app: Celery) -> None:
-    nudge_at_once(app)
+    run_all_at_start(app)
     app.Beat(scheduler_cls="celery.beat:Scheduler", loglevel="WARNING", quiet=True).run()
 
 
