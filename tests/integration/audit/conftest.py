@@ -1,4 +1,4 @@
-"""A town with complete books, built once; each test damages a copy of one of its databases."""
+"""Sample books with every kind of operation, built once; each test damages copies of their databases."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from auditor.sources import opened
 from common.core.ids import derived_id
 from deploy.provisioning import AUDITOR_ROLE
 from services.payments.models import order_id_of
-from tests.integration.audit.town import Town, built, live
+from tests.integration.audit.in_process_system import InProcessSystem, in_process_system, populate
 from tests.support import databases
 from tests.support.servers import Servers
 
@@ -23,8 +23,8 @@ ALL: Final = Scope()
 
 
 @dataclass
-class Books:
-    """The databases of one test: some of them copies that it may damage."""
+class SampleBooks:
+    """The databases of one test. A database is copied before its first change."""
 
     servers: Servers
     names: dict[str, str]
@@ -32,11 +32,11 @@ class Books:
     copies: list[str] = field(default_factory=list)
 
     def damage(self, service: str, *statements: str) -> None:
-        """Do what a superuser can who has switched off triggers and foreign keys. ``{name}``: an id of the town."""
+        """Run statements as a superuser, with triggers and foreign keys off. ``{name}`` is an id of the books."""
         self.run(service, "SET session_replication_role = replica", *(text.format_map(self.ids) for text in statements))
 
     def run(self, service: str, *statements: str) -> None:
-        """Run statements as the superuser in a copy of a database."""
+        """Run statements as the superuser in the copy of a database."""
         connection = psycopg2.connect(self.servers.postgres_url(self._copy(service)))
         with connection, connection.cursor() as cursor:
             for statement in statements:
@@ -44,7 +44,7 @@ class Books:
         connection.close()
 
     def value(self, service: str, query: str) -> str:
-        """One value from a database, as text."""
+        """Return the single value of a query as text."""
         connection = psycopg2.connect(self.servers.postgres_url(self.names[service]))
         with connection, connection.cursor() as cursor:
             cursor.execute(query.format_map(self.ids))
@@ -54,13 +54,13 @@ class Books:
         return str(row[0])
 
     def audit(self, scope: Scope = ALL) -> Report:
-        """What the auditor says of them, in his own role."""
+        """Audit the books in the auditor's role."""
         urls = {service: self.servers.postgres_url(name, AUDITOR_ROLE) for service, name in self.names.items()}
         with opened(urls) as sources:
             return books.audit(sources, scope)
 
     def database_url(self, service: str) -> str:
-        """The URL of a copy that a service may write, in its own role."""
+        """Return the URL of a copy for the service's own role."""
         return databases.url(self.servers, service, self._copy(service))
 
     def _copy(self, service: str) -> str:
@@ -71,36 +71,36 @@ class Books:
 
 
 @pytest.fixture(scope="session")
-def town(test_servers: Servers) -> Iterator[Town]:
-    """Built once. Its databases are the templates of the copies; nobody stays connected to them."""
-    with built(test_servers) as town:
-        live(town)
-    yield town
-    for name in town.names.values():
+def populated_system(test_servers: Servers) -> Iterator[InProcessSystem]:
+    """Build the sample books once. No connection stays open: the databases are templates for copies."""
+    with in_process_system(test_servers) as system:
+        populate(system)
+    yield system
+    for name in system.names.values():
         databases.drop(test_servers, name)
 
 
 @pytest.fixture
-def books_of_town(town: Town, test_servers: Servers) -> Iterator[Books]:
-    """The town's books, for one test."""
-    own = Books(test_servers, dict(town.names), everything_named(town, test_servers))
-    yield own
-    for name in own.copies:
+def sample_books(populated_system: InProcessSystem, test_servers: Servers) -> Iterator[SampleBooks]:
+    """Return the sample books for one test."""
+    books = SampleBooks(test_servers, dict(populated_system.names), named_ids(populated_system, test_servers))
+    yield books
+    for name in books.copies:
         databases.drop(test_servers, name)
 
 
-_ENDS: Final = {"used": "accepted", "used too": "accepted", "late": "accepted", "on its way": "accepted"}
+_ENDS: Final = {"used": "accepted", "second used": "accepted", "late": "accepted", "in flight": "accepted"}
 
 
-def everything_named(town: Town, servers: Servers) -> dict[str, str]:
-    """The ids of the town, and those of the transfers, accounts, entries and blocks that follow from them."""
+def named_ids(system: InProcessSystem, servers: Servers) -> dict[str, str]:
+    """Return the ids of the sample books and of the transfers, accounts, entries and blocks derived from them."""
     ids = {
-        **town.ids,
-        "nobody": str(uuid4()),
+        **system.ids,
+        "unknown": str(uuid4()),
         "bank": _id("account", "bank", "RUB"),
         "escrow": _id("account", "escrow", "RUB"),
     }
-    for name, value in {**town.ids, "nobody": ids["nobody"]}.items():
+    for name, value in {**system.ids, "unknown": ids["unknown"]}.items():
         ids |= {
             f"account of {name}": _id("account", value, "RUB"),
             f"credit of {name}": _id("topup", value),
@@ -111,18 +111,18 @@ def everything_named(town: Town, servers: Servers) -> dict[str, str]:
             f"refund of {name}": _id("topup_refunded", value),
             f"order of {name}": order_id_of(UUID(value), 1),
         }
-    ids["event of on its way"] = _id("check.accepted.v1", ids["on its way"])
-    ids["event of credit on its way"] = _id("payment.confirmed.v1", ids["credit on its way"])
-    asked = Books(servers, dict(town.names), ids)
+    ids["event of in flight"] = _id("check.accepted.v1", ids["in flight"])
+    ids["event of credit in flight"] = _id("payment.confirmed.v1", ids["credit in flight"])
+    books = SampleBooks(servers, dict(system.names), ids)
     entry = "SELECT entry_id FROM entries WHERE balance_after IS NOT NULL AND transfer_id = '{%s}'"
     for name in ("hold of late", "hold of used", "end of late"):
-        ids[f"entry of {name}"] = asked.value("balance", entry % name)
-    ids["next entry"] = str(int(asked.value("balance", "SELECT last_value FROM entries_entry_id_seq")) + 1)
-    ids["last block"] = asked.value("balance", "SELECT max(block_no) FROM chain_blocks")
-    ids["block of used"] = asked.value(
+        ids[f"entry of {name}"] = books.value("balance", entry % name)
+    ids["next entry"] = str(int(books.value("balance", "SELECT last_value FROM entries_entry_id_seq")) + 1)
+    ids["last block"] = books.value("balance", "SELECT max(block_no) FROM chain_blocks")
+    ids["block of used"] = books.value(
         "balance", "SELECT block_no FROM chain_links WHERE transfer_id = '{hold of used}'"
     )
-    ids["last sealed entry"] = asked.value(
+    ids["last sealed entry"] = books.value(
         "balance", "SELECT max(entry_id) FROM entries JOIN chain_links USING (transfer_id)"
     )
     return ids
@@ -133,9 +133,9 @@ def _id(kind: str, *causes: str) -> str:
 
 
 @pytest.fixture
-def fresh_town(test_servers: Servers) -> Iterator[Town]:
-    """An empty town of the test's own, with its services running."""
-    with built(test_servers) as town:
-        yield town
-    for name in town.names.values():
+def empty_system(test_servers: Servers) -> Iterator[InProcessSystem]:
+    """Return an in-process system with empty books that the test may change."""
+    with in_process_system(test_servers) as system:
+        yield system
+    for name in system.names.values():
         databases.drop(test_servers, name)

@@ -1,7 +1,8 @@
-"""Every way in which the tests damage the books, and what the auditor must say of it.
+"""The catalogue of damages: every way in which the tests corrupt the books, and the finding that each must cause.
 
-Statements are run by a superuser with all triggers and foreign keys off. ``{used}`` and the like are ids of the town;
-``{hold of used}``, ``{end of used}`` and ``{credit of topup}`` are transfers, ``{account of anna}`` accounts.
+The statements run as a superuser with triggers and foreign keys disabled. Placeholders are the ids of the sample books
+(``conftest.named_ids``): ``{used}`` is a check, ``{hold of used}``, ``{end of used}`` and ``{credit of topup}`` are
+transfers, ``{account of alice}`` is an account, ``{unknown}`` is an id that occurs nowhere.
 """
 
 # ruff: noqa: E501, ISC004, S608  (one damage, one line; and these statements are meant to do harm)
@@ -10,7 +11,7 @@ Statements are run by a superuser with all triggers and foreign keys off. ``{use
 from dataclasses import dataclass
 from typing import Final
 
-from auditor import accounts, chain, cross_checks, cross_payments, cross_refunds, guards, ledger, trail
+from auditor import accounts, chain, cross_bank, cross_checks, cross_payments, cross_refunds, guards, ledger, trail
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,68 +25,20 @@ class Damage:
     subject: str
 
 
-def _of(service: str, rule: str, *damages: tuple[str, str, str]) -> list[Damage]:
-    """Damages by one statement each: (name, statement, subject)."""
-    return [Damage(name, service, (statement,), rule, subject) for name, statement, subject in damages]
+def _of(service: str, rule: str, *damages: tuple[str, str | tuple[str, ...], str]) -> list[Damage]:
+    """Return damages to one database that break one rule, each from (name, statement or statements, subject)."""
+    return [
+        Damage(name, service, (done,) if isinstance(done, str) else done, rule, subject)
+        for name, done, subject in damages
+    ]
 
 
 BALANCES, STEPS, ENDINGS, ONCE, ESCROW = ledger.RULES
 USER_LEG: Final = "balance_after IS NOT NULL"
 SYSTEM_LEG: Final = "balance_after IS NULL"
 
-ENTRIES: Final = [
-    *_of(
-        "balance",
-        ledger.BALANCED,
-        ("amount of one entry", f"UPDATE entries SET amount_minor = amount_minor + 1 WHERE {USER_LEG} AND transfer_id = '{{credit of topup}}'", "transfer {credit of topup}"),
-        ("amount of the system's entry", f"UPDATE entries SET amount_minor = amount_minor - 1 WHERE {SYSTEM_LEG} AND transfer_id = '{{hold of used}}'", "transfer {hold of used}"),
-        ("amount of both entries", "UPDATE entries SET amount_minor = amount_minor * 2 WHERE transfer_id = '{hold of used}'", "transfer {hold of used}"),
-        ("amount of an unsealed entry", f"UPDATE entries SET amount_minor = amount_minor + 1 WHERE {USER_LEG} AND transfer_id = '{{hold of late}}'", "transfer {hold of late}"),
-        ("sign of one entry", f"UPDATE entries SET amount_minor = -amount_minor WHERE {USER_LEG} AND transfer_id = '{{end of used}}'", "transfer {end of used}"),
-        ("currency of one entry", f"UPDATE entries SET currency = 'USD' WHERE {USER_LEG} AND transfer_id = '{{end of used}}'", "transfer {end of used}"),
-        ("currency of both entries", "UPDATE entries SET currency = 'USD' WHERE transfer_id = '{end of used}'", "transfer {end of used}"),
-        ("balance after an entry gone", f"UPDATE entries SET balance_after = NULL WHERE {USER_LEG} AND transfer_id = '{{end of used}}'", "transfer {end of used}"),
-        ("balance after invented", f"UPDATE entries SET balance_after = 7 WHERE {SYSTEM_LEG} AND transfer_id = '{{end of used}}'", "transfer {end of used}"),
-        ("user's entry deleted", f"DELETE FROM entries WHERE {USER_LEG} AND transfer_id = '{{end of used}}'", "transfer {end of used}"),
-        ("system's entry deleted", f"DELETE FROM entries WHERE {SYSTEM_LEG} AND transfer_id = '{{end of used}}'", "transfer {end of used}"),
-        ("both entries deleted", "DELETE FROM entries WHERE transfer_id = '{end of used}'", "transfer {end of used}"),
-        ("both entries of an unsealed transfer deleted", "DELETE FROM entries WHERE transfer_id = '{end of late}'", "transfer {end of late}"),
-        ("entry moved to another transfer", f"UPDATE entries SET transfer_id = '{{hold of active}}' WHERE {USER_LEG} AND transfer_id = '{{end of used}}'", "transfer {end of used}"),
-        ("entries without a transfer", "INSERT INTO entries (transfer_id, account_id, amount_minor, currency, balance_after) VALUES ('{nobody}', '{account of vera}', 5, 'RUB', 5), ('{nobody}', '{bank}', -5, 'RUB', NULL)", "entry {next entry}"),
-        ("entries of a refused transfer", "INSERT INTO entries (transfer_id, account_id, amount_minor, currency, balance_after) VALUES ('{hold of rejected}', '{account of vera}', -900000, 'RUB', 0), ('{hold of rejected}', '{escrow}', 900000, 'RUB', NULL)", "transfer {hold of rejected}"),
-        ("a second pair of entries", "INSERT INTO entries (transfer_id, account_id, amount_minor, currency, balance_after) SELECT transfer_id, md5(account_id::text)::uuid, amount_minor, currency, balance_after FROM entries WHERE transfer_id = '{hold of late}'", "entry {next entry}"),
-        ("one entry too many here, one too few there", f"UPDATE entries SET transfer_id = '{{hold of used}}', account_id = '{{bank}}' WHERE {SYSTEM_LEG} AND transfer_id = '{{end of late}}'", "transfer {end of late}"),
-    ),
-    *_of(
-        "balance",
-        ledger.FITTING,
-        ("user's entry on another's account", f"UPDATE entries SET account_id = '{{account of vera}}' WHERE {USER_LEG} AND transfer_id = '{{end of used}}'", "transfer {end of used}"),
-        ("system's entry on the wrong account", f"UPDATE entries SET account_id = '{{bank}}' WHERE {SYSTEM_LEG} AND transfer_id = '{{hold of used}}'", "transfer {hold of used}"),
-        ("entry on no account", f"UPDATE entries SET account_id = '{{nobody}}' WHERE {USER_LEG} AND transfer_id = '{{hold of used}}'", "transfer {hold of used}"),
-        ("sign of both entries", "UPDATE entries SET amount_minor = -amount_minor WHERE transfer_id = '{hold of late}'", "transfer {hold of late}"),
-    ),
-    *_of(
-        "balance",
-        ledger.SEALED,
-        ("time of an entry", f"UPDATE entries SET created_at = created_at - interval '1 microsecond' WHERE {USER_LEG} AND transfer_id = '{{end of used}}'", "transfer {end of used}"),
-    ),
-    Damage("numbers of two entries exchanged", "balance", (
-        "CREATE TEMP TABLE a AS SELECT min(entry_id) AS x, max(entry_id) AS y FROM entries WHERE account_id = '{account of anna}' AND entry_id <= {last sealed entry}",
-        "ALTER TABLE entries ALTER entry_id DROP IDENTITY",
-        "UPDATE entries SET entry_id = -1 WHERE entry_id = (SELECT x FROM a)",
-        "UPDATE entries SET entry_id = (SELECT x FROM a) WHERE entry_id = (SELECT y FROM a)",
-        "UPDATE entries SET entry_id = (SELECT y FROM a) WHERE entry_id = -1",
-    ), ledger.SEALED, "transfer {credit of topup}"),
-    *_of(
-        "balance",
-        STEPS,
-        ("balance after an entry", f"UPDATE entries SET balance_after = balance_after + 1 WHERE {USER_LEG} AND transfer_id = '{{hold of late}}'", "entry {entry of hold of late}"),
-        ("balance after a sealed entry", f"UPDATE entries SET balance_after = balance_after + 1 WHERE {USER_LEG} AND transfer_id = '{{hold of used}}'", "entry {entry of hold of used}"),
-    ),
-]
-
-#: A removal that adds up: the transfer, both its entries, the balance, and every balance after it.
-_TAKEN_OUT: Final = (
+#: A consistent removal: the transfer, both its entries, the balance, and every later balance_after.
+_REMOVE: Final = (
     "UPDATE accounts a SET balance_minor = balance_minor - e.amount_minor FROM entries e WHERE e.account_id = a.account_id AND e.balance_after IS NOT NULL AND e.transfer_id = '{%s}'",
     "UPDATE entries later SET balance_after = later.balance_after - e.amount_minor FROM entries e WHERE e.transfer_id = '{%s}' AND e.balance_after IS NOT NULL AND later.account_id = e.account_id AND later.entry_id > e.entry_id",
     "DELETE FROM entries WHERE transfer_id = '{%s}'",
@@ -93,14 +46,14 @@ _TAKEN_OUT: Final = (
 )
 
 
-def _taken_out(transfer: str) -> tuple[str, ...]:
-    return tuple(statement % transfer for statement in _TAKEN_OUT)
+def _remove(transfer: str) -> tuple[str, ...]:
+    return tuple(statement % transfer for statement in _REMOVE)
 
 
-def _put_in(
-    transfer: str, kind: str, subject: str, person: str, amount: int, *, number: str = "", closes: str | None = None
+def _insert(
+    transfer: str, kind: str, subject: str, user: str, amount: int, *, number: str = "", closes: str | None = None
 ) -> tuple[str, ...]:
-    """An insertion that adds up: a transfer with its number, if it must have one, its entries and the balance."""
+    """Return a consistent insertion: a transfer, with its number where one is given, its entries and the balance."""
     counter = "bank" if kind.startswith("topup") else "escrow"
     signed = -amount if kind in ("check_created", "topup_refunded") else amount
     column, value = ("transfer_no, ", f"{number}, ") if number else ("", "")
@@ -108,114 +61,112 @@ def _put_in(
     return (
         f"INSERT INTO transfers ({column}transfer_id, kind, outcome, subject_id, user_id, closes_id, amount_minor,"
         f" currency, reference) OVERRIDING SYSTEM VALUE SELECT {value}'{{{transfer}}}', '{kind}', 'posted',"
-        f" '{{{subject}}}', '{{{person}}}', {closed}, {amount}, 'RUB', '{{{subject}}}'",
-        f"UPDATE accounts SET balance_minor = balance_minor + {signed} WHERE account_id = '{{account of {person}}}'",
+        f" '{{{subject}}}', '{{{user}}}', {closed}, {amount}, 'RUB', '{{{subject}}}'",
+        f"UPDATE accounts SET balance_minor = balance_minor + {signed} WHERE account_id = '{{account of {user}}}'",
         f"INSERT INTO entries (transfer_id, account_id, amount_minor, currency, balance_after) SELECT '{{{transfer}}}',"
-        f" account_id, {signed}, 'RUB', balance_minor FROM accounts WHERE account_id = '{{account of {person}}}'",
+        f" account_id, {signed}, 'RUB', balance_minor FROM accounts WHERE account_id = '{{account of {user}}}'",
         f"INSERT INTO entries (transfer_id, account_id, amount_minor, currency) VALUES ('{{{transfer}}}', '{{{counter}}}',"
         f" {-signed}, 'RUB')",
     )
 
 
-TRANSFERS: Final = [
-    *_of(
-        "balance",
-        ledger.SEALED,
+DAMAGES: Final = [
+    *_of("balance", ledger.BALANCED,
+        ("amount of one entry", f"UPDATE entries SET amount_minor = amount_minor + 1 WHERE {USER_LEG} AND transfer_id = '{{credit of topup}}'", "transfer {credit of topup}"),
+        ("amount of the system's entry", f"UPDATE entries SET amount_minor = amount_minor - 1 WHERE {SYSTEM_LEG} AND transfer_id = '{{hold of used}}'", "transfer {hold of used}"),
+        ("amount of both entries", "UPDATE entries SET amount_minor = amount_minor * 2 WHERE transfer_id = '{hold of used}'", "transfer {hold of used}"),
+        ("amount of an unsealed entry", f"UPDATE entries SET amount_minor = amount_minor + 1 WHERE {USER_LEG} AND transfer_id = '{{hold of late}}'", "transfer {hold of late}"),
+        ("sign of one entry", f"UPDATE entries SET amount_minor = -amount_minor WHERE {USER_LEG} AND transfer_id = '{{end of used}}'", "transfer {end of used}"),
+        ("currency of one entry", f"UPDATE entries SET currency = 'USD' WHERE {USER_LEG} AND transfer_id = '{{end of used}}'", "transfer {end of used}"),
+        ("currency of both entries", "UPDATE entries SET currency = 'USD' WHERE transfer_id = '{end of used}'", "transfer {end of used}"),
+        ("balance after an entry removed", f"UPDATE entries SET balance_after = NULL WHERE {USER_LEG} AND transfer_id = '{{end of used}}'", "transfer {end of used}"),
+        ("balance after invented", f"UPDATE entries SET balance_after = 7 WHERE {SYSTEM_LEG} AND transfer_id = '{{end of used}}'", "transfer {end of used}"),
+        ("user's entry deleted", f"DELETE FROM entries WHERE {USER_LEG} AND transfer_id = '{{end of used}}'", "transfer {end of used}"),
+        ("system's entry deleted", f"DELETE FROM entries WHERE {SYSTEM_LEG} AND transfer_id = '{{end of used}}'", "transfer {end of used}"),
+        ("both entries deleted", "DELETE FROM entries WHERE transfer_id = '{end of used}'", "transfer {end of used}"),
+        ("both entries of an unsealed transfer deleted", "DELETE FROM entries WHERE transfer_id = '{end of late}'", "transfer {end of late}"),
+        ("entry moved to another transfer", f"UPDATE entries SET transfer_id = '{{hold of active}}' WHERE {USER_LEG} AND transfer_id = '{{end of used}}'", "transfer {end of used}"),
+        ("entries without a transfer", "INSERT INTO entries (transfer_id, account_id, amount_minor, currency, balance_after) VALUES ('{unknown}', '{account of carol}', 5, 'RUB', 5), ('{unknown}', '{bank}', -5, 'RUB', NULL)", "entry {next entry}"),
+        ("entries of a refused transfer", "INSERT INTO entries (transfer_id, account_id, amount_minor, currency, balance_after) VALUES ('{hold of rejected}', '{account of carol}', -900000, 'RUB', 0), ('{hold of rejected}', '{escrow}', 900000, 'RUB', NULL)", "transfer {hold of rejected}"),
+        ("a second pair of entries", "INSERT INTO entries (transfer_id, account_id, amount_minor, currency, balance_after) SELECT transfer_id, md5(account_id::text)::uuid, amount_minor, currency, balance_after FROM entries WHERE transfer_id = '{hold of late}'", "entry {next entry}"),
+        ("one entry too many here, one too few there", f"UPDATE entries SET transfer_id = '{{hold of used}}', account_id = '{{bank}}' WHERE {SYSTEM_LEG} AND transfer_id = '{{end of late}}'", "transfer {end of late}"),
+        ("amount of a transfer", "UPDATE transfers SET amount_minor = amount_minor + 1 WHERE transfer_id = '{credit of topup}'", "transfer {credit of topup}"),
+        ("currency of a transfer", "UPDATE transfers SET currency = 'EUR' WHERE transfer_id = '{credit of topup}'", "transfer {credit of topup}"),
+        ("refused transfer marked posted", "UPDATE transfers SET outcome = 'posted' WHERE transfer_id = '{hold of rejected}'", "transfer {hold of rejected}"),
+        ("posted transfer marked refused", "UPDATE transfers SET outcome = 'refused' WHERE transfer_id = '{end of late}'", "transfer {end of late}"),
+        ("transfer deleted, entries left", "DELETE FROM transfers WHERE transfer_id = '{end of late}'", "entry {entry of end of late}"),
+        ("posted transfer without entries", "INSERT INTO transfers (transfer_id, kind, outcome, subject_id, user_id, amount_minor, currency, reference) VALUES ('{credit of unknown}', 'topup', 'posted', '{unknown}', '{carol}', 5, 'RUB', '{unknown}')", "transfer {credit of unknown}"),
+    ),
+    *_of("balance", ledger.FITTING,
+        ("user's entry on another's account", f"UPDATE entries SET account_id = '{{account of carol}}' WHERE {USER_LEG} AND transfer_id = '{{end of used}}'", "transfer {end of used}"),
+        ("system's entry on the wrong account", f"UPDATE entries SET account_id = '{{bank}}' WHERE {SYSTEM_LEG} AND transfer_id = '{{hold of used}}'", "transfer {hold of used}"),
+        ("entry on no account", f"UPDATE entries SET account_id = '{{unknown}}' WHERE {USER_LEG} AND transfer_id = '{{hold of used}}'", "transfer {hold of used}"),
+        ("sign of both entries", "UPDATE entries SET amount_minor = -amount_minor WHERE transfer_id = '{hold of late}'", "transfer {hold of late}"),
+        ("user of a transfer", "UPDATE transfers SET user_id = '{carol}' WHERE transfer_id = '{credit of late topup}'", "transfer {credit of late topup}"),
+        ("kind that does not fit the accounts", "UPDATE transfers SET kind = 'topup' WHERE transfer_id = '{hold of late}'", "transfer {hold of late}"),
+        ("account deleted", "DELETE FROM accounts WHERE account_id = '{account of bob}'", "transfer {end of used}"),
+        ("account moved to another user", "UPDATE accounts SET user_id = '{unknown}' WHERE account_id = '{account of bob}'", "transfer {end of used}"),
+        ("account in another currency", "UPDATE accounts SET currency = 'USD' WHERE account_id = '{account of bob}'", "transfer {end of used}"),
+        ("escrow deleted", "DELETE FROM accounts WHERE account_id = '{escrow}'", "transfer {hold of used}"),
+        ("account under another id", "UPDATE accounts SET account_id = '{unknown}' WHERE account_id = '{account of bob}'", "transfer {end of used}"),
+    ),
+    *_of("balance", ledger.SEALED,
+        ("time of an entry", f"UPDATE entries SET created_at = created_at - interval '1 microsecond' WHERE {USER_LEG} AND transfer_id = '{{end of used}}'", "transfer {end of used}"),
+        ("numbers of two entries exchanged", (
+            "CREATE TEMP TABLE a AS SELECT min(entry_id) AS x, max(entry_id) AS y FROM entries WHERE account_id = '{account of alice}' AND entry_id <= {last sealed entry}",
+            "ALTER TABLE entries ALTER entry_id DROP IDENTITY",
+            "UPDATE entries SET entry_id = -1 WHERE entry_id = (SELECT x FROM a)",
+            "UPDATE entries SET entry_id = (SELECT x FROM a) WHERE entry_id = (SELECT y FROM a)",
+            "UPDATE entries SET entry_id = (SELECT y FROM a) WHERE entry_id = -1",
+        ), "transfer {credit of topup}"),
         ("reference of a transfer", "UPDATE transfers SET reference = 'x' WHERE transfer_id = '{hold of used}'", "transfer {hold of used}"),
         ("time of a transfer", "UPDATE transfers SET created_at = created_at - interval '1 day' WHERE transfer_id = '{hold of used}'", "transfer {hold of used}"),
         ("time of a refused transfer", "UPDATE transfers SET created_at = created_at - interval '1 second' WHERE transfer_id = '{hold of rejected}'", "transfer {hold of rejected}"),
         ("kind of a transfer", "UPDATE transfers SET kind = 'check_cancelled' WHERE transfer_id = '{end of expired}'", "transfer {end of expired}"),
         ("amount of a refused transfer", "UPDATE transfers SET amount_minor = 1 WHERE transfer_id = '{hold of rejected}'", "transfer {hold of rejected}"),
+        ("numbers of two transfers exchanged", (
+            "CREATE TEMP TABLE a AS SELECT (SELECT transfer_no FROM transfers WHERE transfer_id = '{hold of used}') AS x, (SELECT transfer_no FROM transfers WHERE transfer_id = '{hold of active}') AS y",
+            "ALTER TABLE transfers ALTER transfer_no DROP IDENTITY",
+            "UPDATE transfers SET transfer_no = -1 WHERE transfer_id = '{hold of used}'",
+            "UPDATE transfers SET transfer_no = (SELECT x FROM a) WHERE transfer_id = '{hold of active}'",
+            "UPDATE transfers SET transfer_no = (SELECT y FROM a) WHERE transfer_id = '{hold of used}'",
+        ), "transfer {hold of used}"),
+        ("transfer inserted into the sealed past consistently", _insert("credit of unknown", "topup", "unknown", "carol", 900, number="-7"), "transfer {credit of unknown}"),
     ),
-    *_of(
-        "balance",
-        ledger.BALANCED,
-        ("amount of a transfer", "UPDATE transfers SET amount_minor = amount_minor + 1 WHERE transfer_id = '{credit of topup}'", "transfer {credit of topup}"),
-        ("currency of a transfer", "UPDATE transfers SET currency = 'EUR' WHERE transfer_id = '{credit of topup}'", "transfer {credit of topup}"),
-        ("refused transfer turned posted", "UPDATE transfers SET outcome = 'posted' WHERE transfer_id = '{hold of rejected}'", "transfer {hold of rejected}"),
-        ("posted transfer turned refused", "UPDATE transfers SET outcome = 'refused' WHERE transfer_id = '{end of late}'", "transfer {end of late}"),
-        ("transfer deleted, entries left", "DELETE FROM transfers WHERE transfer_id = '{end of late}'", "entry {entry of end of late}"),
-        ("posted transfer without entries", "INSERT INTO transfers (transfer_id, kind, outcome, subject_id, user_id, amount_minor, currency, reference) VALUES ('{credit of nobody}', 'topup', 'posted', '{nobody}', '{vera}', 5, 'RUB', '{nobody}')", "transfer {credit of nobody}"),
+    *_of("balance", STEPS,
+        ("balance after an entry", f"UPDATE entries SET balance_after = balance_after + 1 WHERE {USER_LEG} AND transfer_id = '{{hold of late}}'", "entry {entry of hold of late}"),
+        ("balance after a sealed entry", f"UPDATE entries SET balance_after = balance_after + 1 WHERE {USER_LEG} AND transfer_id = '{{hold of used}}'", "entry {entry of hold of used}"),
     ),
-    *_of(
-        "balance",
-        ledger.FITTING,
-        ("user of a transfer", "UPDATE transfers SET user_id = '{vera}' WHERE transfer_id = '{credit of late topup}'", "transfer {credit of late topup}"),
-        ("kind that does not fit the accounts", "UPDATE transfers SET kind = 'topup' WHERE transfer_id = '{hold of late}'", "transfer {hold of late}"),
-    ),
-    *_of(
-        "balance",
-        ENDINGS,
-        ("hold of an ending gone", "UPDATE transfers SET closes_id = '{nobody}' WHERE transfer_id = '{end of late}'", "transfer {end of late}"),
-        ("subject of an ending", "UPDATE transfers SET subject_id = '{nobody}' WHERE transfer_id = '{end of late}'", "transfer {end of late}"),
+    *_of("balance", ENDINGS,
+        ("hold of an ending unknown", "UPDATE transfers SET closes_id = '{unknown}' WHERE transfer_id = '{end of late}'", "transfer {end of late}"),
+        ("subject of an ending", "UPDATE transfers SET subject_id = '{unknown}' WHERE transfer_id = '{end of late}'", "transfer {end of late}"),
         ("ending closes another's hold", "UPDATE transfers SET closes_id = '{hold of active}' WHERE transfer_id = '{end of late}'", "transfer {end of late}"),
-        ("money went back to somebody else", "UPDATE transfers SET user_id = '{boris}' WHERE transfer_id = '{end of expired}'", "transfer {end of expired}"),
+        ("ending credited to another user", "UPDATE transfers SET user_id = '{bob}' WHERE transfer_id = '{end of expired}'", "transfer {end of expired}"),
+        ("ending without a hold", ("ALTER TABLE transfers DROP CONSTRAINT endings_close_a_hold", "UPDATE transfers SET closes_id = NULL WHERE transfer_id = '{end of late}'"), "transfer {end of late}"),
     ),
-    Damage("ending without a hold", "balance", ("ALTER TABLE transfers DROP CONSTRAINT endings_close_a_hold", "UPDATE transfers SET closes_id = NULL WHERE transfer_id = '{end of late}'"), ENDINGS, "transfer {end of late}"),
-    Damage("transfer moved to another id, with its entries", "balance", ("UPDATE entries SET transfer_id = '{nobody}' WHERE transfer_id = '{credit of late topup}'", "UPDATE transfers SET transfer_id = '{nobody}' WHERE transfer_id = '{credit of late topup}'"), cross_payments.RULE, "top-up {late topup}"),
-    Damage("check's transfers moved to other ids", "balance", ("UPDATE entries SET transfer_id = '{nobody}' WHERE transfer_id = '{hold of active}'", "UPDATE transfers SET transfer_id = '{nobody}' WHERE transfer_id = '{hold of active}'"), cross_checks.RULE, "check {active}"),
-    Damage("subject of a credit", "balance", ("UPDATE transfers SET subject_id = '{nobody}' WHERE transfer_id = '{credit of late topup}'",), cross_payments.RULE, "top-up {late topup}"),
-    Damage("numbers of two transfers exchanged", "balance", (
-        "CREATE TEMP TABLE a AS SELECT (SELECT transfer_no FROM transfers WHERE transfer_id = '{hold of used}') AS x, (SELECT transfer_no FROM transfers WHERE transfer_id = '{hold of active}') AS y",
-        "ALTER TABLE transfers ALTER transfer_no DROP IDENTITY",
-        "UPDATE transfers SET transfer_no = -1 WHERE transfer_id = '{hold of used}'",
-        "UPDATE transfers SET transfer_no = (SELECT x FROM a) WHERE transfer_id = '{hold of active}'",
-        "UPDATE transfers SET transfer_no = (SELECT y FROM a) WHERE transfer_id = '{hold of used}'",
-    ), ledger.SEALED, "transfer {hold of used}"),
-    Damage("sealed transfer taken out, everything adjusted", "balance", _taken_out("accepted of used too"), chain.WHOLE, "transfer {accepted of used too}"),
-    Damage("unsealed credit taken out, everything adjusted", "balance", _taken_out("credit of late topup"), cross_payments.RULE, "top-up {late topup}"),
-    Damage("unsealed ending taken out, everything adjusted", "balance", _taken_out("end of late"), cross_checks.RULE, "check {late}"),
-    Damage("refused transfer taken out", "balance", ("DELETE FROM transfers WHERE transfer_id = '{hold of rejected}'",), chain.WHOLE, "transfer {hold of rejected}"),
-    Damage("refusal of a rejected check taken out", "balance", ("DELETE FROM transfers WHERE transfer_id = '{hold of rejected}'",), cross_checks.RULE, "check {rejected}"),
-    Damage("transfer put into the past, everything adjusted", "balance", _put_in("credit of nobody", "topup", "nobody", "vera", 900, number="-7"), ledger.SEALED, "transfer {credit of nobody}"),
-    Damage("credit out of nowhere, everything adjusted", "balance", _put_in("credit of nobody", "topup", "nobody", "vera", 900), cross_payments.RULE, "top-up {nobody}"),
-    Damage("orphan hold, everything adjusted", "balance", _put_in("hold of nobody", "check_created", "nobody", "anna", 900), cross_checks.RULE, "check {nobody}"),
-    Damage("active check paid out to a thief", "balance", _put_in("accepted of active", "check_accepted", "active", "vera", 5_000, closes="hold of active"), cross_checks.RULE, "check {active}"),
-    Damage("two credits for one top-up", "balance", _put_in("nobody", "topup", "late topup", "vera", 900), cross_payments.RULE, "top-up {late topup}"),
-    Damage("two holds for one check", "balance", _put_in("nobody", "check_created", "active", "anna", 100), cross_checks.RULE, "check {active}"),
-    Damage("hold ended twice", "balance", ("ALTER TABLE transfers DROP CONSTRAINT transfers_closes_id_key", *_put_in("nobody", "check_accepted", "late", "vera", 6_000, closes="hold of late")), ONCE, "transfer {hold of late}"),
-    Damage("refund out of nowhere, everything adjusted", "balance", _put_in("refund of nobody", "topup_refunded", "nobody", "vera", 900), cross_refunds.RULE, "refund {nobody}"),
-    Damage("debit of a refund taken out, everything adjusted", "balance", _taken_out("debit of refund"), cross_refunds.RULE, "refund {refund}"),
-    Damage("return of a refused refund taken out, everything adjusted", "balance", _taken_out("credit of returned refund"), cross_refunds.RULE, "refund {returned refund}"),
-    Damage("escrow and open holds differ", "balance", ("UPDATE entries SET amount_minor = amount_minor + 3 WHERE balance_after IS NULL AND transfer_id = '{hold of late}'",), ESCROW, "escrow RUB"),
-]
-
-ACCOUNTS: Final = [
-    *_of(
-        "balance",
-        BALANCES,
-        ("balance too high", "UPDATE accounts SET balance_minor = balance_minor + 1 WHERE account_id = '{account of anna}'", "account {account of anna}"),
-        ("balance too low", "UPDATE accounts SET balance_minor = balance_minor - 1 WHERE account_id = '{account of anna}'", "account {account of anna}"),
-        ("balance of nothing", "UPDATE accounts SET balance_minor = 0 WHERE account_id = '{account of boris}'", "account {account of boris}"),
-        ("account with money and no entries", "INSERT INTO accounts (account_id, kind, user_id, currency, balance_minor) VALUES ('{account of nobody}', 'user', '{nobody}', 'RUB', 5)", "account {account of nobody}"),
+    *_of("balance", cross_payments.RULE,
+        ("transfer moved to another id, with its entries", ("UPDATE entries SET transfer_id = '{unknown}' WHERE transfer_id = '{credit of late topup}'", "UPDATE transfers SET transfer_id = '{unknown}' WHERE transfer_id = '{credit of late topup}'"), "top-up {late topup}"),
+        ("subject of a credit", "UPDATE transfers SET subject_id = '{unknown}' WHERE transfer_id = '{credit of late topup}'", "top-up {late topup}"),
+        ("unsealed credit removed consistently", _remove("credit of late topup"), "top-up {late topup}"),
+        ("invented credit inserted consistently", _insert("credit of unknown", "topup", "unknown", "carol", 900), "top-up {unknown}"),
+        ("two credits for one top-up", _insert("unknown", "topup", "late topup", "carol", 900), "top-up {late topup}"),
     ),
-    Damage("balances of two users exchanged", "balance", ("UPDATE accounts a SET balance_minor = b.balance_minor FROM accounts b WHERE (a.account_id, b.account_id) IN (('{account of anna}', '{account of vera}'), ('{account of vera}', '{account of anna}'))",), BALANCES, "account {account of vera}"),
-    Damage("account below zero", "balance", ("ALTER TABLE accounts DROP CONSTRAINT balance_is_never_negative", "UPDATE accounts SET balance_minor = -5 WHERE account_id = '{account of anna}'"), BALANCES, "account {account of anna}"),
-    *_of(
-        "balance",
-        ledger.FITTING,
-        ("account deleted", "DELETE FROM accounts WHERE account_id = '{account of boris}'", "transfer {end of used}"),
-        ("account given to somebody else", "UPDATE accounts SET user_id = '{nobody}' WHERE account_id = '{account of boris}'", "transfer {end of used}"),
-        ("account in another currency", "UPDATE accounts SET currency = 'USD' WHERE account_id = '{account of boris}'", "transfer {end of used}"),
-        ("escrow deleted", "DELETE FROM accounts WHERE account_id = '{escrow}'", "transfer {hold of used}"),
-        ("account under another id", "UPDATE accounts SET account_id = '{nobody}' WHERE account_id = '{account of boris}'", "transfer {end of used}"),
+    *_of("balance", cross_checks.RULE,
+        ("check's transfers moved to other ids", ("UPDATE entries SET transfer_id = '{unknown}' WHERE transfer_id = '{hold of active}'", "UPDATE transfers SET transfer_id = '{unknown}' WHERE transfer_id = '{hold of active}'"), "check {active}"),
+        ("unsealed ending removed consistently", _remove("end of late"), "check {late}"),
+        ("refusal of a rejected check removed", "DELETE FROM transfers WHERE transfer_id = '{hold of rejected}'", "check {rejected}"),
+        ("orphan hold inserted consistently", _insert("hold of unknown", "check_created", "unknown", "alice", 900), "check {unknown}"),
+        ("active check paid out", _insert("accepted of active", "check_accepted", "active", "carol", 5_000, closes="hold of active"), "check {active}"),
+        ("two holds for one check", _insert("unknown", "check_created", "active", "alice", 100), "check {active}"),
     ),
-    *_of(
-        "balance",
-        accounts.RULE,
-        ("second account of one user", "INSERT INTO accounts (account_id, kind, user_id, currency, balance_minor) VALUES ('{nobody}', 'user', '{anna}', 'USD', 0)", "account {nobody}"),
-    ),
-]
-
-CHAIN: Final = [
-    *_of(
-        "balance",
-        chain.WHOLE,
+    *_of("balance", chain.WHOLE,
+        ("sealed transfer removed consistently", _remove("accepted of second used"), "transfer {accepted of second used}"),
+        ("refused transfer removed", "DELETE FROM transfers WHERE transfer_id = '{hold of rejected}'", "transfer {hold of rejected}"),
         ("hash of a link", "UPDATE chain_links SET hash = sha256('x') WHERE transfer_id = '{hold of used}'", "block {block of used}"),
         ("link deleted", "DELETE FROM chain_links WHERE transfer_id = '{hold of used}'", "block {block of used}"),
         ("link moved to another block", "UPDATE chain_links SET block_no = 1 WHERE transfer_id = '{hold of used}'", "block 1"),
-        ("link of an unsealed transfer put in", "INSERT INTO chain_links SELECT transfer_no, transfer_id, 2, sha256('x') FROM transfers WHERE transfer_id = '{hold of late}'", "block 2"),
-        ("links of a block that is not there", "UPDATE chain_links SET block_no = 99 WHERE block_no = 2", "block 99"),
+        ("link of an unsealed transfer inserted", "INSERT INTO chain_links SELECT transfer_no, transfer_id, 2, sha256('x') FROM transfers WHERE transfer_id = '{hold of late}'", "block 2"),
+        ("links of a missing block", "UPDATE chain_links SET block_no = 99 WHERE block_no = 2", "block 99"),
         ("hash of a block", "UPDATE chain_blocks SET hash = sha256('x') WHERE block_no = 2", "block 2"),
         ("hash of the last block", "UPDATE chain_blocks SET hash = sha256('x') WHERE block_no = {last block}", "block {last block}"),
         ("hash before a block", "UPDATE chain_blocks SET previous_hash = sha256('x') WHERE block_no = 2", "block 2"),
@@ -226,33 +177,189 @@ CHAIN: Final = [
         ("first block deleted", "DELETE FROM chain_blocks WHERE block_no = 1", "block 2"),
         ("block in the middle deleted", "DELETE FROM chain_blocks WHERE block_no = 2", "block 3"),
         ("last block deleted, links left", "DELETE FROM chain_blocks WHERE block_no = {last block}", "block {last block}"),
+        ("block in the middle deleted with its links and transfers", ("DELETE FROM entries WHERE transfer_id IN (SELECT transfer_id FROM chain_links WHERE block_no = 2)", "DELETE FROM transfers WHERE transfer_id IN (SELECT transfer_id FROM chain_links WHERE block_no = 2)", "DELETE FROM chain_links WHERE block_no = 2", "DELETE FROM chain_blocks WHERE block_no = 2"), "block 3"),
     ),
-    Damage("block in the middle deleted with its links and transfers", "balance", ("DELETE FROM entries WHERE transfer_id IN (SELECT transfer_id FROM chain_links WHERE block_no = 2)", "DELETE FROM transfers WHERE transfer_id IN (SELECT transfer_id FROM chain_links WHERE block_no = 2)", "DELETE FROM chain_links WHERE block_no = 2", "DELETE FROM chain_blocks WHERE block_no = 2"), chain.WHOLE, "block 3"),
-    Damage("nothing is sealed any more", "balance", ("UPDATE transfers SET created_at = now() - interval '1 hour' WHERE transfer_id = '{hold of late}'",), chain.ALIVE, "chain"),
-]
-
-GUARDS: Final = [
-    *_of(
-        "balance",
-        guards.RULE,
+    *_of("balance", ONCE,
+        ("hold ended twice", ("ALTER TABLE transfers DROP CONSTRAINT transfers_closes_id_key", *_insert("unknown", "check_accepted", "late", "carol", 6_000, closes="hold of late")), "transfer {hold of late}"),
+    ),
+    *_of("balance", cross_refunds.RULE,
+        ("invented refund inserted consistently", _insert("refund of unknown", "topup_refunded", "unknown", "carol", 900), "refund {unknown}"),
+        ("debit of a refund removed consistently", _remove("debit of refund"), "refund {refund}"),
+        ("return of a refused refund removed consistently", _remove("credit of returned refund"), "refund {returned refund}"),
+    ),
+    *_of("balance", ESCROW,
+        ("escrow and open holds differ", "UPDATE entries SET amount_minor = amount_minor + 3 WHERE balance_after IS NULL AND transfer_id = '{hold of late}'", "escrow RUB"),
+    ),
+    *_of("balance", BALANCES,
+        ("balance too high", "UPDATE accounts SET balance_minor = balance_minor + 1 WHERE account_id = '{account of alice}'", "account {account of alice}"),
+        ("balance too low", "UPDATE accounts SET balance_minor = balance_minor - 1 WHERE account_id = '{account of alice}'", "account {account of alice}"),
+        ("balance set to zero", "UPDATE accounts SET balance_minor = 0 WHERE account_id = '{account of bob}'", "account {account of bob}"),
+        ("account with money and no entries", "INSERT INTO accounts (account_id, kind, user_id, currency, balance_minor) VALUES ('{account of unknown}', 'user', '{unknown}', 'RUB', 5)", "account {account of unknown}"),
+        ("balances of two users exchanged", "UPDATE accounts a SET balance_minor = b.balance_minor FROM accounts b WHERE (a.account_id, b.account_id) IN (('{account of alice}', '{account of carol}'), ('{account of carol}', '{account of alice}'))", "account {account of carol}"),
+        ("account below zero", ("ALTER TABLE accounts DROP CONSTRAINT balance_is_never_negative", "UPDATE accounts SET balance_minor = -5 WHERE account_id = '{account of alice}'"), "account {account of alice}"),
+    ),
+    *_of("balance", accounts.RULE,
+        ("second account of one user", "INSERT INTO accounts (account_id, kind, user_id, currency, balance_minor) VALUES ('{unknown}', 'user', '{alice}', 'USD', 0)", "account {unknown}"),
+    ),
+    *_of("balance", chain.ALIVE,
+        ("sealing stopped", "UPDATE transfers SET created_at = now() - interval '1 hour' WHERE transfer_id = '{hold of late}'", "chain"),
+    ),
+    *_of("balance", guards.RULE,
         ("trigger switched off", "ALTER TABLE entries DISABLE TRIGGER append_only", "balance trigger append_only on entries"),
         ("trigger switched to replicas", "ALTER TABLE transfers ENABLE REPLICA TRIGGER check_transfers", "balance trigger check_transfers on transfers"),
         ("trigger dropped", "DROP TRIGGER check_entries ON entries", "balance trigger check_entries on entries"),
-        ("refusing function softened", "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'", "balance trigger append_only on transfers"),
+        ("trigger function weakened", "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'", "balance trigger append_only on transfers"),
         ("constraint dropped", "ALTER TABLE accounts DROP CONSTRAINT balance_is_never_negative", "balance constraint balance_is_never_negative on accounts"),
         ("uniqueness of endings dropped", "ALTER TABLE transfers DROP CONSTRAINT transfers_closes_id_key", "balance constraint transfers_closes_id_key on transfers"),
-        ("chain can be changed", "DROP TRIGGER append_only ON chain_links", "balance trigger append_only on chain_links"),
+        ("chain made mutable", "DROP TRIGGER append_only ON chain_links", "balance trigger append_only on chain_links"),
+        ("constraint weakened", ("ALTER TABLE entries DROP CONSTRAINT entries_balance_after_check", "ALTER TABLE entries ADD CONSTRAINT entries_balance_after_check CHECK (balance_after >= -1000)"), "balance constraint entries_balance_after_check on entries"),
     ),
-    Damage("constraint softened", "balance", ("ALTER TABLE entries DROP CONSTRAINT entries_balance_after_check", "ALTER TABLE entries ADD CONSTRAINT entries_balance_after_check CHECK (balance_after >= -1000)"), guards.RULE, "balance constraint entries_balance_after_check on entries"),
-    Damage("checks may end twice", "checks", ("ALTER TABLE checks DISABLE TRIGGER endings_stay",), guards.RULE, "checks trigger endings_stay on checks"),
-    Damage("operators' trail of payments open", "payments", ("DROP TRIGGER append_only ON operator_actions",), guards.RULE, "payments trigger append_only on operator_actions"),
-    *_of(
-        "balance",
-        trail.RULE,
+    *_of("balance", trail.RULE,
         ("reason of an action", "UPDATE operator_actions SET reason = 'another' WHERE action_no = 1", "balance action 1"),
-        ("operator of an action", "UPDATE operator_actions SET operator = 'nobody' WHERE action_no = 2", "balance action 2"),
+        ("operator of an action", "UPDATE operator_actions SET operator = 'another' WHERE action_no = 2", "balance action 2"),
         ("details of an action", "UPDATE operator_actions SET details = '{{}}' WHERE action_no = 2", "balance action 2"),
         ("action deleted", "DELETE FROM operator_actions WHERE action_no = 1", "balance action 2"),
     ),
-    Damage("time of a refund's action", "payments", ("UPDATE operator_actions SET acted_at = acted_at + interval '1 hour' WHERE action_no = 1",), trail.RULE, "payments action 1"),
+    *_of("checks", guards.RULE,
+        ("checks may end twice", "ALTER TABLE checks DISABLE TRIGGER endings_stay", "checks trigger endings_stay on checks"),
+    ),
+    *_of("checks", cross_checks.RULE,
+        ("used check active again", "UPDATE checks SET status = 'active', acceptor_id = NULL, closes_at = expires_at WHERE check_id = '{used}'", "check {used}"),
+        ("expired check active again", "UPDATE checks SET status = 'active' WHERE check_id = '{expired}'", "check {expired}"),
+        ("cancelled check active again", "UPDATE checks SET status = 'active', closes_at = expires_at WHERE check_id = '{cancelled}'", "check {cancelled}"),
+        ("active check marked used", "UPDATE checks SET status = 'used', acceptor_id = '{carol}', closes_at = created_at WHERE check_id = '{active}'", "check {active}"),
+        ("active check expired", "UPDATE checks SET status = 'expired' WHERE check_id = '{active}'", "check {active}"),
+        ("active check cancelled", "UPDATE checks SET status = 'cancelled', closes_at = created_at WHERE check_id = '{active}'", "check {active}"),
+        ("active check rejected", "UPDATE checks SET status = 'rejected' WHERE check_id = '{active}'", "check {active}"),
+        ("used check cancelled", "UPDATE checks SET status = 'cancelled', acceptor_id = NULL WHERE check_id = '{used}'", "check {used}"),
+        ("cancelled check used", "UPDATE checks SET status = 'used', acceptor_id = '{carol}' WHERE check_id = '{cancelled}'", "check {cancelled}"),
+        ("expired check cancelled", "UPDATE checks SET status = 'cancelled', closes_at = created_at WHERE check_id = '{expired}'", "check {expired}"),
+        ("rejected check active", "UPDATE checks SET status = 'active', closes_at = expires_at WHERE check_id = '{rejected}'", "check {rejected}"),
+        ("pending check active without a hold", "UPDATE checks SET status = 'active', next_try_at = NULL WHERE check_id = '{pending}'", "check {pending}"),
+        ("pending check rejected without a refusal", "UPDATE checks SET status = 'rejected', next_try_at = NULL WHERE check_id = '{pending}'", "check {pending}"),
+        ("amount of a check", "UPDATE checks SET amount_minor = amount_minor + 1 WHERE check_id = '{active}'", "check {active}"),
+        ("amount of a used check", "UPDATE checks SET amount_minor = amount_minor + 1 WHERE check_id = '{used}'", "check {used}"),
+        ("amount of a rejected check", "UPDATE checks SET amount_minor = 1 WHERE check_id = '{rejected}'", "check {rejected}"),
+        ("currency of a check", "UPDATE checks SET currency = 'USD' WHERE check_id = '{active}'", "check {active}"),
+        ("acceptor of a check", "UPDATE checks SET acceptor_id = '{carol}' WHERE check_id = '{used}'", "check {used}"),
+        ("creator of a check", "UPDATE checks SET creator_id = '{carol}' WHERE check_id = '{expired}'", "check {expired}"),
+        ("creator of an active check", "UPDATE checks SET creator_id = '{carol}' WHERE check_id = '{active}'", "check {active}"),
+        ("number of a check", "UPDATE checks SET number = '000000000000' WHERE check_id = '{active}'", "check {active}"),
+        ("status that no check can have", "ALTER TABLE checks DROP CONSTRAINT checks_status_check; UPDATE checks SET status = 'lost' WHERE check_id = '{active}'", "check {active}"),
+        ("numbers of two checks exchanged", "WITH x AS (SELECT * FROM checks WHERE check_id IN ('{active}', '{second active}')) UPDATE checks c SET amount_minor = x.amount_minor FROM x WHERE c.check_id IN ('{active}', '{second active}') AND x.check_id <> c.check_id", "check {second active}"),
+        ("active check deleted", "DELETE FROM checks WHERE check_id = '{active}'", "check {active}"),
+        ("used check deleted", "DELETE FROM checks WHERE check_id = '{used}'", "check {used}"),
+        ("rejected check deleted", "DELETE FROM checks WHERE check_id = '{rejected}'", "check {rejected}"),
+        ("check under another id", "UPDATE checks SET check_id = '{unknown}' WHERE check_id = '{active}'", "check {unknown}"),
+        ("invented check", "INSERT INTO checks (check_id, number, creator_id, amount_minor, currency, code_ciphertext, status, created_at, expires_at, closes_at) SELECT '{unknown}', '000000000000', creator_id, amount_minor, currency, '', status, created_at, expires_at, closes_at FROM checks WHERE check_id = '{active}'", "check {unknown}"),
+        ("event in flight deleted", "DELETE FROM outbox WHERE payload ->> 'check_id' = '{in flight}'", "check {in flight}"),
+        ("event in flight closed without effect", "UPDATE outbox SET closed_at = now() WHERE payload ->> 'check_id' = '{in flight}'", "check {in flight}"),
+    ),
+    *_of("checks", cross_checks.PAYLOADS,
+        ("amount in an event in flight", "UPDATE outbox SET payload = jsonb_set(payload, '{{amount_minor}}', '1') WHERE payload ->> 'check_id' = '{in flight}'", "event {event of in flight}"),
+        ("amount in an event in flight that is no number", "UPDATE outbox SET payload = jsonb_set(payload, '{{amount_minor}}', '\"much\"') WHERE payload ->> 'check_id' = '{in flight}'", "event {event of in flight}"),
+        ("acceptor in an event in flight", "UPDATE outbox SET payload = jsonb_set(payload, '{{acceptor_id}}', '\"{carol}\"') WHERE payload ->> 'check_id' = '{in flight}'", "event {event of in flight}"),
+        ("type of an event in flight", "UPDATE outbox SET type = 'check.expired.v1' WHERE payload ->> 'check_id' = '{in flight}'", "event {event of in flight}"),
+        ("id of an event in flight", "UPDATE outbox SET event_id = '{unknown}' WHERE payload ->> 'check_id' = '{in flight}'", "event {unknown}"),
+        ("an event for an active check", "INSERT INTO outbox (event_id, subscriber, type, payload, occurred_at) SELECT '{unknown}', subscriber, type, jsonb_set(payload, '{{check_id}}', '\"{active}\"'), now() FROM outbox WHERE payload ->> 'check_id' = '{in flight}'", "event {unknown}"),
+    ),
+    *_of("payments", guards.RULE,
+        ("operator log of payments made mutable", "DROP TRIGGER append_only ON operator_actions", "payments trigger append_only on operator_actions"),
+    ),
+    *_of("payments", trail.RULE,
+        ("time of a refund's action", "UPDATE operator_actions SET acted_at = acted_at + interval '1 hour' WHERE action_no = 1", "payments action 1"),
+    ),
+    *_of("payments", cross_payments.RULE,
+        ("confirmed top-up pending again", "UPDATE topups SET status = 'pending', confirmed_at = NULL WHERE topup_id = '{topup}'", "top-up {topup}"),
+        ("pending top-up confirmed", "UPDATE topups SET status = 'confirmed', confirmed_at = now() WHERE topup_id = '{pending topup}'", "top-up {pending topup}"),
+        ("failed top-up confirmed", "UPDATE topups SET status = 'confirmed', confirmed_at = now() WHERE topup_id = '{failed topup}'", "top-up {failed topup}"),
+        ("amount of a top-up", "UPDATE topups SET amount_minor = amount_minor + 1 WHERE topup_id = '{topup}'", "top-up {topup}"),
+        ("currency of a top-up", "UPDATE topups SET currency = 'USD' WHERE topup_id = '{topup}'", "top-up {topup}"),
+        ("user of a top-up", "UPDATE topups SET user_id = '{carol}' WHERE topup_id = '{topup}'", "top-up {topup}"),
+        ("top-up deleted", "DELETE FROM topups WHERE topup_id = '{topup}'", "top-up {topup}"),
+        ("top-up under another id", "UPDATE topups SET topup_id = '{unknown}' WHERE topup_id = '{topup}'", "top-up {unknown}"),
+        ("credit in flight closed without effect", "UPDATE outbox SET closed_at = now() WHERE payload ->> 'topup_id' = '{credit in flight}'", "top-up {credit in flight}"),
+        ("credit in flight deleted", "DELETE FROM outbox WHERE payload ->> 'topup_id' = '{credit in flight}'", "top-up {credit in flight}"),
+    ),
+    *_of("payments", cross_payments.PAYLOADS,
+        ("user in a credit in flight", "UPDATE outbox SET payload = jsonb_set(payload, '{{user_id}}', '\"{carol}\"') WHERE payload ->> 'topup_id' = '{credit in flight}'", "event {event of credit in flight}"),
+        ("amount in a credit in flight", "UPDATE outbox SET payload = jsonb_set(payload, '{{amount_minor}}', '1400000') WHERE payload ->> 'topup_id' = '{credit in flight}'", "event {event of credit in flight}"),
+        ("a credit in flight for a pending top-up", "INSERT INTO outbox (event_id, subscriber, type, payload, occurred_at) SELECT '{unknown}', subscriber, type, jsonb_set(payload, '{{topup_id}}', '\"{pending topup}\"'), now() FROM outbox WHERE payload ->> 'topup_id' = '{credit in flight}'", "event {unknown}"),
+    ),
+    *_of("payments", cross_payments.WORD,
+        ("notification deleted", "DELETE FROM notifications WHERE topup_id = '{topup}'", "top-up {topup}"),
+        ("amount of a notification", "UPDATE notifications SET amount_minor = amount_minor - 1 WHERE topup_id = '{topup}'", "top-up {topup}"),
+        ("currency of a notification", "UPDATE notifications SET currency = 'USD' WHERE topup_id = '{topup}'", "top-up {topup}"),
+        ("notification of a refusal", "UPDATE notifications SET bank_status = 'REJECTED' WHERE topup_id = '{topup}'", "top-up {topup}"),
+        ("notification without effect", "UPDATE notifications SET verdict = 'wrong_amount' WHERE topup_id = '{topup}'", "top-up {topup}"),
+        ("failed top-up with a notification of payment", "UPDATE notifications SET bank_status = 'CONFIRMED' WHERE topup_id = '{failed topup}'", "top-up {failed topup}"),
+        ("no attempt is paid", "UPDATE attempts SET state = 'payable' WHERE topup_id = '{topup}'", "top-up {topup}"),
+        ("attempt of a pending top-up is paid", "UPDATE attempts SET state = 'paid' WHERE topup_id = '{pending topup}'", "top-up {pending topup}"),
+        ("two attempts are paid", "INSERT INTO attempts (bank, bank_order_id, topup_id, attempt_no, state) VALUES ('tbank', 'x', '{topup}', 2, 'paid')", "top-up {topup}"),
+    ),
+    *_of("payments", cross_refunds.RULE,
+        ("done refund refused", "UPDATE refunds SET status = 'refused' WHERE refund_id = '{refund}'", "refund {refund}"),
+        ("done refund returned", "UPDATE refunds SET status = 'returned' WHERE refund_id = '{refund}'", "refund {refund}"),
+        ("returned refund done", "UPDATE refunds SET status = 'done' WHERE refund_id = '{returned refund}'", "refund {returned refund}"),
+        ("status that no refund can have", "ALTER TABLE refunds DROP CONSTRAINT refunds_status_check; ALTER TABLE refunds DROP CONSTRAINT open_ones_are_tried_again; UPDATE refunds SET status = 'lost' WHERE refund_id = '{refund}'", "refund {refund}"),
+        ("amount of a refund", "UPDATE refunds SET amount_minor = amount_minor + 1 WHERE refund_id = '{refund}'", "refund {refund}"),
+        ("refund of another top-up", "UPDATE refunds SET topup_id = '{topup}' WHERE refund_id = '{refund}'", "refund {refund}"),
+        ("refund deleted", "DELETE FROM refunds WHERE refund_id = '{refund}'", "refund {refund}"),
+        ("invented refund", "INSERT INTO refunds (refund_id, topup_id, bank_order_id, amount_minor, status, operator, reason, created_at, finished_at) SELECT '{unknown}', topup_id, bank_order_id, 5, 'done', operator, reason, created_at, finished_at FROM refunds WHERE refund_id = '{refund}'", "refund {unknown}"),
+        ("surplus refund marked returned", "UPDATE refunds SET status = 'returned' WHERE refund_id = '{surplus refund}'", "refund {surplus refund}"),
+        ("returned surplus refund marked done", "UPDATE refunds SET status = 'done' WHERE refund_id = '{returned surplus refund}'", "refund {returned surplus refund}"),
+        ("surplus refund marked credited", "UPDATE refunds SET was_credited = true WHERE refund_id = '{surplus refund}'", "refund {surplus refund}"),
+        ("amount of a surplus refund", "UPDATE refunds SET amount_minor = 1 WHERE refund_id = '{returned surplus refund}'", "refund {returned surplus refund}"),
+    ),
+    *_of("payments", cross_refunds.SUMS,
+        ("sum of refunds", "UPDATE topups SET refunded_minor = refunded_minor + 1 WHERE topup_id = '{refunded topup}'", "top-up {refunded topup}"),
+    ),
+    *_of("payments", cross_refunds.STATUS,
+        ("confirmed top-up refunded", "UPDATE topups SET status = 'refunded' WHERE topup_id = '{topup}'", "top-up {topup}"),
+        ("confirmed top-up marked refund_pending", "UPDATE topups SET status = 'refund_pending' WHERE topup_id = '{topup}'", "top-up {topup}"),
+        ("status that no top-up can have", "ALTER TABLE topups DROP CONSTRAINT topups_status_check; UPDATE topups SET status = 'lost' WHERE topup_id = '{failed topup}'", "top-up {failed topup}"),
+        ("confirmed top-up failed", "UPDATE topups SET status = 'failed' WHERE topup_id = '{topup}'", "top-up {topup}"),
+        ("partly refunded top-up confirmed", "UPDATE topups SET status = 'confirmed' WHERE topup_id = '{refunded topup}'", "top-up {refunded topup}"),
+        ("failed top-up refunded", "UPDATE topups SET status = 'refunded' WHERE topup_id = '{failed topup}'", "top-up {failed topup}"),
+        ("open refund of a top-up without one", "UPDATE refunds SET status = 'returning', finished_at = NULL, next_try_at = now() WHERE refund_id = '{returned refund}'", "top-up {refunded topup}"),
+    ),
+    *_of("payments", cross_refunds.SURPLUS,
+        ("surplus refund deleted", "DELETE FROM refunds WHERE refund_id = '{surplus refund}'", "top-up {surplus topup}"),
+        ("surplus refund without surplus payment", "UPDATE attempts SET state = 'void' WHERE topup_id = '{surplus topup}'", "top-up {surplus topup}"),
+        ("surplus refund of another order", "UPDATE refunds SET bank_order_id = '{order of topup}' WHERE refund_id = '{surplus refund}'", "top-up {surplus topup}"),
+    ),
+    *_of("payments", cross_bank.RULE,
+        ("paid top-up no longer polled", "UPDATE topups SET status = 'expired', next_poll_at = NULL WHERE topup_id = '{paid at the bank}'", "top-up {paid at the bank}"),
+        ("paid top-up failed", "UPDATE topups SET status = 'failed', next_poll_at = NULL WHERE topup_id = '{paid at the bank}'", "top-up {paid at the bank}"),
+        ("order of a paid attempt", "UPDATE attempts SET bank_order_id = 'x' WHERE topup_id = '{topup}'", "order tbank {order of topup}"),
+        ("bank of a paid attempt", "UPDATE attempts SET bank = 'sber' WHERE topup_id = '{topup}'", "order tbank {order of topup}"),
+        ("payment of a paid attempt", "UPDATE attempts SET bank_payment_id = 'P0' WHERE topup_id = '{topup}'", "top-up {topup}"),
+        ("attempt deleted", "DELETE FROM attempts WHERE topup_id = '{topup}'", "order tbank {order of topup}"),
+        ("open refund of less than the bank refunded", "WITH x AS (UPDATE refunds SET status = 'debited', amount_minor = 1, finished_at = NULL, next_try_at = now() WHERE refund_id = '{refund}') UPDATE topups SET status = 'refund_pending', refunded_minor = 0 WHERE topup_id = '{refunded topup}'", "top-up {refunded topup}"),
+    ),
+    *_of("sandbox_bank", cross_bank.RULE,
+        ("bank reports a decline", "UPDATE payments SET state = 'REJECTED' WHERE order_id = '{order of topup}'", "top-up {topup}"),
+        ("bank has no such payment", "DELETE FROM payments WHERE order_id = '{order of topup}'", "top-up {topup}"),
+        ("bank has another amount", "UPDATE payments SET amount_minor = amount_minor - 1 WHERE order_id = '{order of topup}'", "top-up {topup}"),
+        ("bank has another currency", "UPDATE payments SET currency = 'USD' WHERE order_id = '{order of topup}'", "top-up {topup}"),
+        ("bank refunded in full", "UPDATE payments SET state = 'REFUNDED', refunded_minor = amount_minor WHERE order_id = '{order of topup}'", "top-up {topup}"),
+        ("bank refunded in part", "UPDATE payments SET state = 'PARTIAL_REFUNDED', refunded_minor = 1 WHERE order_id = '{order of topup}'", "top-up {topup}"),
+        ("bank refunded more than requested", "UPDATE payments SET refunded_minor = refunded_minor + 1 WHERE order_id = '{order of refunded topup}'", "top-up {refunded topup}"),
+        ("bank refunded less than requested", "UPDATE payments SET refunded_minor = refunded_minor - 1 WHERE order_id = '{order of refunded topup}'", "top-up {refunded topup}"),
+        ("bank reversed the payment", "UPDATE payments SET state = 'REVERSED' WHERE order_id = '{order of topup}'", "top-up {topup}"),
+        ("bank cancelled the payment", "UPDATE payments SET state = 'CANCELED' WHERE order_id = '{order of topup}'", "top-up {topup}"),
+        ("bank reports no payment", "UPDATE payments SET state = 'NEW' WHERE order_id = '{order of late topup}'", "top-up {late topup}"),
+        ("bank has another payment id", "UPDATE payments SET public_id = 'P0' WHERE order_id = '{order of topup}'", "top-up {topup}"),
+        ("bank did not refund surplus money", "UPDATE payments SET state = 'CONFIRMED', refunded_minor = 0 WHERE order_id = '{order of surplus topup}'", "top-up {surplus topup}"),
+        ("bank refunded surplus money in part", "UPDATE payments SET refunded_minor = refunded_minor - 1 WHERE order_id = '{order of surplus topup}'", "top-up {surplus topup}"),
+        ("bank refunded what was credited to the user", "UPDATE payments SET state = 'REFUNDED', refunded_minor = amount_minor WHERE order_id = '{order of returned surplus topup}'", "top-up {returned surplus topup}"),
+        ("bank has no payment behind returned surplus money", "DELETE FROM payments WHERE order_id = '{order of returned surplus topup}'", "top-up {returned surplus topup}"),
+        ("bank was paid without an order", "UPDATE payments SET order_id = NULL WHERE order_id = '{order of failed topup}' OR public_id = (SELECT public_id FROM payments WHERE order_id = '{order of topup}')", "top-up {topup}"),
+        ("bank was paid twice for one order", "INSERT INTO payments (protocol, public_id, order_id, amount_minor, currency, state, success_url, fail_url, page_key, expires_at) SELECT 'yookassa', 'P' || n, 'twice', 100, 'RUB', 'CONFIRMED', '', '', 'twice' || n, now() FROM generate_series(901, 902) n", "order yookassa twice"),
+        ("bank was paid without an order and without a known payment", "INSERT INTO payments (protocol, public_id, amount_minor, currency, state, success_url, fail_url, page_key, expires_at) VALUES ('yookassa', 'P900', 100, 'RUB', 'CONFIRMED', '', '', 'p900', now())", "order yookassa none, payment P900"),
+        ("paid at a bank that is not configured", "UPDATE payments SET protocol = 'sber' WHERE order_id = '{order of topup}'", "order sber {order of topup}"),
+        ("bank has not executed a refund", "UPDATE payments SET state = 'CONFIRMED', refunded_minor = 0 WHERE order_id = '{order of refunded topup}'", "top-up {refunded topup}"),
+        ("bank was paid for a failed top-up", "UPDATE payments SET state = 'CONFIRMED' WHERE order_id = '{order of failed topup}'", "top-up {failed topup}"),
+        ("bank was paid for an unknown order", "UPDATE payments SET order_id = 'x' WHERE order_id = '{order of topup}'", "order tbank x"),
+    ),
 ]

@@ -1,4 +1,4 @@
-"""The books that the benchmarks write are right, and nothing that guards them is left switched off."""
+"""The books that the benchmarks generate pass the audit, and all their indexes are valid again."""
 
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -22,14 +22,14 @@ CHECKS = 600
 
 @pytest.fixture
 def urls(make_database: Callable[[str], str], test_servers: Servers) -> dict[str, str]:
-    """Fresh databases of those who keep books, for a superuser."""
+    """Return superuser URLs of fresh databases, by service."""
     names = {service: urlsplit(make_database(service)).path[1:] for service in big_books.SERVICES}
     return {service: test_servers.postgres_url(name) for service, name in names.items()}
 
 
-def test_written_books_are_right(urls: dict[str, str], test_servers: Servers) -> None:
-    known = [uuid4() for _ in range(4)]
-    big_books.write(urls, checks=CHECKS, known=known, code_key=Fernet.generate_key().decode())
+def test_generated_books_have_no_findings(urls: dict[str, str], test_servers: Servers) -> None:
+    users = [uuid4() for _ in range(4)]
+    big_books.write(urls, checks=CHECKS, known=users, code_key=Fernet.generate_key().decode())
     database = Database(
         urls["balance"].replace("postgresql://", "postgresql+psycopg2://", 1),
         settings=DatabaseSettings(),
@@ -37,10 +37,10 @@ def test_written_books_are_right(urls: dict[str, str], test_servers: Servers) ->
     )
     sealed = chain.seal(database)
     database.dispose()
-    seen_by_auditor = {
+    auditor_urls = {
         service: test_servers.postgres_url(urlsplit(url).path[1:], AUDITOR_ROLE) for service, url in urls.items()
     }
-    with opened(seen_by_auditor) as sources:
+    with opened(auditor_urls) as sources:
         report = books.audit(sources)
     assert report.findings == []
     assert report.counts["checks"] == CHECKS
@@ -48,7 +48,7 @@ def test_written_books_are_right(urls: dict[str, str], test_servers: Servers) ->
     assert report.counts["entries"] == 2 * report.counts["transfers"] > 3 * CHECKS
 
 
-def test_every_index_is_in_use_again(urls: dict[str, str]) -> None:
+def test_every_index_is_valid_after_generation(urls: dict[str, str]) -> None:
     big_books.write(urls, checks=100, known=[], code_key=Fernet.generate_key().decode())
     for url in urls.values():
         connection = psycopg2.connect(url)

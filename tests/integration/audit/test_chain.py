@@ -1,4 +1,4 @@
-"""What the chain of hashes proves that no other rule can: that the past is the past."""
+"""The hash chain detects changes to sealed history that no other rule detects."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,137 +10,129 @@ from auditor.books import Scope
 from common.core.settings import DatabaseSettings
 from common.db.engine import Database
 from services.balance import chain as sealing
-from tests.integration.audit.conftest import Books
+from tests.integration.audit.conftest import SampleBooks
 
-#: Whoever can do everything in the database can also seal anew what he has falsified.
-SEAL_ANEW = (
+#: A superuser can also reseal what they have falsified.
+REMOVE_SEALS = (
     "DELETE FROM chain_links",
     "DELETE FROM chain_blocks",
 )
 FALSIFY = "UPDATE transfers SET reference = 'falsified' WHERE kind = 'topup' AND reference = '{topup}'"
 
 
-def _seal(books: Books) -> None:
+def _seal(books: SampleBooks) -> None:
     db = Database(books.database_url("balance"), settings=DatabaseSettings(), application_name="test")
     assert sealing.seal(db)
     db.dispose()
 
 
-def _head(books: Books) -> str:
+def _head(books: SampleBooks) -> str:
     head = books.audit().head
     assert head is not None
     return f"{head.block_no}:{head.hash}"
 
 
-def _findings(books: Books, scope: Scope) -> set[tuple[str, str]]:
+def _findings(books: SampleBooks, scope: Scope) -> set[tuple[str, str]]:
     return {(finding.rule, finding.subject) for finding in books.audit(scope).findings}
 
 
-def test_the_head_that_was_kept_is_found_later(books_of_town: Books) -> None:
-    kept = _head(books_of_town)
-    _seal(books_of_town)
-    assert _head(books_of_town) != kept
-    assert _findings(books_of_town, Scope(expected_head=kept)) == set()
-    assert _findings(books_of_town, Scope(expected_head=kept.split(":")[1].upper())) == set()
+def test_expected_head_is_found_after_more_blocks(sample_books: SampleBooks) -> None:
+    expected = _head(sample_books)
+    _seal(sample_books)
+    assert _head(sample_books) != expected
+    assert _findings(sample_books, Scope(expected_head=expected)) == set()
+    assert _findings(sample_books, Scope(expected_head=expected.split(":")[1].upper())) == set()
 
 
-def test_a_past_that_was_falsified_and_sealed_anew_is_found_by_the_kept_head_alone(books_of_town: Books) -> None:
-    kept = _head(books_of_town)
-    books_of_town.damage("balance", "UPDATE entries SET created_at = created_at - interval '1 hour'", *SEAL_ANEW)
-    _seal(books_of_town)
-    assert _findings(books_of_town, Scope()) == set(), "without the head there is nothing to tell it by"
-    assert _findings(books_of_town, Scope(expected_head=kept)) == {(chain.KEPT_HEAD, "chain")}
+def test_falsified_and_resealed_history_is_found_only_by_the_expected_head(sample_books: SampleBooks) -> None:
+    expected = _head(sample_books)
+    sample_books.damage("balance", "UPDATE entries SET created_at = created_at - interval '1 hour'", *REMOVE_SEALS)
+    _seal(sample_books)
+    assert _findings(sample_books, Scope()) == set(), "without an expected head a resealed chain is consistent"
+    assert _findings(sample_books, Scope(expected_head=expected)) == {(chain.KEPT_HEAD, "chain")}
 
 
-def test_the_end_of_the_chain_cut_off_is_found_by_the_kept_head(books_of_town: Books) -> None:
-    kept = _head(books_of_town)
-    books_of_town.damage(
+def test_truncated_chain_is_found_by_the_expected_head(sample_books: SampleBooks) -> None:
+    expected = _head(sample_books)
+    sample_books.damage(
         "balance",
         "DELETE FROM chain_links WHERE block_no = {last block}",
         "DELETE FROM chain_blocks WHERE block_no = {last block}",
     )
-    assert (chain.KEPT_HEAD, "chain") in _findings(books_of_town, Scope(expected_head=kept))
+    assert (chain.KEPT_HEAD, "chain") in _findings(sample_books, Scope(expected_head=expected))
 
 
-def test_without_any_block_nothing_is_sealed_and_the_kept_head_is_missed(books_of_town: Books) -> None:
-    kept = _head(books_of_town)
-    books_of_town.damage("balance", *SEAL_ANEW)
-    report = books_of_town.audit(Scope(expected_head=kept))
+def test_chain_without_blocks_does_not_hold_the_expected_head(sample_books: SampleBooks) -> None:
+    expected = _head(sample_books)
+    sample_books.damage("balance", *REMOVE_SEALS)
+    report = sample_books.audit(Scope(expected_head=expected))
     assert {finding.rule for finding in report.findings} == {chain.KEPT_HEAD}
     assert report.head is None
 
 
-def test_a_transfer_sealed_under_a_false_time_is_found(books_of_town: Books) -> None:
-    """Put in today, dated back, and sealed by the next run in good faith."""
-    books_of_town.damage(
+@pytest.mark.parametrize("days", [-3, 3])
+def test_transfer_with_a_false_time_is_found_after_sealing(sample_books: SampleBooks, days: int) -> None:
+    """The time is changed before the regular sealing run covers the transfer."""
+    sample_books.damage(
         "balance",
-        "UPDATE transfers SET created_at = created_at - interval '3 days' WHERE transfer_id = '{hold of late}'",
+        f"UPDATE transfers SET created_at = created_at + interval '{days} days'"  # noqa: S608
+        " WHERE transfer_id = '{hold of late}'",
     )
-    _seal(books_of_town)
-    hold = f"transfer {books_of_town.ids['hold of late']}"
-    assert (chain.WHOLE, hold) in _findings(books_of_town, Scope())
+    _seal(sample_books)
+    assert (chain.WHOLE, f"transfer {sample_books.ids['hold of late']}") in _findings(sample_books, Scope())
 
 
-def test_a_transfer_sealed_under_a_time_to_come_is_found(books_of_town: Books) -> None:
-    books_of_town.damage(
-        "balance",
-        "UPDATE transfers SET created_at = created_at + interval '3 days' WHERE transfer_id = '{hold of late}'",
-    )
-    _seal(books_of_town)
-    assert (chain.WHOLE, f"transfer {books_of_town.ids['hold of late']}") in _findings(books_of_town, Scope())
-
-
-def test_the_auditors_hash_is_that_of_the_service_for_every_kind_of_transfer(books_of_town: Books) -> None:
-    """Two texts of one formula: all kinds and outcomes are in the town, and all of them are sealed here."""
-    _seal(books_of_town)
-    report = books_of_town.audit()
+def test_auditor_and_service_compute_the_same_hash_for_every_kind_of_transfer(sample_books: SampleBooks) -> None:
+    """The formula is implemented twice. The sample books hold all kinds and outcomes, and all are sealed here."""
+    _seal(sample_books)
+    report = sample_books.audit()
     assert report.counts["unsealed"] == 0
     assert ledger.SEALED in report.rules
     assert report.is_clean
-    kinds = books_of_town.value("balance", "SELECT count(DISTINCT (kind, outcome)) FROM transfers")
+    kinds = sample_books.value("balance", "SELECT count(DISTINCT (kind, outcome)) FROM transfers")
     assert int(kinds) == 7
 
 
-def test_only_what_changed_since_is_looked_at(books_of_town: Books) -> None:
-    report = books_of_town.audit(Scope(since=datetime.now(UTC) + timedelta(hours=1)))
+def test_audit_since_a_time_reads_only_later_changes(sample_books: SampleBooks) -> None:
+    report = sample_books.audit(Scope(since=datetime.now(UTC) + timedelta(hours=1)))
     assert report.is_clean
     assert report.totals == {}
-    assert report.counts["checks"] < books_of_town.audit().counts["checks"]
+    assert report.counts["checks"] < sample_books.audit().counts["checks"]
 
 
-def test_damage_to_what_changed_since_is_found(books_of_town: Books) -> None:
+def test_audit_since_a_time_finds_damage_to_later_changes(sample_books: SampleBooks) -> None:
     since = Scope(
-        since=datetime.fromisoformat(books_of_town.value("balance", "SELECT max(sealed_at) FROM chain_blocks"))
+        since=datetime.fromisoformat(sample_books.value("balance", "SELECT max(sealed_at) FROM chain_blocks"))
     )
     since = Scope(since=(since.since or datetime.now(UTC)) + timedelta(microseconds=1))
-    books_of_town.damage(
+    sample_books.damage(
         "balance", "UPDATE entries SET amount_minor = amount_minor + 1 WHERE transfer_id = '{hold of late}'"
     )
-    books_of_town.damage("balance", "UPDATE accounts SET balance_minor = balance_minor + 1")
-    books_of_town.damage("checks", "UPDATE checks SET amount_minor = 1 WHERE check_id = '{late}'")
-    books_of_town.damage("payments", "UPDATE topups SET amount_minor = 1 WHERE topup_id = '{late topup}'")
-    found = {finding.subject for finding in books_of_town.audit(since).findings}
-    ids = books_of_town.ids
+    sample_books.damage("balance", "UPDATE accounts SET balance_minor = balance_minor + 1")
+    sample_books.damage("checks", "UPDATE checks SET amount_minor = 1 WHERE check_id = '{late}'")
+    sample_books.damage("payments", "UPDATE topups SET amount_minor = 1 WHERE topup_id = '{late topup}'")
+    found = {finding.subject for finding in sample_books.audit(since).findings}
+    ids = sample_books.ids
     assert {
         f"transfer {ids['hold of late']}",
-        f"account {ids['account of anna']}",
+        f"account {ids['account of alice']}",
         f"check {ids['late']}",
         f"top-up {ids['late topup']}",
     } <= found
 
 
-def test_since_before_the_first_block_is_everything(books_of_town: Books) -> None:
-    assert books_of_town.audit(Scope(since=datetime(2020, 1, 1, tzinfo=UTC))).totals != {}
+def test_audit_since_before_the_first_block_is_complete(sample_books: SampleBooks) -> None:
+    assert sample_books.audit(Scope(since=datetime(2020, 1, 1, tzinfo=UTC))).totals != {}
 
 
-def test_a_check_that_ended_since_and_began_before_is_compared_whole(books_of_town: Books) -> None:
-    """Its hold lies before the block, its ending after it: both belong to the comparison."""
-    after = books_of_town.value("balance", "SELECT min(sealed_at) + interval '1 microsecond' FROM chain_blocks")
-    assert books_of_town.audit(Scope(since=datetime.fromisoformat(after))).is_clean
+def test_check_with_hold_before_and_ending_after_since_is_compared_with_both(sample_books: SampleBooks) -> None:
+    """The hold precedes the block and the ending follows it; the comparison must read both."""
+    after = sample_books.value("balance", "SELECT min(sealed_at) + interval '1 microsecond' FROM chain_blocks")
+    assert sample_books.audit(Scope(since=datetime.fromisoformat(after))).is_clean
 
 
-def test_the_chain_cannot_be_changed_by_the_service_itself(books_of_town: Books) -> None:
-    connection = psycopg2.connect(books_of_town.database_url("balance").replace("+psycopg2", ""))
+def test_service_role_cannot_change_the_chain(sample_books: SampleBooks) -> None:
+    connection = psycopg2.connect(sample_books.database_url("balance").replace("+psycopg2", ""))
     with (
         connection.cursor() as cursor,
         pytest.raises(psycopg2.errors.IntegrityConstraintViolation, match="append-only"),

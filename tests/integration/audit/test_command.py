@@ -1,4 +1,4 @@
-"""``fastcheck audit`` as a person and as a schedule use it: exit codes, words, JSON, the kept head, the figures."""
+"""``fastcheck audit``, run once and on a schedule: exit codes, messages, JSON, the expected head, metrics."""
 
 import json
 import re
@@ -19,34 +19,34 @@ from cli.commands.audit import audit
 from deploy.failure import LaunchError
 from deploy.provisioning import AUDITOR_ROLE
 from launcher.children import Child, Launch
-from tests.integration.audit.conftest import Books
+from tests.integration.audit.conftest import SampleBooks
 from tests.support.eventually import eventually
 from tests.support.servers import Servers, _free_ports
 from tests.support.system import ROOT, environment, fastcheck
 
 
-def _settings(books: Books) -> dict[str, str]:
+def _settings(books: SampleBooks) -> dict[str, str]:
     return {variable(service): books.servers.postgres_url(name, AUDITOR_ROLE) for service, name in books.names.items()}
 
 
-def test_clean_books_end_with_0_and_a_sentence(books_of_town: Books) -> None:
-    result = fastcheck("audit", environ=_settings(books_of_town))
+def test_clean_books_end_with_0_and_a_summary(sample_books: SampleBooks) -> None:
+    result = fastcheck("audit", environ=_settings(sample_books))
     assert result.returncode == 0, result.stderr
     assert "The books are right from the first entry on" in result.stdout
     assert "on its way: 80.00 RUB" in result.stdout
     assert re.search(r"^head of the chain: \d+:[0-9a-f]{64}$", result.stdout, re.MULTILINE)
 
 
-def test_wrong_books_end_with_1_and_say_where(books_of_town: Books) -> None:
-    books_of_town.damage("balance", "UPDATE accounts SET balance_minor = balance_minor + 1 WHERE user_id = '{anna}'")
-    result = fastcheck("audit", environ=_settings(books_of_town))
+def test_wrong_books_end_with_1_and_name_the_subject(sample_books: SampleBooks) -> None:
+    sample_books.damage("balance", "UPDATE accounts SET balance_minor = balance_minor + 1 WHERE user_id = '{alice}'")
+    result = fastcheck("audit", environ=_settings(sample_books))
     assert result.returncode == 1
-    assert f"WRONG account {books_of_town.ids['account of anna']}" in result.stdout.replace("\n", " ")
+    assert f"WRONG account {sample_books.ids['account of alice']}" in result.stdout.replace("\n", " ")
     assert "The books are not right" in result.stdout
 
 
-def test_json_is_for_programs(books_of_town: Books) -> None:
-    result = fastcheck("audit", "--json", "--since", "1h", environ=_settings(books_of_town))
+def test_json_output_holds_the_report(sample_books: SampleBooks) -> None:
+    result = fastcheck("audit", "--json", "--since", "1h", environ=_settings(sample_books))
     content = json.loads(result.stdout)
     assert (result.returncode, content["clean"]) == (0, True)
     assert content["since"] is not None
@@ -64,57 +64,57 @@ def test_json_is_for_programs(books_of_town: Books) -> None:
         ({"FASTCHECK_AUDIT_BALANCE_DATABASE_URL": ""}, "No FastCheck runs in"),
     ],
 )
-def test_books_that_cannot_be_read_end_with_2(
-    books_of_town: Books, tmp_path: Path, change: dict[str, str], sentence: str
+def test_unreadable_books_end_with_2(
+    sample_books: SampleBooks, tmp_path: Path, change: dict[str, str], sentence: str
 ) -> None:
-    settings = {**_settings(books_of_town), **change}
+    settings = {**_settings(sample_books), **change}
     result = fastcheck("audit", "--data-dir", str(tmp_path), environ=settings)
     assert result.returncode == 2
     assert sentence in result.stderr
 
 
-def test_every_database_that_is_down_is_named(books_of_town: Books) -> None:
+def test_every_unreachable_database_is_named(sample_books: SampleBooks) -> None:
     nowhere = "postgresql://x:y@127.0.0.1:1/z"
     for down in (("checks", "payments"), ("payments", "sandbox_bank"), ("checks", "payments", "balance")):
-        result = fastcheck("audit", environ={**_settings(books_of_town), **{variable(name): nowhere for name in down}})
+        result = fastcheck("audit", environ={**_settings(sample_books), **{variable(name): nowhere for name in down}})
         assert result.returncode == 2
-        assert result.stdout == "", "nothing is said of books that were not read"
+        assert result.stdout == "", "a report on books that were not read"
         assert [re.search(r"the database of (\w+): .*refused", line) for line in result.stderr.splitlines()]
         assert re.findall(r"the database of (\w+):", result.stderr) == list(down)
 
 
-def test_a_database_that_goes_away_during_the_audit_ends_with_2(
-    books_of_town: Books, monkeypatch: pytest.MonkeyPatch
+def test_connection_lost_during_the_audit_ends_with_2(
+    sample_books: SampleBooks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in _settings(books_of_town).items():
+    for name, value in _settings(sample_books).items():
         monkeypatch.setenv(name, value)
 
-    def go_away(opened: Sources, _report: Report) -> None:
-        books_of_town.run(
+    def lose_connection(opened: Sources, _report: Report) -> None:
+        sample_books.run(
             "payments",
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE application_name = 'fastcheck-audit' AND datname = current_database()",
         )
         opened.payments.rows("SELECT 1")
 
-    monkeypatch.setattr(guards, "examine", go_away)
-    books_of_town.database_url("payments")
-    monkeypatch.setenv(variable("payments"), _settings(books_of_town)[variable("payments")])
+    monkeypatch.setattr(guards, "examine", lose_connection)
+    sample_books.database_url("payments")
+    monkeypatch.setenv(variable("payments"), _settings(sample_books)[variable("payments")])
     with pytest.raises(LaunchError, match="cannot read the books to their end") as failure:
         audit.main([], standalone_mode=False)
     assert failure.value.exit_code == 2
 
 
-def test_a_mistake_of_the_auditor_does_not_look_like_wrong_books(
-    books_of_town: Books, monkeypatch: pytest.MonkeyPatch
+def test_error_in_the_auditor_is_not_reported_as_wrong_books(
+    sample_books: SampleBooks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in _settings(books_of_town).items():
+    for name, value in _settings(sample_books).items():
         monkeypatch.setenv(name, value)
 
-    def stumble(_sources: Sources, _report: Report) -> None:
-        raise KeyError("banana")
+    def fail(_sources: Sources, _report: Report) -> None:
+        raise KeyError("unexpected")
 
-    monkeypatch.setattr(guards, "examine", stumble)
+    monkeypatch.setattr(guards, "examine", fail)
     with pytest.raises(LaunchError, match="The audit itself failed") as failure:
         audit.main([], standalone_mode=False)
     assert failure.value.exit_code == 2
@@ -123,8 +123,8 @@ def test_a_mistake_of_the_auditor_does_not_look_like_wrong_books(
     def run() -> Report:
         with opened(
             {
-                name: books_of_town.servers.postgres_url(books_of_town.names[name], AUDITOR_ROLE)
-                for name in books_of_town.names
+                name: sample_books.servers.postgres_url(sample_books.names[name], AUDITOR_ROLE)
+                for name in sample_books.names
             }
         ) as sources:
             return books.audit(sources)
@@ -134,57 +134,57 @@ def test_a_mistake_of_the_auditor_does_not_look_like_wrong_books(
     assert metrics.registry.get_sample_value("fastcheck_audit_last_clean_timestamp_seconds") == 0
 
 
-def test_a_currency_that_there_is_not_is_told_as_it_stands(books_of_town: Books) -> None:
-    books_of_town.damage("balance", "UPDATE entries SET currency = 'XYZ' WHERE transfer_id = '{credit of topup}'")
-    books_of_town.damage("checks", "UPDATE checks SET currency = 'XYZ' WHERE check_id = '{pending}'")
-    result = fastcheck("audit", environ=_settings(books_of_town))
+def test_unknown_currency_is_reported_in_minor_units(sample_books: SampleBooks) -> None:
+    sample_books.damage("balance", "UPDATE entries SET currency = 'XYZ' WHERE transfer_id = '{credit of topup}'")
+    sample_books.damage("checks", "UPDATE checks SET currency = 'XYZ' WHERE check_id = '{pending}'")
+    result = fastcheck("audit", environ=_settings(sample_books))
     assert result.returncode == 1, result.stderr
     assert "100000 XYZ" in result.stdout
     assert "on its way: 500 XYZ" in result.stdout
 
 
-def test_a_database_of_another_kind_ends_with_2(books_of_town: Books) -> None:
-    settings = _settings(books_of_town)
+def test_database_of_another_service_ends_with_2(sample_books: SampleBooks) -> None:
+    settings = _settings(sample_books)
     settings["FASTCHECK_AUDIT_BALANCE_DATABASE_URL"] = settings["FASTCHECK_AUDIT_CHECKS_DATABASE_URL"]
     result = fastcheck("audit", environ=settings)
     assert result.returncode == 2
     assert "cannot read the books to their end" in result.stderr
 
 
-def test_a_moment_that_is_none_is_refused(books_of_town: Books) -> None:
-    result = fastcheck("audit", "--since", "yesterday", environ=_settings(books_of_town))
+def test_invalid_since_ends_with_2(sample_books: SampleBooks) -> None:
+    result = fastcheck("audit", "--since", "yesterday", environ=_settings(sample_books))
     assert result.returncode == 2
     assert "2026-01-19T09:08:18Z" in result.stderr
 
 
-def test_an_expected_head_that_is_not_there_is_a_finding(books_of_town: Books) -> None:
-    result = fastcheck("audit", "--expect-head", "3:" + "0" * 64, environ=_settings(books_of_town))
+def test_missing_expected_head_is_a_finding(sample_books: SampleBooks) -> None:
+    result = fastcheck("audit", "--expect-head", "3:" + "0" * 64, environ=_settings(sample_books))
     assert result.returncode == 1
     assert "the chain still holds the head that was kept" in result.stdout
 
 
-def test_the_head_is_kept_in_a_file_and_expected_the_next_time(books_of_town: Books, tmp_path: Path) -> None:
+def test_head_file_is_updated_only_after_a_clean_audit(sample_books: SampleBooks, tmp_path: Path) -> None:
     file = tmp_path / "head"
     arguments = ("audit", "--head-file", str(file))
-    assert fastcheck(*arguments, environ=_settings(books_of_town)).returncode == 0
-    kept = file.read_text()
-    assert re.fullmatch(r"\d+:[0-9a-f]{64}\n", kept)
-    assert fastcheck(*arguments, environ=_settings(books_of_town)).returncode == 0
-    books_of_town.damage("balance", "DELETE FROM chain_links", "DELETE FROM chain_blocks")
-    assert fastcheck(*arguments, environ=_settings(books_of_town)).returncode == 1
-    assert file.read_text() == kept, "a head that was not proved must not replace one that was"
+    assert fastcheck(*arguments, environ=_settings(sample_books)).returncode == 0
+    saved = file.read_text()
+    assert re.fullmatch(r"\d+:[0-9a-f]{64}\n", saved)
+    assert fastcheck(*arguments, environ=_settings(sample_books)).returncode == 0
+    sample_books.damage("balance", "DELETE FROM chain_links", "DELETE FROM chain_blocks")
+    assert fastcheck(*arguments, environ=_settings(sample_books)).returncode == 1
+    assert file.read_text() == saved, "the head of wrong books must not replace a verified one"
 
 
 @pytest.fixture
-def auditor(books_of_town: Books, tmp_path: Path, test_servers: Servers) -> Iterator[tuple[Child, str]]:
-    """A process that audits every second, and where its figures are."""
+def auditor(sample_books: SampleBooks, tmp_path: Path, test_servers: Servers) -> Iterator[tuple[Child, str]]:
+    """Yield a process that audits every second and the URL of its metrics."""
     port = next(_free_ports())
     arguments = ["audit", "--every", "1", "--metrics-port", str(port), "--head-file", str(tmp_path / "head")]
     child = Child(
         Launch(
             name="auditor",
             command=[sys.executable, "-m", "cli", *arguments],
-            env=environment(_settings(books_of_town)),
+            env=environment(_settings(sample_books)),
             log=tmp_path / "auditor.log",
             cwd=ROOT,
         )
@@ -195,10 +195,10 @@ def auditor(books_of_town: Books, tmp_path: Path, test_servers: Servers) -> Iter
     child.end_group()
 
 
-def _figure(url: str, name: str) -> float:
+def _metric(url: str, name: str) -> float:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  our own address
-            text = answer.read().decode()
+        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310  a local URL of the test
+            text = response.read().decode()
     except OSError:
         return -1.0
     found = re.search(rf"^{name} (\S+)$", text, re.MULTILINE)
@@ -206,14 +206,14 @@ def _figure(url: str, name: str) -> float:
     return float(found.group(1))
 
 
-def test_a_schedule_audits_again_and_says_when_the_books_were_last_clean(
-    auditor: tuple[Child, str], books_of_town: Books
+def test_scheduled_audit_repeats_and_exports_the_time_of_the_last_clean_one(
+    auditor: tuple[Child, str], sample_books: SampleBooks
 ) -> None:
     child, url = auditor
-    first = eventually(lambda: max(_figure(url, "fastcheck_audit_last_clean_timestamp_seconds"), 0))
-    eventually(lambda: _figure(url, "fastcheck_audit_last_clean_timestamp_seconds") > first)
-    assert _figure(url, "fastcheck_audit_findings") == 0
-    assert _figure(url, "fastcheck_audit_in_flight") == 4
+    first = eventually(lambda: max(_metric(url, "fastcheck_audit_last_clean_timestamp_seconds"), 0))
+    eventually(lambda: _metric(url, "fastcheck_audit_last_clean_timestamp_seconds") > first)
+    assert _metric(url, "fastcheck_audit_findings") == 0
+    assert _metric(url, "fastcheck_audit_in_flight") == 4
     child.ask_to_stop()
     assert eventually(lambda: child.poll() is not None)
     assert child.poll() == 0
@@ -222,8 +222,8 @@ def test_a_schedule_audits_again_and_says_when_the_books_were_last_clean(
     assert all(line["clean"] for line in lines)
 
 
-def test_a_schedule_goes_on_when_the_books_cannot_be_read(tmp_path: Path, books_of_town: Books) -> None:
-    settings = {**_settings(books_of_town), "FASTCHECK_AUDIT_CHECKS_DATABASE_URL": "postgresql://x:y@127.0.0.1:1/z"}
+def test_scheduled_audit_continues_while_the_books_are_unreadable(tmp_path: Path, sample_books: SampleBooks) -> None:
+    settings = {**_settings(sample_books), "FASTCHECK_AUDIT_CHECKS_DATABASE_URL": "postgresql://x:y@127.0.0.1:1/z"}
     child = Child(
         Launch(
             name="auditor",

@@ -1,4 +1,4 @@
-"""The auditor's role: what it may see, column by column, and that it can write nothing anywhere."""
+"""The auditor's role reads only the columns it needs and writes nothing."""
 
 from collections.abc import Callable, Iterator
 
@@ -13,7 +13,7 @@ from tests.support.servers import Servers
 Cursor = psycopg2.extensions.cursor
 Enter = Callable[[str], Cursor]
 
-#: What nobody needs to prove the books, and what would harm if the auditor lost it.
+#: Columns that an audit does not need and whose disclosure would do harm.
 SECRETS = {
     ("checks", "checks", "code_ciphertext"),
     ("checks", "checks", "note"),
@@ -43,7 +43,7 @@ _COLUMNS = """
 
 @pytest.fixture
 def enter(make_database: Callable[[str], str], test_servers: Servers) -> Iterator[Enter]:
-    """``enter("balance")``: a cursor of the auditor who has given up being read-only of his own accord."""
+    """Return a function that opens a cursor in the auditor's role, with its default of read-only transactions off."""
     opened = []
 
     def connect(service: str) -> Cursor:
@@ -61,7 +61,7 @@ def enter(make_database: Callable[[str], str], test_servers: Servers) -> Iterato
 
 
 @pytest.mark.parametrize("service", DATABASES)
-def test_it_may_write_no_table_and_no_sequence(enter: Enter, service: str) -> None:
+def test_auditor_can_write_no_table_and_no_sequence(enter: Enter, service: str) -> None:
     cursor = enter(service)
     cursor.execute(_TABLES)
     relations = [row[0] for row in cursor.fetchall()]
@@ -99,14 +99,14 @@ def test_it_may_write_no_table_and_no_sequence(enter: Enter, service: str) -> No
         "SET ROLE postgres",
     ],
 )
-def test_it_may_make_nothing(enter: Enter, service: str, statement: str) -> None:
+def test_auditor_can_create_nothing(enter: Enter, service: str, statement: str) -> None:
     cursor = enter(service)
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         cursor.execute(statement)
 
 
 @pytest.mark.parametrize("service", DATABASES)
-def test_it_sees_no_secret(enter: Enter, service: str) -> None:
+def test_auditor_reads_no_secret_column(enter: Enter, service: str) -> None:
     cursor = enter(service)
     cursor.execute(_COLUMNS)
     seen = {(service, table, column): may_read for table, column, may_read in cursor.fetchall()}
@@ -115,20 +115,22 @@ def test_it_sees_no_secret(enter: Enter, service: str) -> None:
     assert not [secret for secret in secrets if seen[secret]]
 
 
-def test_of_accounts_it_sees_nothing_at_all(enter: Enter) -> None:
+def test_auditor_reads_no_column_of_accounts(enter: Enter) -> None:
     cursor = enter("accounts")
     cursor.execute(_COLUMNS)
     assert not [row for row in cursor.fetchall() if row[2]]
 
 
 @pytest.mark.parametrize("service", AUDITED)
-def test_it_cannot_become_the_owner(enter: Enter, service: str) -> None:
+def test_auditor_cannot_become_the_owner(enter: Enter, service: str) -> None:
     cursor = enter(service)
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         cursor.execute(f"SET ROLE fastcheck_{service}")
 
 
-def test_it_is_read_only_before_it_does_anything(make_database: Callable[[str], str], test_servers: Servers) -> None:
+def test_sessions_of_the_auditor_are_read_only_by_default(
+    make_database: Callable[[str], str], test_servers: Servers
+) -> None:
     name = make_database("balance").rsplit("/", 1)[1]
     connection = psycopg2.connect(test_servers.postgres_url(name, AUDITOR_ROLE))
     with connection.cursor() as cursor:

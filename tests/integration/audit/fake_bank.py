@@ -1,6 +1,6 @@
-"""A bank on paper: it keeps the books that the sandbox bank keeps, and says what the test wants it to say."""
+"""A bank adapter without a network: it writes the sandbox bank's table and reports what the test decides."""
 
-# ruff: noqa: ARG002  (the port has more to give than a bank on paper needs)
+# ruff: noqa: ARG002  (the adapter interface has more parameters than this bank needs)
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -32,8 +32,8 @@ _CHANGE = text("""
 """)
 
 
-class PaperBank:
-    """Speaks T-Bank's words. With ``refuses_refunds`` it gives nothing back."""
+class FakeBank:
+    """Reports T-Bank's statuses. With ``rejects_refunds`` it rejects every refund."""
 
     name = "tbank"
     terminal = TERMINAL
@@ -42,11 +42,11 @@ class PaperBank:
 
     def __init__(self, db: Database) -> None:
         self.db = db
-        self.refuses_refunds = False
-        self._said: dict[str, Notification] = {}
+        self.rejects_refunds = False
+        self._notifications: dict[str, Notification] = {}
 
     def create_payment(self, order: PaymentOrder, return_url: str, callback_url: str) -> BankPayment:
-        payment_id = f"P{len(self._said) + 1}"
+        payment_id = f"P{len(self._notifications) + 1}"
         with self.db.autocommit() as tx:
             tx.execute(
                 _INSERT,
@@ -58,35 +58,35 @@ class PaperBank:
                     "expires_at": order.expires_at,
                 },
             )
-        self._say(order.order_id, payment_id, "NEW", PaymentStatus.OPEN, order.money.amount_minor)
+        self._notify(order.order_id, payment_id, "NEW", PaymentStatus.OPEN, order.money.amount_minor)
         return BankPayment(payment_id, f"https://bank.example/{payment_id}")
 
-    def pays(self, order_id: str) -> Notification:
-        """The card is charged."""
+    def confirm(self, order_id: str) -> Notification:
+        """Charge the card."""
         return self._become(order_id, "CONFIRMED", PaymentStatus.CONFIRMED)
 
-    def rejects(self, order_id: str) -> Notification:
-        """The card is declined."""
+    def decline(self, order_id: str) -> Notification:
+        """Decline the card."""
         return self._become(order_id, "REJECTED", PaymentStatus.FAILED)
 
     def fetch_status(self, order: PaymentOrder) -> Notification:
-        if order.order_id not in self._said:
+        if order.order_id not in self._notifications:
             raise PaymentNotFound(order.order_id)
-        return self._said[order.order_id]
+        return self._notifications[order.order_id]
 
     def refund(self, order: PaymentOrder, amount_minor: int, key: str) -> RefundOutcome:
-        if self.refuses_refunds:
+        if self.rejects_refunds:
             raise BankRefused("99", "not today")
         self._become(order.order_id, "PARTIAL_REFUNDED", PaymentStatus.PARTLY_REFUNDED, refunded=amount_minor)
         return RefundOutcome.DONE
 
     def cancel_payment(self, bank_payment_id: str) -> None:
-        raise BankRefused("99", f"{bank_payment_id} stays")
+        raise BankRefused("99", f"{bank_payment_id} cannot be cancelled")
 
     def parse_notification(
         self, method: str, headers: Mapping[str, str], raw_body: bytes, query: Mapping[str, str], client_ip: str
     ) -> Notification:
-        raise NotImplementedError("what this bank says, it says by itself")
+        raise NotImplementedError("this bank sends no HTTP notifications")
 
     def list_payments(self, since: datetime, until: datetime) -> Iterator[Notification] | None:
         return None
@@ -95,13 +95,13 @@ class PaperBank:
         return Acknowledgement(200, "text/plain", b"OK")
 
     def _become(self, order_id: str, state: str, status: PaymentStatus, refunded: int = 0) -> Notification:
-        before = self._said[order_id]
+        before = self._notifications[order_id]
         with self.db.autocommit() as tx:
             tx.execute(_CHANGE, {"public_id": before.bank_payment_id, "state": state, "refunded": refunded})
-        return self._say(order_id, before.bank_payment_id, state, status, before.amount_minor or 0)
+        return self._notify(order_id, before.bank_payment_id, state, status, before.amount_minor or 0)
 
-    def _say(
+    def _notify(
         self, order_id: str, payment_id: str, state: str, status: PaymentStatus, amount_minor: int
     ) -> Notification:
-        self._said[order_id] = Notification(payment_id, order_id, status, state, amount_minor, "RUB", TERMINAL)
-        return self._said[order_id]
+        self._notifications[order_id] = Notification(payment_id, order_id, status, state, amount_minor, "RUB", TERMINAL)
+        return self._notifications[order_id]
