@@ -21,7 +21,7 @@ find_python = for name in $(PYTHON) python3.11 python3 python3.12 python3.13; do
 pip = $(find_python); if $(BIN)/python -c 'import pip' 2>/dev/null; then pip="$(BIN)/python -m pip"; \
 	else pip="$$python -m pip --python $(BIN)/python"; fi; $$pip --disable-pip-version-check
 
-.PHONY: help setup demo up test check env bench chaos
+.PHONY: help setup demo up test check docs env bench chaos
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ lint: $(DEV) ## ruff, mypy --strict and import-linter alone
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+
+docs: $(DEV) ## build the documentation site, strictly and without a network (opens at .cache/site/index.html)
+	@$(BIN)/zensical build --strict --clean
 
 env: $(RUNTIME) ## write .env with random secrets for docker compose
 	@$(BIN)/fastcheck env

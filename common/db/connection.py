@@ -1,7 +1,7 @@
 """What a repository executes its statements on: SQLAlchemy's pool and errors, and as little as can be in between.
 
 SQLAlchemy's own ``Connection`` compiles, dispatches and types each execution anew. For SQL that is text already this
-was a third of what a request cost in Python; see ``docs/decisions/0017-statements-without-ceremony.md``.
+was a third of what a request cost in Python; see ``docs/decisions/0017-statements-without-sqlalchemy-connection.md``.
 """
 
 from collections import namedtuple

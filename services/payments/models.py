@@ -1,6 +1,6 @@
 """The life of a top-up: statuses, transitions, and what a bank's word does in each of them.
 
-One page with the whole of it: ``docs/top-up-life.md``. The tables are in ``migrations``.
+One page with the whole of it: ``docs/explanation/top-up-lifecycle.md``. The tables are in ``migrations``.
 """
 
 import base64

@@ -1,9 +1,9 @@
 """Flask without what no API of ours uses, and around what is asked for most.
 
-Under load Flask and werkzeug cost a web process as much as all that we do in it (``docs/performance.md``). So it is
-worth saying no, by the hooks that Flask has for it, to sessions in cookies, coroutines and host names; and a view that
-needs nothing of Flask (``@direct``) is called without it. Such a route is declared, documented and tested like any
-other. What is not exactly its method and path goes the long way: ``HEAD``, ``OPTIONS``, a slash too many.
+Under load Flask and werkzeug cost a web process as much as all of our own code
+(``docs/explanation/performance.md``). Flask's hooks switch off cookie sessions, coroutines and host names, and a view
+that needs nothing of Flask (``@direct``) is called without it. Such a route is declared, documented and tested like
+any other. A request that is not exactly its method and path takes Flask's path: ``HEAD``, ``OPTIONS``, extra slashes.
 """
 
 from collections.abc import Callable, Iterable, Mapping

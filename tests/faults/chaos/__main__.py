@@ -1,4 +1,4 @@
-"""``python -m tests.faults.chaos``: see ``docs/chaos.md``."""
+"""``python -m tests.faults.chaos``: see ``docs/explanation/chaos.md``."""
 
 import json
 import secrets

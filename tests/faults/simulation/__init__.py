@@ -7,5 +7,5 @@ requests run into each other at every statement. A checker that shares no code w
 clients were told with the books. A seed that fails does the same again, to the last row, and is shrunk to the moves
 that matter.
 
-``python -m tests.faults.simulation --seeds 200`` runs it by hand; ``docs/simulation.md`` tells how it works.
+``python -m tests.faults.simulation --seeds 200`` runs it by hand; see ``docs/explanation/simulation.md``.
 """

@@ -1,4 +1,4 @@
-"""What a bank's word does in each state of a top-up: the page ``docs/top-up-life.md``, as a table."""
+"""What a bank's word does in each state of a top-up: the page ``docs/explanation/top-up-lifecycle.md``, as a table."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
