@@ -148,7 +148,7 @@ class Park(OnItsWay):
         self.system.broker.flushdb()
 
     def consume_badly(self) -> None:
-        self.system.start("balance-worker", changes=("handler of payments fails",))
+        self.system.start("balance-worker", changes=("payment handler fails",))
 
     def arrange(self) -> None:
         self.system.leap(TRIES * LATER)

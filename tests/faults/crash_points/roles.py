@@ -30,9 +30,9 @@ from services.payments import worker as payments_worker
 from services.payments.app import create_app as create_payments
 from services.sandbox_bank.app import create_app as create_bank
 from services.sandbox_bank.delivery import Deliverer
+from tests.faults.crash_points import conditions
 from tests.faults.crash_points.background import Background
 from tests.faults.crash_points.control import Control
-from tests.faults.crash_points.mistakes import make
 
 #: Nobody waits for a lazy acknowledgement, save a test that wants to see it.
 FLUSH_SECONDS: Final = 0.02
@@ -91,9 +91,9 @@ class Roles:
         for process in self.bus.values():
             process.app.finalize()  # else each fork would do it again
 
-    def make(self, changes: Sequence[str]) -> None:
-        """Change this process as these mistakes have it."""
-        make(changes, self.bus)
+    def apply(self, changes: Sequence[str]) -> None:
+        """Apply conditions and planted defects, by name, to this process."""
+        conditions.apply(changes, self.bus)
 
     def play(self, role: str, argument: str, ready: Any) -> None:
         """Be this process, until it is killed or its work is done."""

@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 
 from cli.operators import databases, events
+from tests.faults import defects
 from tests.faults.crash_points import flows_bus, flows_checks, flows_refunds, flows_topups
 from tests.faults.crash_points.control import Side
 from tests.faults.crash_points.flow import Flow
@@ -42,32 +43,38 @@ def test_whoever_dies_nothing_is_lost_or_doubled(lane: tuple[System, People], fl
     assert not walked.lacking(flow.least)
 
 
-#: The mistake, who makes it, and the flow that shows it.
-MISTAKES: Final = (
-    ("event after the commit", ("payments",), flows_topups.Notification),
-    ("event after the commit", ("checks-worker",), flows_checks.Expire),
-    ("event closed when taken", ("checks-relay", "payments-relay"), flows_bus.Relay),
-    ("acknowledged before the commit", ("balance-worker",), flows_bus.Consume),
-    ("effect before the key", ("payments",), flows_topups.TopUp),
-    ("no answer is a no", ("checks",), flows_checks.Create),
-    ("no answer is a yes", ("checks",), flows_checks.Accept),
-    ("another key for each try", ("payments", "background"), flows_refunds.Refund),
-    ("pending is forgotten", ("background",), flows_checks.Create),
+#: For each defect of the catalogue that crash points must detect: the processes it is planted in, and the flow.
+PLANTED: Final = (
+    ("event_is_written_after_the_commit", ("payments",), flows_topups.Notification),
+    ("event_is_written_after_the_commit", ("checks-worker",), flows_checks.Expire),
+    ("event_is_closed_when_it_is_sent", ("checks-relay", "payments-relay"), flows_bus.Relay),
+    ("event_is_acknowledged_before_the_commit", ("balance-worker",), flows_bus.Consume),
+    ("effect_is_committed_before_the_idempotency_key", ("payments",), flows_topups.TopUp),
+    ("unknown_outcome_of_a_hold_is_taken_for_a_refusal", ("checks",), flows_checks.Create),
+    ("unknown_outcome_of_a_settlement_is_taken_for_success", ("checks",), flows_checks.Accept),
+    ("refund_is_retried_with_a_new_key", ("payments", "background"), flows_refunds.Refund),
+    ("pending_checks_are_not_finished", ("background",), flows_checks.Create),
 )
+#: Detected by PostgreSQL's count of transactions, without a death.
+UNHOOKED: Final = "commits_are_not_hooked"
 
 
-@pytest.mark.parametrize(("mistake", "roles", "flow"), MISTAKES, ids=[f"{m[0]}, {m[2].name}" for m in MISTAKES])
-def test_a_classic_mistake_is_found(
-    lane: tuple[System, People], mistake: str, roles: tuple[str, ...], flow: type[Flow]
+def test_every_defect_that_crash_points_claim_is_planted() -> None:
+    claimed = {defect.name for defect in defects.detected_by("crash_points")}
+    assert {name for name, _, _ in PLANTED} | {UNHOOKED} == claimed
+
+
+@pytest.mark.parametrize(("defect", "roles", "flow"), PLANTED, ids=[f"{p[0]}, {p[2].name}" for p in PLANTED])
+def test_planted_defect_shows_after_a_death_and_only_then(
+    lane: tuple[System, People], defect: str, roles: tuple[str, ...], flow: type[Flow]
 ) -> None:
-    walked = _with(lane, mistake, roles, flow)
-    assert walked.wrong, f"{mistake} was not found by {len(walked.tried)} deaths"
-    assert "nobody dies" not in walked.wrong, f"a mistake that shows without a death proves nothing: {walked.story()}"
+    walked = _with(lane, defect, roles, flow)
+    assert walked.wrong, f"{defect} was not detected by {len(walked.tried)} deaths"
+    assert "nobody dies" not in walked.wrong, f"the defect shows without a death: {walked.story()}"
 
 
-def test_a_commit_that_has_no_hook_is_found(lane: tuple[System, People]) -> None:
-    """PostgreSQL itself says how many transactions have left rows: no fewer must have been counted."""
-    walked = _with(lane, "commits unseen", ("balance",), flows_checks.Create)
+def test_commit_without_a_hook_is_detected_by_the_count_of_transactions(lane: tuple[System, People]) -> None:
+    walked = _with(lane, UNHOOKED, ("balance",), flows_checks.Create)
     assert any("were counted" in problem for problem in walked.wrong.get("nobody dies", [])), walked.story()
 
 
@@ -83,5 +90,5 @@ def test_a_replay_that_died_half_way_is_still_listed(lane: tuple[System, People]
     assert [(line.state, line.event_id) for line in listed] == [("dead", event_id)]
 
 
-def _with(lane: tuple[System, People], mistake: str, roles: tuple[str, ...], flow: type[Flow]) -> Walked:
-    return Walk(*lane, flow, planted=dict.fromkeys(roles, (mistake,))).run(until_wrong=True)
+def _with(lane: tuple[System, People], defect: str, roles: tuple[str, ...], flow: type[Flow]) -> Walked:
+    return Walk(*lane, flow, planted=dict.fromkeys(roles, (defect,))).run(until_wrong=True)

@@ -74,7 +74,7 @@ class Zygote:
         status = FAILED
         try:
             self._points.role = role
-            self._roles.make(changes)
+            self._roles.apply(changes)
 
             def ready() -> None:
                 os.write(tell, b"1")

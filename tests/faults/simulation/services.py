@@ -234,7 +234,8 @@ class _InlineExecutor:
         return done
 
 
-def _seeded_uuid() -> UUID:
+def seeded_uuid() -> UUID:
+    """Return a UUID that depends on the seed and on the actor that asks for it."""
     actor = current()
     return UUID(int=actor.random.getrandbits(128), version=4) if actor else uuid4()
 
@@ -254,10 +255,10 @@ def simulated_chance(clock: SimulatedClock) -> Iterator[None]:
     """While the block runs, what the services take from chance and from the machine's clock comes from the seed."""
     replaced: dict[str, Any] = {
         "common.bus.inbox.monotonic": clock.seconds,
-        "services.checks.service.uuid4": _seeded_uuid,
+        "services.checks.service.uuid4": seeded_uuid,
         "services.checks.service.random_number": _seeded_digits(12),
         "services.checks.service.random_code": _seeded_digits(4),
-        "services.payments.topups.service.uuid4": _seeded_uuid,
+        "services.payments.topups.service.uuid4": seeded_uuid,
         "services.payments.topups.opening.monotonic": clock.seconds,
         "services.payments.banks.http.perf_counter": clock.seconds,
         "services.payments.polling.service.ThreadPoolExecutor": _InlineExecutor,

@@ -1,12 +1,14 @@
 """Seeds of the simulation: the same ones every time, and some by chance whose number is in the test's name."""
 
 import random
-from typing import Final
+from contextlib import AbstractContextManager
+from typing import Any, Final
 
 import pytest
 
-from tests.faults.simulation.mutations import MUTATIONS, Mutation
+from tests.faults.defects import DEFECTS, Defect, Target, detected_by
 from tests.faults.simulation.runner import Outcome, first_difference, recorded, replay, run_seed
+from tests.faults.simulation.services import seeded_uuid
 from tests.faults.simulation.shrinking import shrink, story
 from tests.faults.simulation.world import World
 
@@ -14,7 +16,7 @@ SEEDS_OF_ONE_TEST: Final = 20
 #: 67 found that who waited for a check was judged by the time at which he had come.
 STARTS: Final = (1, 61, 1_000)
 SEEDS_RUN_TWICE: Final = range(1, 11)
-SEEDS_FOR_A_MUTATION: Final = 120
+SEEDS_FOR_A_DEFECT: Final = 120
 
 
 def _run(world: World, start: int) -> None:
@@ -49,25 +51,28 @@ def test_a_seed_does_the_same_again(world: World) -> None:
 
 
 def _first_failure(world: World) -> Outcome | None:
-    for seed in range(1, SEEDS_FOR_A_MUTATION + 1):
+    for seed in range(1, SEEDS_FOR_A_DEFECT + 1):
         outcome = run_seed(world, seed)
         if outcome.failed:
             return outcome
     return None
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)
-def test_a_classic_mistake_is_found(world: World, mutation: Mutation) -> None:
-    with mutation(world):
-        assert _first_failure(world) is not None, mutation.__doc__
+def _planted(world: World, defect: Defect) -> AbstractContextManager[Any]:
+    return defect.plant(Target(world.services.consumers, seeded_uuid))
+
+
+@pytest.mark.parametrize("defect", detected_by("simulation"), ids=lambda defect: defect.name)
+def test_planted_defect_is_detected_by_one_of_the_first_seeds(world: World, defect: Defect) -> None:
+    with _planted(world, defect):
+        assert _first_failure(world) is not None, defect.breaks
 
 
 def test_a_failure_is_shrunk_to_what_matters(world: World) -> None:
-    mutation = next(each for each in MUTATIONS if each.__name__ == "refusal_is_not_final")
-    with mutation(world):
+    with _planted(world, DEFECTS["refusal_is_not_final"]):
         failed = _first_failure(world)
         assert failed is not None
         shrunk = shrink(world, failed)
     assert shrunk.failed
     assert len(shrunk.moves) <= 30 < len(failed.moves)
-    assert not replay(world, shrunk.seed, shrunk.moves).failed, "without the mistake the same moves are harmless"
+    assert not replay(world, shrunk.seed, shrunk.moves).failed, "without the defect the same moves are harmless"
