@@ -20,23 +20,21 @@ _stack = ExitStack()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the servers in the controller, or in the only process when there are no workers."""
+    """Own the test run in the controller, or in the only process when there are no workers."""
     if hasattr(config, "workerinput") or config.option.collectonly or config.option.help:
         return
-    running = _stack.enter_context(servers.started())
-    servers.tell_workers(running)
-    _stack.callback(systems.stop_shared, running.system_data_dir)
+    os.environ[servers.VARIABLE] = str(_stack.enter_context(servers.own_run()))
 
 
 def pytest_unconfigure() -> None:
-    """Stop what this process has started."""
+    """Stop the servers if a test has started them."""
     _stack.close()
 
 
 @pytest.fixture(scope="session")
 def test_servers() -> Servers:
-    """The PostgreSQL and the Valkey of this run."""
-    return servers.told()
+    """The PostgreSQL and the Valkey of this run, started by the first test that needs them."""
+    return servers.obtain(servers.run_folder())
 
 
 @pytest.fixture
@@ -69,7 +67,7 @@ def cache_url(test_servers: Servers) -> str:
 @pytest.fixture(scope="session")
 def system(test_servers: Servers) -> RunningSystem:
     """A whole running FastCheck with short lifetimes. Tests share it: each makes its own users and breaks nothing."""
-    return systems.shared(test_servers.system_data_dir)
+    return systems.shared(servers.run_folder())
 
 
 def _emptied(url: str) -> str:

@@ -20,7 +20,7 @@ from launcher.children import Child, Launch
 from launcher.ports import HOST
 from launcher.processes import web_command
 from tests.support.eventually import eventually
-from tests.support.servers import _free_ports
+from tests.support.servers import free_ports
 from tests.support.system import ROOT
 
 #: The client's connection preface, then an empty SETTINGS frame (RFC 9113, section 3.4).
@@ -36,7 +36,7 @@ def start_gateway(cache_url: str, tmp_path: Path) -> Iterator[Callable[[str | No
     children: list[Child] = []
 
     def start(http_option: str | None = None) -> int:
-        service, ports = BY_NAME["gateway"], _free_ports()
+        service, ports = BY_NAME["gateway"], free_ports()
         port = next(ports)
         addresses = dict.fromkeys(("postgres", "redis", *(each.name for each in SERVICES)), f"{HOST}:{port}")
         user = {"FASTCHECK_CACHE_URL": cache_url}

@@ -23,7 +23,7 @@ import amqp
 from launcher.children import Child, Launch, signal_group
 from launcher.embedded.user import ServerFolder, server_user
 from tests.support.eventually import eventually
-from tests.support.servers import _free_ports
+from tests.support.servers import free_ports
 
 #: Where Debian's package has the programs themselves; those on the path are for the package's own service.
 PROGRAMS: Final = Path("/usr/lib/rabbitmq/bin")
@@ -189,7 +189,7 @@ def running() -> Iterator[Node]:
     """A node until the block ends; its data go with it."""
     outer = Path(tempfile.mkdtemp(prefix="fastcheck-rabbitmq-"))
     outer.chmod(0o711)  # the server's user walks through it, to a folder that is his alone
-    ports = _free_ports()
+    ports = free_ports()
     node = Node(outer / "node", port=next(ports), distribution_port=next(ports), epmd_port=next(ports))
     try:
         node.start()

@@ -1,32 +1,40 @@
 """One PostgreSQL and one Valkey per test run, shared by all workers of pytest-xdist.
 
-The controller starts them before its workers and tells them through the environment.
+The process that owns the run (the controller of xdist, or a command line program) makes a folder and holds a lock in
+it. The first process that needs a server starts ``tests.support.server_host``, which runs the servers until the lock is
+released. A run whose tests need no server starts none.
 """
 
+import fcntl
 import json
 import os
 import shutil
-import signal
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from deploy import credentials
-from deploy.provisioning import provision
-from launcher.children import Child
-from launcher.embedded.postgres import EmbeddedPostgres
-from launcher.embedded.redis import EmbeddedRedis
 from launcher.ports import RANGE, is_free
 from tests.support.eventually import eventually
 
-VARIABLE: Final = "TEST_SERVERS_OF_THIS_RUN"
+ROOT: Final = Path(__file__).resolve().parents[2]
+#: Names the folder of this run to the workers of xdist, which inherit the controller's environment.
+VARIABLE: Final = "TEST_RUN_FOLDER"
+#: Held by the owner of the run, and by the host of its servers, while they live.
+RUN_LOCK: Final = "run.lock"
+HOST_LOCK: Final = "host.lock"
 
-#: The data is thrown away with the folder: what a crash of the machine would do to it does not matter.
-POSTGRES_SETTINGS: Final = {"fsync": "off", "full_page_writes": "off", "max_connections": "500", "max_wal_size": "4GB"}
-REDIS_SETTINGS: Final = {"databases": "256", "appendfsync": "no"}
+#: On two busy cores initdb alone takes up to 20 s.
+START_TIMEOUT_SECONDS: Final = 90.0
+STOP_TIMEOUT_SECONDS: Final = 90.0
+
+_START_LOCK_FILE: Final = "start.lock"
+_SERVERS_FILE: Final = "servers.json"
+_LOG_FILE: Final = "server_host.log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,76 +57,106 @@ class Servers:
         """The URL of a numbered database of the Redis server."""
         return f"redis://:{self.redis_password}@127.0.0.1:{self.redis_port}/{number}"
 
-    @property
-    def system_data_dir(self) -> Path:
-        """Where the whole system of this run lives, if a test asks for one."""
-        return Path(self.folder) / "system"
+    def publish(self) -> None:
+        """Write this description for all processes of the run; the file appears complete or not at all."""
+        unfinished = Path(self.folder) / f"{_SERVERS_FILE}.unfinished"
+        unfinished.write_text(json.dumps(asdict(self)))
+        unfinished.rename(unfinished.with_name(_SERVERS_FILE))
+
+
+@contextmanager
+def own_run() -> Iterator[Path]:
+    """Own a test run: yield its folder. At the end of the block, stop the servers if any test has started them.
+
+    Raises RuntimeError when the servers did not stop in order.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="fastcheck-tests-"))
+    with hold(folder / RUN_LOCK):
+        yield folder
+    log = folder / _LOG_FILE
+    if log.exists():
+        eventually(lambda: _host_has_ended(folder), timeout=STOP_TIMEOUT_SECONDS)
+        if folder.exists():
+            raise RuntimeError(f"the test servers failed, see {folder}: {log.read_text()}")
+    else:
+        shutil.rmtree(folder)
 
 
 @contextmanager
 def started() -> Iterator[Servers]:
-    """Start both, and stop them when the block ends."""
-    folder = Path(tempfile.mkdtemp(prefix="fastcheck-tests-"))
-    secrets = credentials.generate()
-    ports = _free_ports()
-    postgres = EmbeddedPostgres(
-        folder / "postgres",
-        port=next(ports),
-        password=secrets.postgres_password,
-        log=folder / "postgres.log",
-        settings=dict(POSTGRES_SETTINGS),
-    )
-    redis = EmbeddedRedis(
-        folder / "redis",
-        port=next(ports),
-        password=secrets.redis_password,
-        log=folder / "redis.log",
-        settings=dict(REDIS_SETTINGS),
-    )
-    children = []
-    try:
-        for server in (postgres, redis):
-            server.prepare()
-            children.append(Child(server.launch()))
-        eventually(lambda: postgres.is_ready() and redis.is_ready(), timeout=30)
-        provision(postgres.administrator_url, secrets.role_passwords, databases=())
-        yield Servers(
-            folder=str(folder),
-            postgres_port=postgres.port,
-            postgres_password=secrets.postgres_password,
-            redis_port=redis.port,
-            redis_password=secrets.redis_password,
-            role_passwords={f"fastcheck_{name}": password for name, password in secrets.role_passwords.items()},
+    """Own a run that needs the servers at once, for a command line program."""
+    with own_run() as folder:
+        yield obtain(folder)
+
+
+def obtain(folder: Path) -> Servers:
+    """Return the servers of the run in ``folder``; start them if they do not run yet."""
+    with (folder / _START_LOCK_FILE).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / _SERVERS_FILE).exists():
+            _start_host(folder)
+    return Servers(**json.loads((folder / _SERVERS_FILE).read_text()))
+
+
+def _start_host(folder: Path) -> None:
+    log = folder / _LOG_FILE
+    with log.open("a") as output:
+        host = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.server_host", str(folder)],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # a terminal's Ctrl-C must not stop the servers before the tests
         )
-    finally:
-        for child in children:
-            _wake_helpers(child.pid)
-            child.ask_to_stop()
-        for child in children:
-            eventually(lambda child=child: child.poll() is not None, timeout=15)  # type: ignore[misc]
-            child.end_group()
-        shutil.rmtree(folder)
+
+    def is_started() -> bool:
+        if host.poll() is not None:
+            raise RuntimeError(f"the test servers did not start: {log.read_text()}")
+        return (folder / _SERVERS_FILE).exists()
+
+    try:
+        eventually(is_started, timeout=START_TIMEOUT_SECONDS)
+    except BaseException:
+        host.kill()  # the servers die with it
+        host.wait()
+        raise
+    # The host ends with the run and not with this process, which must neither wait for it nor warn about it.
+    host.returncode = 0
 
 
-def _wake_helpers(leader: int) -> None:
-    """A simulation that was killed leaves a backend stopped, and PostgreSQL would wait for its end without end."""
-    for pid in map(int, Path(f"/proc/{leader}/task/{leader}/children").read_text().split()):
-        # Reaped or not, a child of a server that runs keeps its number until we are done here, or is gone.
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
+@contextmanager
+def hold(lock_file: Path) -> Iterator[None]:
+    """Hold a POSIX lock for the block. A forked child does not inherit it; the kernel releases it with the process."""
+    with lock_file.open("w") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        yield
 
 
-def tell_workers(servers: Servers) -> None:
-    """Put it where the worker processes, which inherit our environment, find it."""
-    os.environ[VARIABLE] = json.dumps(asdict(servers))
+def is_held(lock_file: Path) -> bool:
+    """Return whether another process holds the lock. Must not be called by its holder, who would release it."""
+    try:
+        with lock_file.open("r+") as lock:
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
 
 
-def told(environ: Mapping[str, str] = os.environ) -> Servers:
-    """The servers of this run."""
-    return Servers(**json.loads(environ[VARIABLE]))
+def _host_has_ended(folder: Path) -> bool:
+    """Return whether the host has removed the folder, which it does last, or has failed and left it."""
+    try:
+        return not is_held(folder / HOST_LOCK)
+    except FileNotFoundError:
+        return not folder.exists()  # otherwise it is removing it
 
 
-def _free_ports() -> Iterator[int]:
-    # From another corner of the range for each run, so that runs side by side keep apart.
+def run_folder() -> Path:
+    """The folder of the test run that this process belongs to."""
+    return Path(os.environ[VARIABLE])
+
+
+def free_ports() -> Iterator[int]:
+    """Yield free ports. Each process begins elsewhere in the range, so that concurrent runs rarely compete."""
     offset = os.getpid() * 7 % len(RANGE)
     return (port for port in (*RANGE[offset:], *RANGE[:offset]) if is_free(port))

@@ -100,30 +100,35 @@ def running(data_dir: Path, settings: Mapping[str, str] | None = None, *argument
         child.end_group()
 
 
-def shared(data_dir: Path) -> RunningSystem:
-    """The system that all tests of this run share: started by the first who asks, stopped by the controller."""
-    log = data_dir.parent / "up.log"
-    try:
-        with log.open("x") as output:
-            subprocess.Popen(
-                _up(data_dir),
-                env=environment(SETTINGS),
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-    except FileExistsError:
-        pass  # somebody was faster, and it starts already
-    return _when_ready(data_dir, log, ended=lambda: False)
+def shared(folder: Path) -> RunningSystem:
+    """Return the system that all tests of the run in ``folder`` share. At the first call the server host starts it."""
+    log = _shared_log(folder)
+    log.touch()
+    return _when_ready(_shared_data_dir(folder), log, ended=lambda: False)
 
 
-def stop_shared(data_dir: Path) -> None:
-    """Stop it, where it was ever started."""
-    if data_dir.exists():
-        result = fastcheck("down", "--data-dir", str(data_dir), timeout=STOP_TIMEOUT_SECONDS)
-        assert result.returncode == 0, result.stderr
+def is_requested(folder: Path) -> bool:
+    """Return whether a test of the run has asked for the shared system."""
+    return _shared_log(folder).exists()
+
+
+def shared_launch(folder: Path) -> Launch:
+    """Return how to start the shared system of the run in ``folder``."""
+    return Launch(
+        name="fastcheck up",
+        command=_up(_shared_data_dir(folder)),
+        env=environment(SETTINGS),
+        log=_shared_log(folder),
+        cwd=ROOT,
+    )
+
+
+def _shared_data_dir(folder: Path) -> Path:
+    return folder / "system"
+
+
+def _shared_log(folder: Path) -> Path:
+    return folder / "up.log"
 
 
 def _up(data_dir: Path, *arguments: str) -> list[str]:

@@ -16,7 +16,7 @@ from tests.support import databases, servers
 def main() -> None:
     with servers.started() as running:
         name = databases.create(running, "balance")
-        port = next(servers._free_ports())
+        port = next(servers.free_ports())
         child = Child(launch(databases.url(running, "balance", name), port, Path(running.folder) / "adapter.log"))
         sys.stdout.write(f"http://{HOST}:{port}\n")
         sys.stdout.flush()

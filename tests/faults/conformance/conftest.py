@@ -12,7 +12,7 @@ from launcher.ports import HOST
 from tests.faults.conformance.kit import Kit
 from tests.support import databases
 from tests.support.eventually import eventually
-from tests.support.servers import Servers, _free_ports
+from tests.support.servers import Servers, free_ports
 from tests.support.system import ROOT, environment
 
 
@@ -43,7 +43,7 @@ def scratch_database(test_servers: Servers) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def adapter(test_servers: Servers, scratch_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kit]:
     """A kit that speaks to the running adapter; nothing has been written yet."""
-    port = next(_free_ports())
+    port = next(free_ports())
     log = tmp_path_factory.mktemp("lck") / "adapter.log"
     child = Child(launch(databases.url(test_servers, "balance", scratch_database), port, log))
     kit = Kit(f"http://{HOST}:{port}")

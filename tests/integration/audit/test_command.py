@@ -21,7 +21,7 @@ from deploy.provisioning import AUDITOR_ROLE
 from launcher.children import Child, Launch
 from tests.integration.audit.conftest import SampleBooks
 from tests.support.eventually import eventually
-from tests.support.servers import Servers, _free_ports
+from tests.support.servers import Servers, free_ports
 from tests.support.system import ROOT, environment, fastcheck
 
 
@@ -178,7 +178,7 @@ def test_head_file_is_updated_only_after_a_clean_audit(sample_books: SampleBooks
 @pytest.fixture
 def auditor(sample_books: SampleBooks, tmp_path: Path, test_servers: Servers) -> Iterator[tuple[Child, str]]:
     """Yield a process that audits every second and the URL of its metrics."""
-    port = next(_free_ports())
+    port = next(free_ports())
     arguments = ["audit", "--every", "1", "--metrics-port", str(port), "--head-file", str(tmp_path / "head")]
     child = Child(
         Launch(
