@@ -165,7 +165,7 @@ def order_of(topup: TopUp, attempt: Attempt, description: str) -> PaymentOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Decision:
     """What is to be done about a bank's word: the verdict, and what becomes of top-up and attempt, if anything."""
 
     verdict: Verdict
@@ -173,64 +173,66 @@ class Judgement:
     attempt_becomes: AttemptState | None = None
 
 
-def judge(topup: TopUp, attempt: Attempt, said: Notification, terminal: str, *, credit_late: bool) -> Judgement:
+def evaluate(
+    topup: TopUp, attempt: Attempt, notification: Notification, terminal: str, *, credit_late: bool
+) -> Decision:
     """Compare a genuine word of the bank with our row. The caller holds the row's lock."""
-    mismatch = _mismatch(topup, attempt, said, terminal)
+    mismatch = _mismatch(topup, attempt, notification, terminal)
     if mismatch is not None:
-        return Judgement(mismatch)
-    if said.status is PaymentStatus.CONFIRMED:
-        return _judge_confirmation(topup, attempt, credit_late=credit_late)
-    if said.status in (PaymentStatus.REFUNDED, PaymentStatus.PARTLY_REFUNDED):
-        return _judge_refund(topup, attempt, said.status)
-    ends_as = _OVER.get(said.status)
+        return Decision(mismatch)
+    if notification.status is PaymentStatus.CONFIRMED:
+        return _evaluate_confirmation(topup, attempt, credit_late=credit_late)
+    if notification.status in (PaymentStatus.REFUNDED, PaymentStatus.PARTLY_REFUNDED):
+        return _evaluate_refund(topup, attempt, notification.status)
+    ends_as = _ENDED_UNPAID.get(notification.status)
     counts = attempt.state in (AttemptState.CREATING, AttemptState.PAYABLE)
     if ends_as is not None and counts and topup.may_become(ends_as):
-        return Judgement(Verdict.APPLIED, ends_as)
-    return Judgement(Verdict.NOTED)
+        return Decision(Verdict.APPLIED, ends_as)
+    return Decision(Verdict.NOTED)
 
 
 #: Over at the bank, without money.
-_OVER: Final = {PaymentStatus.FAILED: TopUpStatus.FAILED, PaymentStatus.EXPIRED: TopUpStatus.EXPIRED}
+_ENDED_UNPAID: Final = {PaymentStatus.FAILED: TopUpStatus.FAILED, PaymentStatus.EXPIRED: TopUpStatus.EXPIRED}
 
 
-def _mismatch(topup: TopUp, attempt: Attempt, said: Notification, terminal: str) -> Verdict | None:
-    if said.terminal is not None and said.terminal != terminal:
+def _mismatch(topup: TopUp, attempt: Attempt, notification: Notification, terminal: str) -> Verdict | None:
+    if notification.terminal is not None and notification.terminal != terminal:
         return Verdict.WRONG_TERMINAL
-    if said.order_id is not None and said.order_id != attempt.bank_order_id:
+    if notification.order_id is not None and notification.order_id != attempt.bank_order_id:
         return Verdict.UNKNOWN_ORDER
     # Null until our own answer of create_payment is stored: a notification may be quicker.
-    if attempt.bank_payment_id not in (None, said.bank_payment_id):
+    if attempt.bank_payment_id not in (None, notification.bank_payment_id):
         return Verdict.WRONG_PAYMENT
-    if said.currency is not None and said.currency != topup.currency:
+    if notification.currency is not None and notification.currency != topup.currency:
         return Verdict.WRONG_CURRENCY
     # Money that comes must be named, and be ours; of money that goes back banks name a part.
-    named_wrong = said.amount_minor is not None and said.amount_minor != topup.amount_minor
-    if said.status is PaymentStatus.HELD and named_wrong:
+    named_wrong = notification.amount_minor is not None and notification.amount_minor != topup.amount_minor
+    if notification.status is PaymentStatus.HELD and named_wrong:
         return Verdict.WRONG_AMOUNT
-    if said.status is PaymentStatus.CONFIRMED and (named_wrong or said.amount_minor is None):
+    if notification.status is PaymentStatus.CONFIRMED and (named_wrong or notification.amount_minor is None):
         return Verdict.WRONG_AMOUNT
     return None
 
 
-def _judge_confirmation(topup: TopUp, attempt: Attempt, *, credit_late: bool) -> Judgement:
+def _evaluate_confirmation(topup: TopUp, attempt: Attempt, *, credit_late: bool) -> Decision:
     if attempt.state in (AttemptState.PAID, AttemptState.SURPLUS):
-        return Judgement(Verdict.NOTED)
+        return Decision(Verdict.NOTED)
     if topup.status is TopUpStatus.EXPIRED and not credit_late:
-        return Judgement(Verdict.LATE_NOT_CREDITED, attempt_becomes=AttemptState.SURPLUS)
+        return Decision(Verdict.LATE_NOT_CREDITED, attempt_becomes=AttemptState.SURPLUS)
     if topup.may_become(TopUpStatus.CONFIRMED) and topup.confirmed_at is None:
-        return Judgement(Verdict.APPLIED, TopUpStatus.CONFIRMED, AttemptState.PAID)
-    return Judgement(Verdict.SECOND_PAYMENT, attempt_becomes=AttemptState.SURPLUS)
+        return Decision(Verdict.APPLIED, TopUpStatus.CONFIRMED, AttemptState.PAID)
+    return Decision(Verdict.SECOND_PAYMENT, attempt_becomes=AttemptState.SURPLUS)
 
 
-def _judge_refund(topup: TopUp, attempt: Attempt, status: PaymentStatus) -> Judgement:
+def _evaluate_refund(topup: TopUp, attempt: Attempt, status: PaymentStatus) -> Decision:
     if attempt.state is AttemptState.SURPLUS:
-        return Judgement(Verdict.NOTED)
+        return Decision(Verdict.NOTED)
     if attempt.state is AttemptState.PAID:
         expected = topup.status is TopUpStatus.REFUND_PENDING or topup.refunded_minor > 0
-        return Judgement(Verdict.NOTED if expected else Verdict.UNEXPECTED_REFUND)
+        return Decision(Verdict.NOTED if expected else Verdict.UNEXPECTED_REFUND)
     if status is PaymentStatus.PARTLY_REFUNDED:
-        return Judgement(Verdict.UNEXPECTED_REFUND)
+        return Decision(Verdict.UNEXPECTED_REFUND)
     # It came and went behind our back, before we were told that it came: a confirmation that is still on its way
     # speaks of money that is gone.
     fails = topup.may_become(TopUpStatus.FAILED)
-    return Judgement(Verdict.UNEXPECTED_REFUND, TopUpStatus.FAILED if fails else None, AttemptState.PAID)
+    return Decision(Verdict.UNEXPECTED_REFUND, TopUpStatus.FAILED if fails else None, AttemptState.PAID)

@@ -83,7 +83,7 @@ class Acknowledgement:
 
 
 class RefundOutcome(StrEnum):
-    """What the bank said to a refund. Everything else is an exception, and means "ask again"."""
+    """What the bank notification to a refund. Everything else is an exception, and means "ask again"."""
 
     DONE = "done"
     ACCEPTED = "accepted"  # under way; asked again later

@@ -57,7 +57,7 @@ UNSIGNED: Final = frozenset({"checksum", "sign_alias"})
 
 ORDER_UNKNOWN: Final = "6"
 #: The ``actionCode`` of an order for which nobody entered a card in time.
-NOBODY_PAID: Final = "-2007"
+SESSION_EXPIRED: Final = "-2007"
 SYSTEM_ERROR: Final = "7"
 MAX_FIELDS: Final = 64
 
@@ -190,12 +190,12 @@ class Sber:
                 CURRENCIES.get(fields.get("currency", "643")),
             )
         try:
-            said = self._ask({"orderId": payment_id}, payment_id)
+            notification = self._ask({"orderId": payment_id}, payment_id)
         except PaymentNotFound:
             raise BadSignature("the bank does not know the order that the callback names") from None
-        if said.order_id != order_id:
+        if notification.order_id != order_id:
             raise BadSignature("the callback names the order of another payment")
-        return said
+        return notification
 
     def fetch_status(self, order: PaymentOrder) -> Notification:
         if order.bank_payment_id is not None:
@@ -247,7 +247,7 @@ class Sber:
         if status is PaymentStatus.CONFIRMED:
             # What was taken, which need not be what was asked for.
             amount_minor = _part(answer, "depositedAmount", default=amount_minor)
-        if status is PaymentStatus.FAILED and str(answer.get("actionCode")) == NOBODY_PAID:
+        if status is PaymentStatus.FAILED and str(answer.get("actionCode")) == SESSION_EXPIRED:
             status, bank_status = PaymentStatus.EXPIRED, f"{bank_status}, nobody paid"
         if status is PaymentStatus.REFUNDED and amount_minor is not None and _refunded_minor(answer) < amount_minor:
             status, bank_status = PaymentStatus.PARTLY_REFUNDED, f"{bank_status}, partly"

@@ -158,26 +158,26 @@ class YooKassa:
             payment = self._get_payment(payment_id)
         except PaymentNotFound:
             raise BadSignature("the bank does not know the payment that the notification names") from None
-        said = self._notification(payment)
-        if event == "refund.succeeded" and said.status is PaymentStatus.CONFIRMED:
+        notification = self._notification(payment)
+        if event == "refund.succeeded" and notification.status is PaymentStatus.CONFIRMED:
             return Notification(
-                said.bank_payment_id,
-                said.order_id,
+                notification.bank_payment_id,
+                notification.order_id,
                 PaymentStatus.PARTLY_REFUNDED,
                 "succeeded, partly refunded",
-                said.amount_minor,
-                said.currency,
-                said.terminal,
+                notification.amount_minor,
+                notification.currency,
+                notification.terminal,
             )
-        return said
+        return notification
 
     def fetch_status(self, order: PaymentOrder) -> Notification:
         if order.bank_payment_id is not None:
             return self._notification(self._get_payment(order.bank_payment_id))
         # It is asked by its own id alone: what it made without our hearing of it is in its list.
-        for said in self.list_payments(order.created_at - CLOCK_SKEW, order.expires_at + CLOCK_SKEW):
-            if said.order_id == order.order_id:
-                return said
+        for notification in self.list_payments(order.created_at - CLOCK_SKEW, order.expires_at + CLOCK_SKEW):
+            if notification.order_id == order.order_id:
+                return notification
         raise PaymentNotFound(f"yookassa has no payment for order {order.order_id}")
 
     def cancel_payment(self, bank_payment_id: str) -> None:

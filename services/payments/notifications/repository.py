@@ -105,20 +105,29 @@ class StoredNotification:
 
 
 def record(
-    tx: Connection, bank: str, said: Notification, evidence: Evidence, *, verdict: Verdict, topup_id: UUID | None
+    tx: Connection,
+    bank: str,
+    notification: Notification,
+    evidence: Evidence,
+    *,
+    verdict: Verdict,
+    topup_id: UUID | None,
 ) -> None:
     """Keep a genuine word of a bank, once per payment, status and claim; the same again only counts up."""
-    claim = "|".join(str(part) for part in (said.order_id, said.amount_minor, said.currency, said.terminal))
+    claim = "|".join(
+        str(part)
+        for part in (notification.order_id, notification.amount_minor, notification.currency, notification.terminal)
+    )
     tx.execute(
         _RECORD,
         {
             "bank": bank,
-            "bank_payment_id": said.bank_payment_id,
-            "bank_status": said.bank_status,
+            "bank_payment_id": notification.bank_payment_id,
+            "bank_status": notification.bank_status,
             "claim": hashlib.sha256(claim.encode()).digest(),
-            "bank_order_id": said.order_id,
-            "amount_minor": said.amount_minor,
-            "currency": said.currency,
+            "bank_order_id": notification.order_id,
+            "amount_minor": notification.amount_minor,
+            "currency": notification.currency,
             "topup_id": topup_id,
             "verdict": verdict.value,
             **evidence.row(),

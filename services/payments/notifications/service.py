@@ -16,7 +16,7 @@ from services.payments.banks.base import Acknowledgement, BadSignature, Bank, Ba
 from services.payments.context import Context
 from services.payments.errors import NotificationForged, NotificationRefused
 from services.payments.metrics import NOTIFICATIONS
-from services.payments.models import REFUSED, AttemptState, Judgement, TopUpStatus, Verdict, judge
+from services.payments.models import REFUSED, AttemptState, Decision, TopUpStatus, Verdict, evaluate
 from services.payments.notifications import repository as notifications
 from services.payments.notifications.masking import mask_cards
 from services.payments.notifications.repository import Evidence, StoredNotification
@@ -27,7 +27,7 @@ from services.payments.topups.repository import Located
 log = get_logger(__name__)
 
 #: What is kept of the headers; names in lower case. Nothing that could open anything.
-KEPT_HEADERS: Final = frozenset({"content-type", "content-length", "user-agent", "x-request-id", "date"})
+RECORDED_HEADERS: Final = frozenset({"content-type", "content-length", "user-agent", "x-request-id", "date"})
 #: No order of ours has this number.
 _NO_ORDER: Final = ""
 _NO_CURSOR: Final = 2**63 - 1
@@ -53,13 +53,13 @@ def take(
         raise NotFound
     evidence = _evidence(headers, raw_body, query, client_ip)
     try:
-        said = bank.parse_notification(method, headers, raw_body, _single_values(query), client_ip)
+        notification = bank.parse_notification(method, headers, raw_body, _single_values(query), client_ip)
     except BadSignature as error:
         raise _refuse_forged(context, bank, evidence, error) from None
     except BankUnavailable as error:
         log.warning("notification not believed yet", bank=bank.name, error=str(error))
         raise ServiceUnavailable from error
-    if apply_notification(context, bank, said, evidence) in REFUSED:
+    if apply_notification(context, bank, notification, evidence) in REFUSED:
         raise NotificationRefused
     return bank.acknowledge()
 
@@ -80,7 +80,7 @@ def _evidence(
     return Evidence(
         "webhook",
         address=client_ip or None,
-        headers={name: value[:500] for name, value in headers.items() if name.lower() in KEPT_HEADERS},
+        headers={name: value[:500] for name, value in headers.items() if name.lower() in RECORDED_HEADERS},
         body=mask_cards(body),
     )
 
@@ -96,57 +96,61 @@ def _refuse_forged(context: Context, bank: Bank, evidence: Evidence, error: BadS
 
 
 @retry_on_conflict
-def apply_notification(context: Context, bank: Bank, said: Notification, evidence: Evidence) -> Verdict:
+def apply_notification(context: Context, bank: Bank, notification: Notification, evidence: Evidence) -> Verdict:
     """Do what a bank's genuine word demands, once, whichever way it came; returns what became of it.
 
-    One transaction: lock the top-up, judge, change the status, write the event, record the word. Two words
+    One transaction: lock the top-up, evaluate, change the status, write the event, record the word. Two words
     that come together wait for each other at the lock, so the second finds the work of the first done.
     """
     now = context.clock.now()
     with context.db.transaction() as tx:
-        order_id = said.order_id or topups.order_of_payment(tx, bank.name, said.bank_payment_id) or _NO_ORDER
-        found = topups.lock_by_order(tx, bank.name, order_id, said.bank_payment_id)
-        judgement = _judge(context, bank, found, said)
+        order_id = (
+            notification.order_id or topups.order_of_payment(tx, bank.name, notification.bank_payment_id) or _NO_ORDER
+        )
+        found = topups.lock_by_order(tx, bank.name, order_id, notification.bank_payment_id)
+        decision = _decide(context, bank, found, notification)
         if found is not None:
-            _take(tx, bank, found, said, judgement, now=now)
+            _take(tx, bank, found, notification, decision, now=now)
         topup_id = found.topup.topup_id if found else None
-        notifications.record(tx, bank.name, said, evidence, verdict=judgement.verdict, topup_id=topup_id)
-    NOTIFICATIONS.labels(bank.name, evidence.source, judgement.verdict.value).inc()
+        notifications.record(tx, bank.name, notification, evidence, verdict=decision.verdict, topup_id=topup_id)
+    NOTIFICATIONS.labels(bank.name, evidence.source, decision.verdict.value).inc()
     log.info(
         "bank's word taken",
         bank=bank.name,
         source=evidence.source,
-        bank_status=said.bank_status,
-        verdict=judgement.verdict.value,
+        bank_status=notification.bank_status,
+        verdict=decision.verdict.value,
         topup_id=str(topup_id) if topup_id else None,
-        becomes=judgement.becomes.value if judgement.becomes else None,
+        becomes=decision.becomes.value if decision.becomes else None,
     )
-    return judgement.verdict
+    return decision.verdict
 
 
-def _judge(context: Context, bank: Bank, found: Located | None, said: Notification) -> Judgement:
+def _decide(context: Context, bank: Bank, found: Located | None, notification: Notification) -> Decision:
     if found is None:
-        return Judgement(Verdict.UNKNOWN_ORDER)
+        return Decision(Verdict.UNKNOWN_ORDER)
     if found.payment_is_of_another_order:
-        return Judgement(Verdict.WRONG_PAYMENT)
-    return judge(found.topup, found.attempt, said, bank.terminal, credit_late=context.settings.topup_credit_late)
+        return Decision(Verdict.WRONG_PAYMENT)
+    return evaluate(
+        found.topup, found.attempt, notification, bank.terminal, credit_late=context.settings.topup_credit_late
+    )
 
 
 def _take(
-    tx: Connection, bank: Bank, found: Located, said: Notification, judgement: Judgement, *, now: datetime
+    tx: Connection, bank: Bank, found: Located, notification: Notification, decision: Decision, *, now: datetime
 ) -> None:
-    """Write what the judgement says about a top-up that is locked."""
+    """Write what the decision says about a top-up that is locked."""
     topup, attempt = found.topup, found.attempt
-    if judgement.verdict not in REFUSED and attempt.bank_payment_id is None:
-        topups.learn_payment_id(tx, bank.name, attempt.bank_order_id, said.bank_payment_id)
-    if judgement.attempt_becomes is not None:
-        topups.save_attempt_state(tx, bank.name, attempt.bank_order_id, judgement.attempt_becomes)
-    if judgement.attempt_becomes is AttemptState.SURPLUS:
-        refunds.insert_surplus(tx, topup, attempt.bank_order_id, reason=judgement.verdict.value, now=now)
-    if judgement.becomes is None:
+    if decision.verdict not in REFUSED and attempt.bank_payment_id is None:
+        topups.learn_payment_id(tx, bank.name, attempt.bank_order_id, notification.bank_payment_id)
+    if decision.attempt_becomes is not None:
+        topups.save_attempt_state(tx, bank.name, attempt.bank_order_id, decision.attempt_becomes)
+    if decision.attempt_becomes is AttemptState.SURPLUS:
+        refunds.insert_surplus(tx, topup, attempt.bank_order_id, reason=decision.verdict.value, now=now)
+    if decision.becomes is None:
         return
-    topups.save_status(tx, topup, judgement.becomes, now=now)
-    if judgement.becomes is TopUpStatus.CONFIRMED:
+    topups.save_status(tx, topup, decision.becomes, now=now)
+    if decision.becomes is TopUpStatus.CONFIRMED:
         event = PaymentConfirmed(topup.topup_id, topup.user_id, bank.name, topup.amount_minor, topup.currency, now)
         outbox.add_all(tx, [event])
 

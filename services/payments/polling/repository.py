@@ -10,7 +10,7 @@ from services.payments.models import TopUp
 from services.payments.topups.repository import TOPUP_COLUMNS, topup_of
 
 # The next turn is written before the bank is asked: whoever dies in between has lost a turn, not the top-up.
-_TAKE_DUE = text(f"""
+_CLAIM_DUE = text(f"""
     UPDATE topups t
        SET polls = t.polls + 1,
            next_poll_at = CASE
@@ -27,7 +27,7 @@ _TAKE_DUE = text(f"""
 """)  # noqa: S608
 
 # A return of the browser asks the bank at most so often, whoever calls the address.
-_TAKE_TURN = text("""
+_CLAIM_LEASE = text("""
     UPDATE topups SET busy_until = :busy_until
      WHERE topup_id = :topup_id AND status IN ('pending', 'expired', 'failed')
        AND (busy_until IS NULL OR busy_until <= :now)
@@ -37,7 +37,7 @@ _TAKE_TURN = text("""
 _STOP_POLLING = text("UPDATE topups SET next_poll_at = NULL WHERE topup_id = :topup_id")
 
 
-def take_due(
+def claim_due(
     tx: Connection,
     *,
     now: datetime,
@@ -48,7 +48,7 @@ def take_due(
 ) -> list[TopUp]:
     """Top-ups whose turn to be asked about has come, with their next turn put off."""
     rows = tx.execute(
-        _TAKE_DUE,
+        _CLAIM_DUE,
         {
             "now": now,
             "limit": limit,
@@ -60,9 +60,9 @@ def take_due(
     return [topup_of(row) for row in rows]
 
 
-def take_turn(tx: Connection, topup_id: UUID, *, now: datetime, busy_until: datetime) -> bool:
+def claim_lease(tx: Connection, topup_id: UUID, *, now: datetime, busy_until: datetime) -> bool:
     """Become the one who asks the bank about an open top-up; False while somebody is at it, or just was."""
-    found = tx.execute(_TAKE_TURN, {"topup_id": topup_id, "now": now, "busy_until": busy_until})
+    found = tx.execute(_CLAIM_LEASE, {"topup_id": topup_id, "now": now, "busy_until": busy_until})
     return found.one_or_none() is not None
 
 

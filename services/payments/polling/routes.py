@@ -8,7 +8,7 @@ from common.http.server.identity import services_only
 from common.http.server.parse import parsed, render
 from services.payments.context import Context
 from services.payments.polling import service
-from services.payments.polling.schemas import AskedView
+from services.payments.polling.schemas import PollView
 from services.payments.topups.schemas import TopUpPath
 
 internal = APIBlueprint("operator_polls", __name__, url_prefix="/internal", doc_ui=False)
@@ -19,4 +19,4 @@ internal = APIBlueprint("operator_polls", __name__, url_prefix="/internal", doc_
 @parsed
 def ask_bank(path: TopUpPath) -> Answer:
     """Ask the bank now, and take its word."""
-    return render(AskedView(answer=service.ask_now(context_of(Context), path.transaction_id)))
+    return render(PollView(answer=service.poll_now(context_of(Context), path.transaction_id)))

@@ -3,7 +3,7 @@
 from common.http.server.schemas import ResponseModel
 
 
-class AskedView(ResponseModel):
-    """What the bank said when it was asked now."""
+class PollView(ResponseModel):
+    """What the bank notification when it was asked now."""
 
     answer: str

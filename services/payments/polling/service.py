@@ -46,7 +46,7 @@ def poll_due(context: Context, *, limit: int) -> int:
     now = context.clock.now()
     settings = context.settings
     with context.db.autocommit() as tx:
-        due = repository.take_due(
+        due = repository.claim_due(
             tx,
             now=now,
             limit=limit,
@@ -54,7 +54,7 @@ def poll_due(context: Context, *, limit: int) -> int:
             max_seconds=settings.topup_poll_max_seconds,
             max_late_seconds=settings.topup_poll_late_max_seconds,
         )
-    by_bank = [list(group) for _, group in groupby(sorted(due, key=_bank), key=_bank)]
+    by_bank = [list(group) for _, group in groupby(sorted(due, key=_bank_of), key=_bank_of)]
     if by_bank:
         with ThreadPoolExecutor(max_workers=len(by_bank), thread_name_prefix="poll") as threads:
             for done in [threads.submit(_poll_all, context, group) for group in by_bank]:
@@ -62,7 +62,7 @@ def poll_due(context: Context, *, limit: int) -> int:
     return len(due)
 
 
-def _bank(topup: TopUp) -> str:
+def _bank_of(topup: TopUp) -> str:
     return topup.bank
 
 
@@ -102,16 +102,18 @@ def poll(context: Context, topup: TopUp) -> None:
 
 def _poll(context: Context, bank: Bank, found: Located) -> bool:
     """Take the bank's word; returns whether the bank need not be asked again."""
-    said = _ask(context, bank, found)
-    if said is not None and said.status not in UNDECIDED:
-        verdict = apply_notification(context, bank, said, Evidence("poll"))
+    notification = _ask(context, bank, found)
+    if notification is not None and notification.status not in UNDECIDED:
+        verdict = apply_notification(context, bank, notification, Evidence("poll"))
         if verdict is Verdict.APPLIED or found.topup.status is not TopUpStatus.PENDING:
             return True
-    if found.topup.expires_at <= context.clock.now() and (said is None or said.status is not PaymentStatus.HELD):
+    if found.topup.expires_at <= context.clock.now() and (
+        notification is None or notification.status is not PaymentStatus.HELD
+    ):
         # The page may work for a moment longer: the bank ends it in its own time, and is asked until it has. To cancel
         # it could mean to give back what is being paid at this moment.
-        _expire(context, found, note="the bank has not ended it yet" if said else "the bank does not know it")
-        return said is None
+        _expire(context, found, note="the bank has not ended it yet" if notification else "the bank does not know it")
+        return notification is None
     return False
 
 
@@ -120,9 +122,9 @@ def _end_unopened(context: Context, bank: Bank, found: Located) -> bool:
     if not _expire(context, found, note="it never had a page"):
         return False
     opening.void_attempt(context, found.topup, found.attempt)
-    said, note = opening.close_at_bank(context, bank, found.topup, found.attempt)
+    notification, note = opening.close_at_bank(context, bank, found.topup, found.attempt)
     with context.db.autocommit() as tx:
-        payment_id = said.bank_payment_id if said else None
+        payment_id = notification.bank_payment_id if notification else None
         topups.note_on_attempt(tx, bank.name, found.attempt, bank_payment_id=payment_id, note=note)
     return True
 
@@ -161,10 +163,10 @@ def return_browser(context: Context, topup_id: UUID) -> str:
         found = topups.find(tx, topup_id)
         if found is None:
             raise TopUpNotFound
-        may_ask = found.attempt.payment_url is not None and repository.take_turn(
+        may_poll = found.attempt.payment_url is not None and repository.claim_lease(
             tx, topup_id, now=now, busy_until=now + timedelta(seconds=RETURN_POLL_SECONDS)
         )
-    if may_ask:
+    if may_poll:
         try:
             ask_bank(context, found, source="return")
         except BankError as error:
@@ -181,13 +183,13 @@ def ask_bank(context: Context, found: Located, *, source: str) -> str:
     bank = context.banks.get(found.topup.bank)
     if bank is None:
         raise BankUnavailable(f"{found.topup.bank} is switched off")
-    said = bank.fetch_status(order_of(found.topup, found.attempt, context.settings.topup_description))
-    if said.status in UNDECIDED:
-        return f"the bank says {said.bank_status}"
-    return apply_notification(context, bank, said, Evidence(source)).value
+    notification = bank.fetch_status(order_of(found.topup, found.attempt, context.settings.topup_description))
+    if notification.status in UNDECIDED:
+        return f"the bank says {notification.bank_status}"
+    return apply_notification(context, bank, notification, Evidence(source)).value
 
 
-def ask_now(context: Context, topup_id: UUID) -> str:
+def poll_now(context: Context, topup_id: UUID) -> str:
     """Put the question to the bank that the schedule would put; returns the answer in words.
 
     Raises TopUpNotFound, ServiceUnavailable.

@@ -11,7 +11,7 @@ from common.http.server.parse import parsed, render
 from services.payments.context import Context
 from services.payments.reconciliation import service
 from services.payments.reconciliation.schemas import DifferenceView, ReconciliationReport, ReconciliationRequest
-from services.payments.reconciliation.service import WantedReport
+from services.payments.reconciliation.service import ReconciliationQuery
 
 internal = APIBlueprint("operator_reconciliation", __name__, url_prefix="/internal", doc_ui=False)
 
@@ -29,7 +29,7 @@ def _take_whole_statements() -> None:
 def reconcile(body: ReconciliationRequest) -> Answer:
     """Compare our payments with the bank's; with ``apply`` the bank is asked about what differs."""
     context = context_of(Context)
-    wanted = WantedReport(body.bank, body.since, body.until, body.statement)
+    wanted = ReconciliationQuery(body.bank, body.since, body.until, body.statement)
     report = service.reconcile(context, wanted)
     if body.apply:
         report = service.apply(context, report, wanted, operator=body.operator, reason=body.reason)

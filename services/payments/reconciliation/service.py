@@ -37,7 +37,7 @@ LOOKED_UP_AT_ONCE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class WantedReport:
+class ReconciliationQuery:
     """Which payments to compare: of one bank, made from ``since`` until before ``until``."""
 
     bank: str
@@ -46,7 +46,7 @@ class WantedReport:
     statement: str | None = None
 
 
-def reconcile(context: Context, wanted: WantedReport) -> Report:
+def reconcile(context: Context, wanted: ReconciliationQuery) -> Report:
     """Compare; raises NotFound for a bank that is switched off, InvalidRequest for a statement that is not understood,
     ServiceUnavailable when the bank does not answer.
     """
@@ -66,7 +66,7 @@ def reconcile(context: Context, wanted: WantedReport) -> Report:
         raise ServiceUnavailable(f"the bank does not answer: {error}") from error
 
 
-def apply(context: Context, report: Report, wanted: WantedReport, *, operator: str, reason: str) -> Report:
+def apply(context: Context, report: Report, wanted: ReconciliationQuery, *, operator: str, reason: str) -> Report:
     """Ask the bank about what differs and take its word; returns the differences with what became of each."""
     with context.db.transaction() as tx:
         operator_actions.record(
@@ -102,13 +102,13 @@ def _compare(
     seen: set[str] = set()
     differences: list[Difference] = []
     strangers: list[Notification] = []
-    for said in theirs:
-        mine = by_payment.get(said.bank_payment_id) or by_order.get(said.order_id or "")
+    for notification in theirs:
+        mine = by_payment.get(notification.bank_payment_id) or by_order.get(notification.order_id or "")
         if mine is None:
-            strangers.extend([said] if said.status in HAS_MONEY else [])
+            strangers.extend([notification] if notification.status in HAS_MONEY else [])
             continue
         seen.add(mine.bank_order_id)
-        difference = _difference(mine, said)
+        difference = _difference(mine, notification)
         if difference is not None:
             differences.append(difference)
     differences.extend(_of_another_time(context, bank, strangers))
@@ -126,14 +126,14 @@ def _of_another_time(context: Context, bank: Bank, strangers: list[Notification]
             found = repository.payments_of_any_time(
                 tx,
                 bank.name,
-                [said.bank_payment_id for said in batch if said.bank_payment_id],
-                [said.order_id for said in batch if said.order_id],
+                [notification.bank_payment_id for notification in batch if notification.bank_payment_id],
+                [notification.order_id for notification in batch if notification.order_id],
             )
         by_payment = {payment.bank_payment_id: payment for payment in found if payment.bank_payment_id}
         by_order = {payment.bank_order_id: payment for payment in found}
-        for said in batch:
-            mine = by_payment.get(said.bank_payment_id) or by_order.get(said.order_id or "")
-            difference = _difference(mine, said)
+        for notification in batch:
+            mine = by_payment.get(notification.bank_payment_id) or by_order.get(notification.order_id or "")
+            difference = _difference(mine, notification)
             if difference is not None:
                 yield difference
 
@@ -142,12 +142,12 @@ def _ask_one_by_one(bank: Bank, ours: list[OurPayment]) -> Report:
     differences: list[Difference] = []
     for payment in ours:
         try:
-            said = bank.fetch_status(_order(payment))
+            notification = bank.fetch_status(_order(payment))
         except PaymentNotFound:
             if payment.is_credited:
                 differences.append(Difference(Kind.MISSING_THERE, payment, None))
             continue
-        difference = _difference(payment, said)
+        difference = _difference(payment, notification)
         if difference is not None:
             differences.append(difference)
     return Report("the bank, asked about each payment", len(ours), differences)

@@ -33,7 +33,7 @@ TRANSITIONS: Final[Mapping[RefundStatus, frozenset[RefundStatus]]] = {
 FINISHED: Final = frozenset({RefundStatus.DONE, RefundStatus.REFUSED, RefundStatus.RETURNED})
 
 #: A turn: nobody else moves a refund on for so long. Longer than the calls of one turn can take.
-TURN_SECONDS: Final = 60
+LEASE_SECONDS: Final = 60
 MAX_PAUSE_SECONDS: Final = 3_600
 
 
@@ -69,13 +69,13 @@ class Refund:
             raise IllegalTransition(f"a refund cannot go from {self.status} to {status}")
         return status
 
-    def pause(self) -> timedelta:
+    def retry_delay(self) -> timedelta:
         """How long until the next turn: longer each time."""
         return timedelta(seconds=min(MAX_PAUSE_SECONDS, 5 * 2 ** min(self.tries, 20)))
 
 
 @dataclass(frozen=True, slots=True)
-class WantedRefund:
+class NewRefund:
     """What an operator asks for. Without ``amount_minor``: all that is left."""
 
     refund_id: UUID

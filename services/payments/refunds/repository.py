@@ -9,7 +9,7 @@ from sqlalchemy import text
 from common.core.ids import derived_id
 from common.db.connection import Connection, RowMapping
 from services.payments.models import TopUp
-from services.payments.refunds.models import FINISHED, Refund, RefundStatus, WantedRefund
+from services.payments.refunds.models import FINISHED, NewRefund, Refund, RefundStatus
 
 _COLUMNS: Final = (
     "refund_id, topup_id, bank_order_id, was_credited, amount_minor, status, operator, reason, note, unknown, tries,"
@@ -27,7 +27,7 @@ _FIND = text(f"SELECT {_COLUMNS} FROM refunds WHERE refund_id = :refund_id")  # 
 _LOCK = text(f"SELECT {_COLUMNS} FROM refunds WHERE refund_id = :refund_id FOR UPDATE")  # noqa: S608
 _OF_TOPUP = text(f"SELECT {_COLUMNS} FROM refunds WHERE topup_id = :topup_id ORDER BY created_at")  # noqa: S608
 _DUE = text("SELECT refund_id FROM refunds WHERE next_try_at <= :now ORDER BY next_try_at LIMIT :limit")
-_TAKE_TURN = text(f"""
+_CLAIM_LEASE = text(f"""
     UPDATE refunds SET next_try_at = :until, tries = tries + 1
      WHERE refund_id = :refund_id AND next_try_at <= :now
     RETURNING {_COLUMNS}
@@ -44,7 +44,7 @@ _POSTPONE = text("""
 """)
 
 
-def insert(tx: Connection, wanted: WantedRefund, amount_minor: int, bank_order_id: str, *, now: datetime) -> None:
+def insert(tx: Connection, wanted: NewRefund, amount_minor: int, bank_order_id: str, *, now: datetime) -> None:
     """Write a refund down before anything is done about it; its first turn is now."""
     tx.execute(
         _INSERT,
@@ -98,9 +98,9 @@ def due(tx: Connection, *, now: datetime, limit: int) -> list[UUID]:
     return [row.refund_id for row in tx.execute(_DUE, {"now": now, "limit": limit})]
 
 
-def take_turn(tx: Connection, refund_id: UUID, *, now: datetime, until: datetime) -> Refund | None:
+def claim_lease(tx: Connection, refund_id: UUID, *, now: datetime, until: datetime) -> Refund | None:
     """Become the one who moves a refund on; None while somebody is at it, or when it is over."""
-    found = tx.execute(_TAKE_TURN, {"refund_id": refund_id, "now": now, "until": until})
+    found = tx.execute(_CLAIM_LEASE, {"refund_id": refund_id, "now": now, "until": until})
     return _one(found.mappings().one_or_none())
 
 

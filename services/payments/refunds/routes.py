@@ -10,7 +10,7 @@ from common.http.server.identity import services_only
 from common.http.server.parse import parsed, render
 from services.payments.context import Context
 from services.payments.refunds import service
-from services.payments.refunds.models import WantedRefund
+from services.payments.refunds.models import NewRefund
 from services.payments.refunds.schemas import RefundRequest, RefundView
 from services.payments.topups.schemas import TopUpPath
 
@@ -22,7 +22,7 @@ internal = APIBlueprint("operator_refunds", __name__, url_prefix="/internal", do
 @parsed
 def refund_topup(path: TopUpPath, body: RefundRequest) -> Answer:
     """Take money off the user's balance and give it back to the card; 202 while it is not over."""
-    wanted = WantedRefund(
+    wanted = NewRefund(
         refund_id=body.refund_id or uuid4(),
         topup_id=path.transaction_id,
         amount_minor=body.amount,

@@ -27,7 +27,7 @@ from services.payments.context import Context
 from services.payments.errors import RefundNotPossible, TopUpNotFound
 from services.payments.models import TopUp, TopUpStatus, order_of
 from services.payments.refunds import repository
-from services.payments.refunds.models import FINISHED, TURN_SECONDS, Refund, RefundStatus, WantedRefund
+from services.payments.refunds.models import FINISHED, LEASE_SECONDS, NewRefund, Refund, RefundStatus
 from services.payments.topups import repository as topups
 from services.payments.topups.repository import Located
 
@@ -36,12 +36,12 @@ log = get_logger(__name__)
 REFUNDABLE = frozenset({TopUpStatus.CONFIRMED, TopUpStatus.PARTLY_REFUNDED})
 
 
-def request_refund(context: Context, wanted: WantedRefund) -> Refund:
+def request_refund(context: Context, wanted: NewRefund) -> Refund:
     """Refund a top-up as far as it can be done now; the schedule does the rest.
 
     The same ``refund_id`` is the same refund. Raises TopUpNotFound, RefundNotPossible.
     """
-    _write_down(context, wanted)
+    _record_request(context, wanted)
     pursue(context, wanted.refund_id)
     with context.db.autocommit() as tx:
         refund = repository.find(tx, wanted.refund_id)
@@ -51,7 +51,7 @@ def request_refund(context: Context, wanted: WantedRefund) -> Refund:
 
 
 @retry_on_conflict
-def _write_down(context: Context, wanted: WantedRefund) -> None:
+def _record_request(context: Context, wanted: NewRefund) -> None:
     now = context.clock.now()
     with context.db.transaction() as tx:
         topup = topups.lock(tx, wanted.topup_id)
@@ -75,7 +75,7 @@ def _write_down(context: Context, wanted: WantedRefund) -> None:
         )
 
 
-def _amount(topup: TopUp, wanted: WantedRefund) -> int:
+def _amount(topup: TopUp, wanted: NewRefund) -> int:
     if topup.status not in REFUNDABLE:
         raise RefundNotPossible(f"a top-up that is {topup.status} cannot be refunded")
     left = topup.amount_minor - topup.refunded_minor
@@ -103,15 +103,15 @@ def pursue(context: Context, refund_id: UUID) -> None:
     while True:
         now = context.clock.now()
         with context.db.autocommit() as tx:
-            refund = repository.take_turn(tx, refund_id, now=now, until=now + timedelta(seconds=TURN_SECONDS))
+            refund = repository.claim_lease(tx, refund_id, now=now, until=now + timedelta(seconds=LEASE_SECONDS))
             found = topups.find_attempt(tx, refund.topup_id, refund.bank_order_id) if refund else None
         if refund is None or found is None:
             return
-        if not _take_step(context, refund, found):
+        if not _advance(context, refund, found):
             return
 
 
-def _take_step(context: Context, refund: Refund, found: Located) -> bool:
+def _advance(context: Context, refund: Refund, found: Located) -> bool:
     """One step; returns whether there is another one to take now."""
     try:
         if refund.status is RefundStatus.REQUESTED:
@@ -140,25 +140,25 @@ def _ask_bank(context: Context, refund: Refund, found: Located) -> bool:
         _postpone(context, refund, f"the bank did not answer: {error}", outcome_is_unknown=True)
         return False
     except BankRefused as error:
-        return _weigh_refusal(context, bank, refund, found, error)
+        return _evaluate_refusal(context, bank, refund, found, error)
     if outcome is RefundOutcome.ACCEPTED:
         _postpone(context, refund, "under way at the bank")
         return False
     return _save(context, refund, RefundStatus.DONE)
 
 
-def _weigh_refusal(context: Context, bank: Bank, refund: Refund, found: Located, error: BankRefused) -> bool:
+def _evaluate_refusal(context: Context, bank: Bank, refund: Refund, found: Located, error: BankRefused) -> bool:
     """A refusal after an answer that we never got may mean that the first request was done: look before returning."""
     topup = found.topup
     try:
-        said = bank.fetch_status(order_of(topup, found.attempt, context.settings.topup_description))
+        notification = bank.fetch_status(order_of(topup, found.attempt, context.settings.topup_description))
     except (BankUnavailable, PaymentNotFound) as failure:
         _postpone(context, refund, f"the bank refused ({error}) and did not say how the payment stands: {failure}")
         return False
     completes = not refund.was_credited or topup.refunded_minor + refund.amount_minor == topup.amount_minor
-    if said.status is PaymentStatus.REFUNDED and completes:
+    if notification.status is PaymentStatus.REFUNDED and completes:
         return _save(context, refund, RefundStatus.DONE, note=f"the bank has it as refunded: {error}")
-    if said.status is PaymentStatus.PARTLY_REFUNDED and refund.unknown:
+    if notification.status is PaymentStatus.PARTLY_REFUNDED and refund.unknown:
         if topup.refunded_minor == 0 and not completes:
             return _save(context, refund, RefundStatus.DONE, note=f"the bank has it as partly refunded: {error}")
         # Nothing that the protocol says tells this refund from one before it.
@@ -200,7 +200,7 @@ def _postpone(context: Context, refund: Refund, note: str, *, outcome_is_unknown
         repository.postpone(
             tx,
             refund,
-            next_try_at=context.clock.now() + refund.pause(),
+            next_try_at=context.clock.now() + refund.retry_delay(),
             note=note,
             outcome_is_unknown=outcome_is_unknown,
         )

@@ -38,11 +38,11 @@ OPERATION: Final = "topup"
 #: waits no longer than this. Where it lives on, nothing is lost: the attempt is given up before there is another.
 LEASE_SECONDS: Final = 15
 #: A second try within the same request is worth it only when the first failed quickly: a user waits.
-SECOND_TRY_WITHIN_SECONDS: Final = 1.5
+RETRY_WITHIN_SECONDS: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class WantedTopUp:
+class NewTopUp:
     """What the user asks for."""
 
     user_id: UUID
@@ -60,7 +60,7 @@ class Opened:
     replayed: bool = False
 
 
-def open_topup(context: Context, wanted: WantedTopUp, topup_id: UUID, key: IdempotencyKey | None) -> Opened:
+def open_topup(context: Context, wanted: NewTopUp, topup_id: UUID, key: IdempotencyKey | None) -> Opened:
     """Make a top-up, or find the one that the key belongs to, and have a page for it."""
     started = monotonic()
     now = context.clock.now()
@@ -83,11 +83,11 @@ def open_topup(context: Context, wanted: WantedTopUp, topup_id: UUID, key: Idemp
     stored = _claim_or_insert(context, topup, busy_until, key)
     if stored is None:
         attempt = Attempt(topup_id, 1, order_id_of(topup_id, 1), AttemptState.CREATING, None, None)
-        return _open_in_time(context, topup, attempt, first=True, started=started)
-    found = _take_over(context, stored, now, busy_until)
+        return _open_with_retry(context, topup, attempt, first=True, started=started)
+    found = _resume(context, stored, now, busy_until)
     if found.attempt.payment_url is not None:
         return Opened(found.topup, found.attempt.payment_url, replayed=True)
-    return _open_in_time(context, found.topup, found.attempt, first=False, started=started)
+    return _open_with_retry(context, found.topup, found.attempt, first=False, started=started)
 
 
 def _claim_or_insert(
@@ -108,7 +108,7 @@ def _claim_or_insert(
     return stored
 
 
-def _take_over(context: Context, stored: StoredAnswer, now: datetime, busy_until: datetime) -> Located:
+def _resume(context: Context, stored: StoredAnswer, now: datetime, busy_until: datetime) -> Located:
     """The top-up of a key that was used before: with its page, or for us to find one."""
     with context.db.autocommit() as tx:
         found = repository.find(tx, stored.subject_id) if stored.subject_id else None
@@ -121,25 +121,25 @@ def _take_over(context: Context, stored: StoredAnswer, now: datetime, busy_until
             raise TopUpRefusedByBank
         if found.topup.status is not TopUpStatus.PENDING or found.topup.expires_at <= now:
             raise TopUpNeverStarted
-        if not repository.take_lease(tx, found.topup.topup_id, now=now, busy_until=busy_until):
+        if not repository.claim_lease(tx, found.topup.topup_id, now=now, busy_until=busy_until):
             raise RequestInProgress
     return found
 
 
-def _open_in_time(context: Context, topup: TopUp, attempt: Attempt, *, first: bool, started: float) -> Opened:
+def _open_with_retry(context: Context, topup: TopUp, attempt: Attempt, *, first: bool, started: float) -> Opened:
     """Try, and once more if the first try failed quickly; raises TopUpUnavailable or TopUpRefusedByBank."""
     try:
         try:
-            return _open_once(context, topup, attempt, first=first)
+            return _open_page(context, topup, attempt, first=first)
         except BankUnavailable:
-            if monotonic() - started > SECOND_TRY_WITHIN_SECONDS:
+            if monotonic() - started > RETRY_WITHIN_SECONDS:
                 raise
             current = _current_attempt(context, topup)
             if current.payment_url is not None:
                 # Slower than our lease: somebody else has found the page meanwhile.
                 return Opened(topup, current.payment_url)
             # The first try may have put another attempt in the place of the one that it was given.
-            return _open_once(context, topup, current, first=False)
+            return _open_page(context, topup, current, first=False)
     except BankUnavailable as error:
         log.warning("topup not opened", bank=topup.bank, topup_id=str(topup.topup_id), error=str(error))
         with context.db.autocommit() as tx:
@@ -155,7 +155,7 @@ def _current_attempt(context: Context, topup: TopUp) -> Attempt:
     return found.attempt
 
 
-def _open_once(context: Context, topup: TopUp, attempt: Attempt, *, first: bool) -> Opened:
+def _open_page(context: Context, topup: TopUp, attempt: Attempt, *, first: bool) -> Opened:
     bank = context.banks[topup.bank]
     if not first and not bank.creation_is_repeatable:
         attempt = give_up_attempt(context, bank, topup, attempt)
@@ -191,14 +191,14 @@ def give_up_attempt(context: Context, bank: Bank, topup: TopUp, attempt: Attempt
     has found the page meanwhile.
     """
     void_attempt(context, topup, attempt)
-    said, note = close_at_bank(context, bank, topup, attempt)
-    if said is not None and said.status in (PaymentStatus.CONFIRMED, PaymentStatus.HELD):
+    notification, note = close_at_bank(context, bank, topup, attempt)
+    if notification is not None and notification.status in (PaymentStatus.CONFIRMED, PaymentStatus.HELD):
         raise BankUnavailable("the bank is taking money for a page that it told nobody")
     attempt_no = attempt.attempt_no + 1
     order_id = order_id_of(topup.topup_id, attempt_no)
     with context.db.transaction() as tx:
         repository.note_on_attempt(
-            tx, bank.name, attempt, bank_payment_id=said.bank_payment_id if said else None, note=note
+            tx, bank.name, attempt, bank_payment_id=notification.bank_payment_id if notification else None, note=note
         )
         if not repository.add_attempt(tx, topup, attempt_no=attempt_no, bank_order_id=order_id):
             raise BankUnavailable("another request has taken this top-up over")
@@ -219,16 +219,16 @@ def close_at_bank(context: Context, bank: Bank, topup: TopUp, attempt: Attempt) 
     """Ask for an attempt's payment and cancel it if it is open; returns what the bank knew, and what was done."""
     order = order_of(topup, attempt, context.settings.topup_description)
     try:
-        said = bank.fetch_status(order)
+        notification = bank.fetch_status(order)
     except PaymentNotFound:
         return None, "the bank knows no payment for this order"
-    if said.status is not PaymentStatus.OPEN:
-        if said.status is PaymentStatus.CONFIRMED:
+    if notification.status is not PaymentStatus.OPEN:
+        if notification.status is PaymentStatus.CONFIRMED:
             # Should not be possible, and would be real money: it goes the ordinary road.
-            apply_notification(context, bank, said, Evidence("poll"))
-        return said, f"the bank has it as {said.bank_status}"
+            apply_notification(context, bank, notification, Evidence("poll"))
+        return notification, f"the bank has it as {notification.bank_status}"
     try:
-        bank.cancel_payment(said.bank_payment_id)
+        bank.cancel_payment(notification.bank_payment_id)
     except BankRefused as error:
-        return said, f"left open at the bank, which did not cancel it: {error}"[:500]
-    return said, "cancelled at the bank: its page was never told to anybody"
+        return notification, f"left open at the bank, which did not cancel it: {error}"[:500]
+    return notification, "cancelled at the bank: its page was never told to anybody"

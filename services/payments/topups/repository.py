@@ -51,7 +51,7 @@ _ATTEMPTS = text(f"""
 _LOCK = text(f"SELECT {TOPUP_COLUMNS} FROM topups t WHERE t.topup_id = :topup_id FOR UPDATE")  # noqa: S608
 
 # Of two requests, or a request and the schedule, one talks to the bank about the page.
-_TAKE_LEASE = text("""
+_CLAIM_LEASE = text("""
     UPDATE topups SET busy_until = :busy_until
      WHERE topup_id = :topup_id AND status = 'pending' AND (busy_until IS NULL OR busy_until <= :now)
     RETURNING 1
@@ -207,9 +207,9 @@ def list_of_user(tx: Connection, user_id: UUID, *, before_no: int, limit: int) -
     return [topup_of(row) for row in rows]
 
 
-def take_lease(tx: Connection, topup_id: UUID, *, now: datetime, busy_until: datetime) -> bool:
+def claim_lease(tx: Connection, topup_id: UUID, *, now: datetime, busy_until: datetime) -> bool:
     """Become the one who makes a pending top-up payable; False while somebody else is at it."""
-    found = tx.execute(_TAKE_LEASE, {"topup_id": topup_id, "now": now, "busy_until": busy_until})
+    found = tx.execute(_CLAIM_LEASE, {"topup_id": topup_id, "now": now, "busy_until": busy_until})
     return found.one_or_none() is not None
 
 

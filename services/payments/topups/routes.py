@@ -13,14 +13,14 @@ from services.payments.context import Context
 from services.payments.notifications.schemas import NotificationView
 from services.payments.refunds.schemas import RefundView
 from services.payments.topups import service
-from services.payments.topups.opening import OPERATION, WantedTopUp
+from services.payments.topups.opening import OPERATION, NewTopUp
 from services.payments.topups.schemas import (
     AttemptView,
     StartedTopUp,
+    TopUpDetailsView,
     TopUpList,
     TopUpPath,
     TopUpRequest,
-    TopUpStory,
     TopUpView,
 )
 
@@ -41,7 +41,7 @@ def create_topup(body: TopUpRequest, header: IdempotencyHeader) -> Answer:
     user_id = caller_user_id()
     asked = f"{body.amount}|{body.currency}|{body.return_url}".encode()
     key = IdempotencyKey.of(user_id, OPERATION, header.idempotency_key, asked)
-    wanted = WantedTopUp(user_id, body.amount, body.currency, body.return_url)
+    wanted = NewTopUp(user_id, body.amount, body.currency, body.return_url)
     opened = service.start_topup(context_of(Context), wanted, key)
     answer = render(
         StartedTopUp(
@@ -84,7 +84,7 @@ def show_topup(path: TopUpPath) -> Answer:
     story = service.story(context_of(Context), path.transaction_id)
     topup = story.topup
     return render(
-        TopUpStory(
+        TopUpDetailsView(
             transaction_id=str(topup.topup_id),
             user_id=str(topup.user_id),
             bank=topup.bank,

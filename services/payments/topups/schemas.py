@@ -78,7 +78,7 @@ class AttemptView(ResponseModel):
         return cls(order_id=attempt.bank_order_id, payment_id=attempt.bank_payment_id, state=attempt.state)
 
 
-class TopUpStory(ResponseModel):
+class TopUpDetailsView(ResponseModel):
     """A top-up with all that happened to it."""
 
     transaction_id: str = Field(alias="transactionID")

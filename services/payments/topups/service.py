@@ -15,12 +15,12 @@ from services.payments.notifications.repository import StoredNotification
 from services.payments.refunds import repository as refunds
 from services.payments.refunds.models import Refund
 from services.payments.topups import opening, repository
-from services.payments.topups.opening import Opened, WantedTopUp
+from services.payments.topups.opening import NewTopUp, Opened
 
 _NO_CURSOR: Final = 2**63 - 1
 
 
-def start_topup(context: Context, wanted: WantedTopUp, key: IdempotencyKey | None) -> Opened:
+def start_topup(context: Context, wanted: NewTopUp, key: IdempotencyKey | None) -> Opened:
     """Make a top-up and a payment for it at the bank; the same key gives the same one.
 
     Raises ReturnUrlNotAllowed, CurrencyNotAccepted, TopUpUnavailable (ask again with the same key),
@@ -55,7 +55,7 @@ def list_topups(context: Context, user_id: UUID, limit: int, cursor: str | None)
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class TopUpDetails:
     """A top-up with all that happened to it."""
 
     topup: TopUp
@@ -64,13 +64,13 @@ class Story:
     refunds: list[Refund]
 
 
-def story(context: Context, topup_id: UUID) -> Story:
+def story(context: Context, topup_id: UUID) -> TopUpDetails:
     """Everything about one top-up; raises TopUpNotFound."""
     with context.db.transaction() as tx:
         found = repository.find(tx, topup_id)
         if found is None:
             raise TopUpNotFound
-        return Story(
+        return TopUpDetails(
             found.topup,
             repository.attempts_of(tx, topup_id),
             notifications.of_topup(tx, topup_id),

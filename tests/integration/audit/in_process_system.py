@@ -28,9 +28,9 @@ from services.payments.models import TopUp, order_id_of
 from services.payments.notifications.repository import Evidence
 from services.payments.notifications.service import apply_notification
 from services.payments.refunds import service as refunds
-from services.payments.refunds.models import Refund, WantedRefund
+from services.payments.refunds.models import NewRefund, Refund
 from services.payments.topups import service as payments
-from services.payments.topups.opening import WantedTopUp
+from services.payments.topups.opening import NewTopUp
 from tests.integration.audit.fake_bank import FakeBank
 from tests.integration.checks.world import World, opened
 from tests.support import databases
@@ -76,7 +76,7 @@ class InProcessSystem:
     ids: dict[str, str] = field(default_factory=dict)
 
     def start_topup(self, user_id: UUID, amount_minor: int) -> UUID:
-        wanted = WantedTopUp(user_id, amount_minor, "RUB", "https://fastcheck.example/back")
+        wanted = NewTopUp(user_id, amount_minor, "RUB", "https://fastcheck.example/back")
         return payments.start_topup(self.payments, wanted, None).topup.topup_id
 
     def notify(self, topup_id: UUID, *, paid: bool = True) -> None:
@@ -92,7 +92,7 @@ class InProcessSystem:
         return topup_id
 
     def refund(self, topup_id: UUID, amount_minor: int) -> str:
-        wanted = WantedRefund(uuid4(), topup_id, amount_minor, "olga", "the customer asked")
+        wanted = NewRefund(uuid4(), topup_id, amount_minor, "olga", "the customer asked")
         return str(refunds.request_refund(self.payments, wanted).refund_id)
 
     def deliver(self, *, handlers: Mapping[str, Any] = HANDLERS, attempts: int = 5) -> None:

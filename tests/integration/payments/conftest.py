@@ -1,4 +1,4 @@
-"""A town with payments and a bank, each on a fresh database; all three protocols are switched on."""
+"""A system with payments and a bank, each on a fresh database; all three protocols are switched on."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,41 +23,41 @@ from tests.integration.payments.servers import (
     SHOP_ID,
     SHOP_KEY,
     TERMINAL,
+    GatewayStub,
     Keys,
-    LikeTheGateway,
-    Town,
+    System,
     adapters,
-    open_door,
+    listening_socket,
     serving,
 )
 
-MakeTown = Callable[..., Town]
+MakeSystem = Callable[..., System]
 
 
 @pytest.fixture
-def make_town(make_database: Callable[[str], str]) -> Iterator[MakeTown]:
-    """``make_town(bank="sber", with_balance=True, sandbox={"sandbox_bank_faults": ("notify_twice",)})``."""
+def make_system(make_database: Callable[[str], str]) -> Iterator[MakeSystem]:
+    """``make_system(bank="sber", with_balance=True, sandbox={"sandbox_bank_faults": ("notify_twice",)})``."""
     with ExitStack() as stack:
-        yield lambda sandbox=None, **settings: stack.enter_context(_town(make_database, settings, sandbox or {}))
+        yield lambda sandbox=None, **settings: stack.enter_context(_run_system(make_database, settings, sandbox or {}))
 
 
 @pytest.fixture
-def town(make_town: MakeTown) -> Town:
-    return make_town()
+def system(make_system: MakeSystem) -> System:
+    return make_system()
 
 
 @pytest.fixture(params=BANKS)
-def town_of_each_bank(request: pytest.FixtureRequest, make_town: MakeTown) -> Town:
-    return make_town(bank=request.param)
+def system_of_each_bank(request: pytest.FixtureRequest, make_system: MakeSystem) -> System:
+    return make_system(bank=request.param)
 
 
 @contextmanager
-def _town(
+def _run_system(
     make_database: Callable[[str], str], settings: dict[str, object], sandbox: dict[str, object]
-) -> Iterator[Town]:
+) -> Iterator[System]:
     keys = Keys()
     apps: dict[str, Flask] = {}
-    door = open_door()
+    listener = listening_socket()
 
     def build_bank(url: str) -> WSGIApplication:
         values: dict[str, object] = {
@@ -73,7 +73,7 @@ def _town(
             "sber_user_name": SBER_USER,
             "sber_password": SecretStr(SBER_PASSWORD),
             "sber_callback_secret": SecretStr(SBER_SECRET),
-            "public_url": f"http://127.0.0.1:{door.getsockname()[1]}",
+            "public_url": f"http://127.0.0.1:{listener.getsockname()[1]}",
             **sandbox,
         }
         apps["bank"] = create_bank(SandboxBankSettings.model_validate(values))
@@ -94,7 +94,7 @@ def _town(
         }
         checked = PaymentsSettings.model_validate(values)
         apps["payments"] = create_app(checked, banks=adapters(bank_url, checked))
-        return LikeTheGateway(apps["payments"], lambda: keys.bearer("gateway", "payments"))
+        return GatewayStub(apps["payments"], lambda: keys.bearer("gateway", "payments"))
 
     def build_balance(_url: str) -> WSGIApplication:
         values: dict[str, object] = {
@@ -111,11 +111,11 @@ def _town(
         if settings.pop("with_balance", False):
             settings["balance_url"] = stack.enter_context(serving(build_balance))
             settings["payments_token_key"] = SecretStr(keys.private("payments"))
-        url = stack.enter_context(serving(build_payments, door))
-        town = Town(url, bank_url, apps["payments"], apps["bank"], keys, apps.get("balance"))
-        yield town
-        town.bank_app.extensions["deliverer"].stop()
-        town.bank.db.dispose()
-        town.context.db.dispose()
-        if town.balance_app is not None:
-            town.balance.dispose()
+        url = stack.enter_context(serving(build_payments, listener))
+        system = System(url, bank_url, apps["payments"], apps["bank"], keys, apps.get("balance"))
+        yield system
+        system.bank_app.extensions["deliverer"].stop()
+        system.bank.db.dispose()
+        system.context.db.dispose()
+        if system.balance_app is not None:
+            system.balance.dispose()

@@ -74,7 +74,7 @@ def adapters(bank_url: str, environment: BankEnvironment) -> dict[str, Bank]:
     }
 
 
-def open_door() -> socket.socket:
+def listening_socket() -> socket.socket:
     """A socket that listens already: where notifications go must be known before the server is made."""
     return socket.create_server(("127.0.0.1", 0))
 
@@ -97,7 +97,7 @@ class Keys:
         return f"Bearer {TokenIssuer(caller, self.private(caller)).issue(audience, user_id)}"
 
 
-class LikeTheGateway:
+class GatewayStub:
     """Public paths without a session come with the gateway's own token."""
 
     _PATHS = re.compile(r"^/(bank/webhook/[^/]+|topup/[^/]+/return)$")
@@ -114,11 +114,11 @@ class LikeTheGateway:
 
 
 @contextmanager
-def serving(build: Callable[[str], WSGIApplication], door: socket.socket | None = None) -> Iterator[str]:
+def serving(build: Callable[[str], WSGIApplication], listener: socket.socket | None = None) -> Iterator[str]:
     """Serve what ``build`` makes of its own address, on a real socket."""
-    door = door or open_door()
-    url = f"http://127.0.0.1:{door.getsockname()[1]}"
-    server = make_server("127.0.0.1", 0, lambda *_: [], threaded=True, fd=door.fileno())
+    listener = listener or listening_socket()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server = make_server("127.0.0.1", 0, lambda *_: [], threaded=True, fd=listener.fileno())
     server.app = build(url)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name=f"server {url}")
     thread.start()
@@ -128,11 +128,11 @@ def serving(build: Callable[[str], WSGIApplication], door: socket.socket | None 
         server.shutdown()
         thread.join()
         server.server_close()
-        door.close()
+        listener.close()
 
 
 @dataclass(frozen=True, slots=True)
-class Town:
+class System:
     """Payments and the bank, running."""
 
     url: str
@@ -144,7 +144,7 @@ class Town:
 
     @property
     def balance(self) -> Database:
-        """The ledger's database, where the town has a ledger."""
+        """The ledger's database, where the system has a ledger."""
         assert self.balance_app is not None
         db: Database = self.balance_app.extensions["context"].db
         return db
@@ -195,7 +195,7 @@ class Town:
         body = {**fields, "Token": sign(fields, password)}
         return requests.post(f"{self.url}/bank/webhook/tbank", json=body, timeout=TIMEOUT)
 
-    def word(self, topup: Mapping[str, Any], status: str = "CONFIRMED", **more: object) -> dict[str, object]:
+    def confirmation(self, topup: Mapping[str, Any], status: str = "CONFIRMED", **more: object) -> dict[str, object]:
         """What T-Bank would say of a top-up's payment."""
         payment = self.bank_rows(
             "SELECT public_id, order_id FROM payments WHERE order_id = :id",
@@ -228,16 +228,16 @@ class Town:
 class User:
     """A signed-in user, for whom the gateway vouches."""
 
-    town: Town
+    system: System
     user_id: UUID
 
     def headers(self, key: str | None = None) -> dict[str, str]:
-        bearer = self.town.keys.bearer("gateway", "payments", self.user_id)
+        bearer = self.system.keys.bearer("gateway", "payments", self.user_id)
         return {"Authorization": bearer, **({"Idempotency-Key": key} if key else {})}
 
     def post_topup(self, amount: int = 50_000, key: str | None = None, **more: object) -> requests.Response:
-        body = {"amount": amount, "returnUrl": f"{self.town.url}/back", **more}
-        return requests.post(f"{self.town.url}/topup", json=body, headers=self.headers(key), timeout=TIMEOUT)
+        body = {"amount": amount, "returnUrl": f"{self.system.url}/back", **more}
+        return requests.post(f"{self.system.url}/topup", json=body, headers=self.headers(key), timeout=TIMEOUT)
 
     def start(self, amount: int = 50_000, key: str | None = None) -> dict[str, Any]:
         answer = self.post_topup(amount, key)
@@ -252,7 +252,7 @@ class User:
 
     def topup(self, topup: Mapping[str, Any]) -> dict[str, Any]:
         answer = requests.get(
-            f"{self.town.url}/topup/{topup['transactionID']}", headers=self.headers(), timeout=TIMEOUT
+            f"{self.system.url}/topup/{topup['transactionID']}", headers=self.headers(), timeout=TIMEOUT
         )
         assert answer.status_code == 200, answer.text
         content: dict[str, Any] = answer.json()

@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 
 from services.payments.models import order_id_of
-from tests.integration.payments.conftest import MakeTown
-from tests.integration.payments.servers import Town
+from tests.integration.payments.conftest import MakeSystem
+from tests.integration.payments.servers import System
 from tests.integration.payments.test_refunds import balance, credited
 from tests.support.eventually import eventually
 from tests.support.system import fastcheck
@@ -19,59 +19,59 @@ from tests.support.system import fastcheck
 YESTERDAY, TOMORROW = ((datetime.now(UTC) + timedelta(days=days)).strftime("%Y-%m-%d") for days in (-1, 2))
 
 
-def run(town: Town, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(system: System, *arguments: str) -> subprocess.CompletedProcess[str]:
     environ = {
-        "FASTCHECK_PAYMENTS_URL": town.url,
-        "FASTCHECK_OPERATOR_TOKEN_KEY": town.keys.private("operator"),
+        "FASTCHECK_PAYMENTS_URL": system.url,
+        "FASTCHECK_OPERATOR_TOKEN_KEY": system.keys.private("operator"),
     }
     return fastcheck(*arguments, environ=environ)
 
 
-def reconcile(town: Town, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return run(town, "reconcile", "--bank", "tbank", "--from", YESTERDAY, "--to", TOMORROW, *arguments)
+def reconcile(system: System, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return run(system, "reconcile", "--bank", "tbank", "--from", YESTERDAY, "--to", TOMORROW, *arguments)
 
 
-def test_what_was_refused_is_listed(town: Town) -> None:
-    assert "Nothing was refused" in run(town, "payments", "refused").stdout
-    topup = town.user().start()
-    town.notify({**town.word(topup), "Amount": 1})
-    town.notify(town.word(topup), password="guessed")
-    shown = run(town, "payments", "refused").stdout
+def test_what_was_refused_is_listed(system: System) -> None:
+    assert "Nothing was refused" in run(system, "payments", "refused").stdout
+    topup = system.user().start()
+    system.notify({**system.confirmation(topup), "Amount": 1})
+    system.notify(system.confirmation(topup), password="guessed")
+    shown = run(system, "payments", "refused").stdout
     assert "wrong_amount" in shown
     assert "bad_signature" in shown
     assert "411111" not in shown
-    found: dict[str, Any] = json.loads(run(town, "payments", "refused", "--json", "--bank", "tbank").stdout)
+    found: dict[str, Any] = json.loads(run(system, "payments", "refused", "--json", "--bank", "tbank").stdout)
     assert [item["verdict"] for item in found["notifications"]] == ["bad_signature", "wrong_amount"]
 
 
-def test_the_story_and_the_question(town: Town) -> None:
-    town.plan(["notify_lost"])
-    user = town.user()
+def test_the_story_and_the_question(system: System) -> None:
+    system.plan(["notify_lost"])
+    user = system.user()
     topup = user.start()
     user.pay(topup)
-    assert run(town, "payments", "ask", topup["transactionID"]).stdout == "applied\n"
-    shown = run(town, "payments", "show", topup["transactionID"]).stdout
+    assert run(system, "payments", "ask", topup["transactionID"]).stdout == "applied\n"
+    shown = run(system, "payments", "show", topup["transactionID"]).stdout
     assert "confirmed  500.00 RUB  at tbank" in shown
     assert "operator: CONFIRMED, applied" in shown
 
 
-def test_a_refund(make_town: MakeTown) -> None:
-    town = make_town(with_balance=True)
-    user, topup = credited(town)
-    done = run(town, "payments", "refund", topup["transactionID"], "--amount", "20000", "--reason", "he asked")
+def test_a_refund(make_system: MakeSystem) -> None:
+    system = make_system(with_balance=True)
+    user, topup = credited(system)
+    done = run(system, "payments", "refund", topup["transactionID"], "--amount", "20000", "--reason", "he asked")
     assert "The card has the money." in done.stdout
-    assert balance(town, user) == 30_000
-    too_much = run(town, "payments", "refund", topup["transactionID"], "--amount", "30001", "--reason", "he asked")
+    assert balance(system, user) == 30_000
+    too_much = run(system, "payments", "refund", topup["transactionID"], "--amount", "30001", "--reason", "he asked")
     assert (too_much.returncode, "are left to be refunded" in too_much.stderr) == (2, True)
-    assert "--reason" in run(town, "payments", "refund", topup["transactionID"]).stderr
+    assert "--reason" in run(system, "payments", "refund", topup["transactionID"]).stderr
 
 
-def test_reconciliation_day_by_day_and_by_file(town: Town, tmp_path: Path) -> None:
-    town.plan(["notify_lost"])
-    user = town.user()
+def test_reconciliation_day_by_day_and_by_file(system: System, tmp_path: Path) -> None:
+    system.plan(["notify_lost"])
+    user = system.user()
     topup = user.start()
     user.pay(topup)
-    found = reconcile(town)
+    found = reconcile(system)
     assert found.returncode == 1
     assert "different_status" in found.stdout
     assert user.status(topup) == "pending", "nothing is changed without --apply"
@@ -79,13 +79,13 @@ def test_reconciliation_day_by_day_and_by_file(town: Town, tmp_path: Path) -> No
     file = tmp_path / "statement.csv"
     order = order_id_of(UUID(topup["transactionID"]), 1)
     file.write_text(f"order_id;amount;status\n{order};500,00;CONFIRMED\nforeign;1,00;CONFIRMED\n")
-    report = json.loads(reconcile(town, "--file", str(file), "--json").stdout)
+    report = json.loads(reconcile(system, "--file", str(file), "--json").stdout)
     assert [item["kind"] for item in report["differences"]] == ["different_status", "missing_here"]
 
-    applied = reconcile(town, "--apply", "--reason", "a notification was lost")
+    applied = reconcile(system, "--apply", "--reason", "a notification was lost")
     assert "applied: applied" in applied.stdout
     eventually(lambda: user.status(topup) == "confirmed")
-    again = reconcile(town)
+    again = reconcile(system)
     assert (again.returncode, "No differences." in again.stdout) == (0, True)
 
 

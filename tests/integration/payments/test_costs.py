@@ -5,37 +5,37 @@ from collections.abc import Callable
 import requests
 
 from services.payments.polling.tasks import poll_topups
-from tests.integration.payments.conftest import MakeTown
-from tests.integration.payments.servers import TIMEOUT, Town
+from tests.integration.payments.conftest import MakeSystem
+from tests.integration.payments.servers import TIMEOUT, System
 from tests.integration.payments.test_refunds import credited, refund
 from tests.support.costs import Cost, counted
 from tests.support.eventually import eventually
 
 
-def cost(town: Town, act: Callable[[], object]) -> Cost:
-    with counted(town.context.db) as so_far:
+def cost(system: System, act: Callable[[], object]) -> Cost:
+    with counted(system.context.db) as so_far:
         act()
         return so_far()
 
 
-def test_each_flow_costs_what_the_readme_says(make_town: MakeTown) -> None:
-    town = make_town(with_balance=True)
-    town.plan(["notify_lost"])
-    user = town.user()
+def test_each_flow_costs_what_the_readme_says(make_system: MakeSystem) -> None:
+    system = make_system(with_balance=True)
+    system.plan(["notify_lost"])
+    user = system.user()
     for _ in range(2):  # what is prepared once per connection is prepared
         user.start(key="warm")
     topup, returned = user.start(), user.start()
     user.pay(returned)
-    confirmed, noted = town.word(topup), town.word(topup, "AUTHORIZED")
-    path = f"{town.url}/topup/{returned['transactionID']}/return"
+    confirmed, noted = system.confirmation(topup), system.confirmation(topup, "AUTHORIZED")
+    path = f"{system.url}/topup/{returned['transactionID']}/return"
     costs = {
-        "start": cost(town, user.post_topup),
-        "start with a key": cost(town, lambda: user.post_topup(key="k")),
-        "start repeated": cost(town, lambda: user.post_topup(key="k")),
-        "notification that confirms": cost(town, lambda: town.notify(confirmed)),
-        "another notification": cost(town, lambda: town.notify(noted)),
-        "one top-up": cost(town, lambda: user.topup(topup)),
-        "return that confirms": cost(town, lambda: requests.get(path, allow_redirects=False, timeout=TIMEOUT)),
+        "start": cost(system, user.post_topup),
+        "start with a key": cost(system, lambda: user.post_topup(key="k")),
+        "start repeated": cost(system, lambda: user.post_topup(key="k")),
+        "notification that confirms": cost(system, lambda: system.notify(confirmed)),
+        "another notification": cost(system, lambda: system.notify(noted)),
+        "one top-up": cost(system, lambda: user.topup(topup)),
+        "return that confirms": cost(system, lambda: requests.get(path, allow_redirects=False, timeout=TIMEOUT)),
     }
     assert costs == {
         "start": (2, 2),
@@ -46,21 +46,21 @@ def test_each_flow_costs_what_the_readme_says(make_town: MakeTown) -> None:
         "one top-up": (1, 0),
         "return that confirms": (8, 2),
     }
-    town.plan()
-    _, refundable = credited(town)
-    eventually(lambda: not town.bank_rows("SELECT 1 FROM deliveries WHERE due_at IS NOT NULL"))
-    town.bank_rows("UPDATE payments SET faults = '{notify_lost}' RETURNING 1")
-    assert cost(town, lambda: refund(town, refundable)) == (22, 5)
+    system.plan()
+    _, refundable = credited(system)
+    eventually(lambda: not system.bank_rows("SELECT 1 FROM deliveries WHERE due_at IS NOT NULL"))
+    system.bank_rows("UPDATE payments SET faults = '{notify_lost}' RETURNING 1")
+    assert cost(system, lambda: refund(system, refundable)) == (22, 5)
 
 
-def test_a_poll_costs_what_the_readme_says(make_town: MakeTown) -> None:
-    town = make_town()
-    user = town.user()
+def test_a_poll_costs_what_the_readme_says(make_system: MakeSystem) -> None:
+    system = make_system()
+    user = system.user()
     for _ in range(5):
         user.start()
-    soon = town.later(seconds=20)
+    soon = system.later(seconds=20)
     poll_topups(soon)
-    context = town.later(seconds=80)
+    context = system.later(seconds=80)
     with counted(context.db) as so_far:
         poll_topups(context)
         assert so_far() == (1 + 5, 1), "one statement takes the batch, one reads each"

@@ -16,8 +16,8 @@ import requests
 
 from services.payments.context import Context
 from services.payments.polling.tasks import poll_topups
-from tests.integration.payments.conftest import MakeTown
-from tests.integration.payments.servers import BANKS, DECLINED_CARD, PAYING_CARD, TIMEOUT, Town, User
+from tests.integration.payments.conftest import MakeSystem
+from tests.integration.payments.servers import BANKS, DECLINED_CARD, PAYING_CARD, TIMEOUT, System, User
 from tests.support.eventually import eventually
 
 TOPUPS = int(os.environ.get("TOPUPS_OF_MISBEHAVIOUR", "48"))
@@ -69,20 +69,20 @@ def live(user: User, number: int) -> tuple[dict[str, Any], str]:
     return topup, act
 
 
-def settle(town: Town, context: Context) -> None:
+def settle(system: System, context: Context) -> None:
     """Poll until nobody is waited for."""
 
     def nothing_is_due() -> bool:
         poll_topups(context)
-        due = town.rows("SELECT 1 FROM topups WHERE next_poll_at <= :now", now=context.clock.now())
+        due = system.rows("SELECT 1 FROM topups WHERE next_poll_at <= :now", now=context.clock.now())
         return not due
 
     eventually(nothing_is_due, timeout=120)
 
 
 @pytest.mark.parametrize("bank", BANKS)
-def test_each_topup_is_credited_once_or_definitely_not(make_town: MakeTown, bank: str) -> None:
-    town = make_town(
+def test_each_topup_is_credited_once_or_definitely_not(make_system: MakeSystem, bank: str) -> None:
+    system = make_system(
         bank=bank,
         topup_poll_first_seconds=1.0,
         bank_timeout_seconds=1.5,
@@ -90,14 +90,14 @@ def test_each_topup_is_credited_once_or_definitely_not(make_town: MakeTown, bank
         bank_breaker_seconds=0.5,
         sandbox={"sandbox_bank_slow_seconds": 2.5, "sandbox_bank_late_seconds": 1.0},
     )
-    town.plan(*PLAN)
-    user = town.user()
+    system.plan(*PLAN)
+    user = system.user()
     with ThreadPoolExecutor(AT_ONCE) as threads:
         lives = list(threads.map(lambda number: live(user, number), range(TOPUPS)))
     for minutes in (2, 10, 40, 70, 130, 26 * 60):
-        settle(town, town.later(minutes=minutes))
+        settle(system, system.later(minutes=minutes))
 
-    statuses = {row["topup_id"]: row["status"] for row in town.rows("SELECT topup_id::text, status FROM topups")}
+    statuses = {row["topup_id"]: row["status"] for row in system.rows("SELECT topup_id::text, status FROM topups")}
     assert len(statuses) == TOPUPS
     wanted = {
         "pay": {"confirmed"},
@@ -108,19 +108,19 @@ def test_each_topup_is_credited_once_or_definitely_not(make_town: MakeTown, bank
     for topup, act in lives:
         assert statuses[topup["transactionID"]] in wanted[act], (topup, act)
     confirmed = {topup_id for topup_id, status in statuses.items() if status == "confirmed"}
-    events = Counter(row["topup_id"] for row in town.rows("SELECT payload ->> 'topup_id' AS topup_id FROM outbox"))
+    events = Counter(row["topup_id"] for row in system.rows("SELECT payload ->> 'topup_id' AS topup_id FROM outbox"))
     assert events == Counter(confirmed), "one event for each confirmed top-up, and none for any other"
-    paid = town.bank_rows("SELECT public_id FROM payments WHERE state = 'CONFIRMED'")
-    ours = town.rows("SELECT bank_payment_id, topup_id::text FROM attempts WHERE state = 'paid'")
+    paid = system.bank_rows("SELECT public_id FROM payments WHERE state = 'CONFIRMED'")
+    ours = system.rows("SELECT bank_payment_id, topup_id::text FROM attempts WHERE state = 'paid'")
     assert {row["bank_payment_id"] for row in ours} == {row["public_id"] for row in paid}
     assert {row["topup_id"] for row in ours} == confirmed
-    assert differences(town, bank) == []
+    assert differences(system, bank) == []
 
 
-def differences(town: Town, bank: str) -> list[dict[str, Any]]:
+def differences(system: System, bank: str) -> list[dict[str, Any]]:
     now = datetime.now(UTC)
     span = {"since": (now - timedelta(days=1)).isoformat(), "until": (now + timedelta(days=1)).isoformat()}
-    report = town.as_operator(
+    report = system.as_operator(
         "POST", "/internal/reconciliations", json={"bank": bank, "operator": "test", **span}
     ).json()
     assert report["compared"] >= TOPUPS

@@ -9,129 +9,129 @@ from sqlalchemy import text
 
 from services.gateway.config import GatewaySettings
 from services.payments.polling.tasks import poll_topups
-from tests.integration.payments.conftest import MakeTown
-from tests.integration.payments.servers import Town
+from tests.integration.payments.conftest import MakeSystem
+from tests.integration.payments.servers import System
 from tests.support.eventually import eventually
 
 
-def payable(town: Town) -> int:
+def payable(system: System) -> int:
     """How many payments at the bank can still be paid."""
-    return len(town.bank_rows("SELECT 1 FROM payments WHERE state = 'NEW'"))
+    return len(system.bank_rows("SELECT 1 FROM payments WHERE state = 'NEW'"))
 
 
-def test_a_bank_that_fails_once_is_asked_again_within_the_request(town_of_each_bank: Town) -> None:
-    town = town_of_each_bank
-    town.plan(["api_500"], [])
-    user = town.user()
+def test_a_bank_that_fails_once_is_asked_again_within_the_request(system_of_each_bank: System) -> None:
+    system = system_of_each_bank
+    system.plan(["api_500"], [])
+    user = system.user()
     topup = user.start(key="k")
-    assert payable(town) == 1
+    assert payable(system) == 1
     user.pay(topup)
     eventually(lambda: user.status(topup) == "confirmed")
-    assert town.credits(topup["transactionID"]) == 1
+    assert system.credits(topup["transactionID"]) == 1
 
 
-def test_a_bank_that_made_the_payment_and_then_failed(town_of_each_bank: Town) -> None:
+def test_a_bank_that_made_the_payment_and_then_failed(system_of_each_bank: System) -> None:
     """Its page was told to nobody: it is cancelled where the bank can do that, and another one is made."""
-    town = town_of_each_bank
-    town.plan(["api_dead"], [])
-    user = town.user()
+    system = system_of_each_bank
+    system.plan(["api_dead"], [])
+    user = system.user()
     topup = user.start(key="k")
-    bank = town.context.settings.bank
+    bank = system.context.settings.bank
     if bank == "yookassa":
-        assert len(town.bank_rows("SELECT 1 FROM payments")) == 1, "the same key is the same payment"
+        assert len(system.bank_rows("SELECT 1 FROM payments")) == 1, "the same key is the same payment"
     else:
-        attempts = town.rows("SELECT attempt_no, state, note FROM attempts ORDER BY attempt_no")
+        attempts = system.rows("SELECT attempt_no, state, note FROM attempts ORDER BY attempt_no")
         assert [row["state"] for row in attempts] == ["void", "payable"]
         done = {"tbank": "cancelled at the bank", "sber": "left open at the bank"}[bank]
         assert attempts[0]["note"].startswith(done)
-    assert payable(town) == (2 if bank == "sber" else 1)
+    assert payable(system) == (2 if bank == "sber" else 1)
     user.pay(topup)
     eventually(lambda: user.status(topup) == "confirmed")
-    assert town.credits(topup["transactionID"]) == 1
+    assert system.credits(topup["transactionID"]) == 1
 
 
-def test_a_bank_that_fails_again_and_again_is_asked_until_it_does_not(town_of_each_bank: Town) -> None:
-    town = town_of_each_bank
-    town.plan(["api_500"], ["api_dead"], ["api_500"], ["api_dead"], [])
-    user = town.user()
+def test_a_bank_that_fails_again_and_again_is_asked_until_it_does_not(system_of_each_bank: System) -> None:
+    system = system_of_each_bank
+    system.plan(["api_500"], ["api_dead"], ["api_500"], ["api_dead"], [])
+    user = system.user()
     answers = [user.post_topup(key="k").status_code for _ in range(3)]
     assert set(answers) <= {201, 502}
     assert answers[-1] == 201
     topup = user.start(key="k")
     user.pay(topup)
     eventually(lambda: user.status(topup) == "confirmed")
-    assert town.credits(topup["transactionID"]) == 1
+    assert system.credits(topup["transactionID"]) == 1
 
 
-def test_a_slow_bank_is_unavailable_and_the_same_key_finds_out(make_town: MakeTown) -> None:
-    town = make_town(bank_timeout_seconds=1.7, sandbox={"sandbox_bank_slow_seconds": 3.0})
-    town.plan(["api_slow"], [])
-    user = town.user()
+def test_a_slow_bank_is_unavailable_and_the_same_key_finds_out(make_system: MakeSystem) -> None:
+    system = make_system(bank_timeout_seconds=1.7, sandbox={"sandbox_bank_slow_seconds": 3.0})
+    system.plan(["api_slow"], [])
+    user = system.user()
     first = user.post_topup(key="k")
     assert (first.status_code, first.json()["code"]) == (502, "bank_unavailable")
     second = eventually(lambda: user.post_topup(key="k").json().get("paymentUrl"))
-    assert len(town.rows("SELECT 1 FROM topups")) == 1
+    assert len(system.rows("SELECT 1 FROM topups")) == 1
     # The first call reaches its end at the bank at last: its payment exists, and nobody knows its page.
-    eventually(lambda: len(town.bank_rows("SELECT 1 FROM payments")) == 2)
+    eventually(lambda: len(system.bank_rows("SELECT 1 FROM payments")) == 2)
     assert user.post_topup(key="k").json()["paymentUrl"] == second
-    page = town.bank_rows("SELECT page_key FROM payments ORDER BY payment_no DESC")
+    page = system.bank_rows("SELECT page_key FROM payments ORDER BY payment_no DESC")
     assert sum(second.endswith(row["page_key"]) for row in page) == 1
 
 
-def test_a_bank_that_refuses_ends_the_topup(make_town: MakeTown) -> None:
-    town = make_town(topup_description="x" * 80)
-    tbank = town.context.banks["tbank"]
-    user = town.user()
+def test_a_bank_that_refuses_ends_the_topup(make_system: MakeSystem) -> None:
+    system = make_system(topup_description="x" * 80)
+    tbank = system.context.banks["tbank"]
+    user = system.user()
     with _broken_request(tbank, "Init", Amount=-5):
         refused = user.post_topup(key="k")
     assert (refused.status_code, refused.json()["code"]) == (502, "bank_refused")
     assert user.post_topup(key="k").json()["code"] == "bank_refused"
-    assert town.rows("SELECT status FROM topups") == [{"status": "failed"}]
+    assert system.rows("SELECT status FROM topups") == [{"status": "failed"}]
 
 
-def test_a_wrong_password_is_our_trouble_and_not_the_payment_s_end(make_town: MakeTown) -> None:
-    town = make_town()
-    user = town.user()
-    with _broken_request(town.context.banks["tbank"], "Init", Token="0" * 64):
+def test_a_wrong_password_is_our_trouble_and_not_the_payment_s_end(make_system: MakeSystem) -> None:
+    system = make_system()
+    user = system.user()
+    with _broken_request(system.context.banks["tbank"], "Init", Token="0" * 64):
         answer = user.post_topup(key="k")
     assert (answer.status_code, answer.json()["code"]) == (502, "bank_unavailable")
     assert user.post_topup(key="k").status_code == 201
 
 
-def test_a_request_that_still_runs_is_not_run_twice(make_town: MakeTown) -> None:
-    town = make_town(bank_timeout_seconds=3.0, sandbox={"sandbox_bank_slow_seconds": 1.0})
-    town.plan(["api_slow"])
-    user = town.user()
+def test_a_request_that_still_runs_is_not_run_twice(make_system: MakeSystem) -> None:
+    system = make_system(bank_timeout_seconds=3.0, sandbox={"sandbox_bank_slow_seconds": 1.0})
+    system.plan(["api_slow"])
+    user = system.user()
     with ThreadPoolExecutor(6) as threads:
         answers = list(threads.map(lambda _: user.post_topup(key="same"), range(6)))
     codes = sorted(answer.status_code for answer in answers)
     assert codes == [201, 409, 409, 409, 409, 409]
-    assert len(town.bank_rows("SELECT 1 FROM payments")) == 1
+    assert len(system.bank_rows("SELECT 1 FROM payments")) == 1
     assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"request_in_progress"}
 
 
-def test_a_request_that_dies_is_waited_for_as_long_as_somebody_listens(make_town: MakeTown) -> None:
-    town = make_town(bank_timeout_seconds=3.0, sandbox={"sandbox_bank_slow_seconds": 1.0})
-    town.plan(["api_slow"])
-    user = town.user()
+def test_a_request_that_dies_is_waited_for_as_long_as_somebody_listens(make_system: MakeSystem) -> None:
+    system = make_system(bank_timeout_seconds=3.0, sandbox={"sandbox_bank_slow_seconds": 1.0})
+    system.plan(["api_slow"])
+    user = system.user()
     with ThreadPoolExecutor(1) as threads:
         running = threads.submit(user.post_topup, key="k")
         lease = "SELECT extract(epoch FROM busy_until - created_at) AS seconds FROM topups WHERE busy_until IS NOT NULL"
-        seconds = eventually(lambda: town.rows(lease))[0]["seconds"]
+        seconds = eventually(lambda: system.rows(lease))[0]["seconds"]
         assert seconds == GatewaySettings.model_fields["payments_timeout_seconds"].default
         assert running.result().status_code == 201
-    assert town.rows(lease) == [], "who has finished holds nobody up"
+    assert system.rows(lease) == [], "who has finished holds nobody up"
 
 
-def test_a_request_that_outlives_its_turn_leaves_the_page_of_its_successor_alone(make_town: MakeTown) -> None:
+def test_a_request_that_outlives_its_turn_leaves_the_page_of_its_successor_alone(make_system: MakeSystem) -> None:
     """The first one's turn is over while the bank keeps it waiting; the second finds a page, the first then fails."""
-    town = make_town(bank_timeout_seconds=1.4, sandbox={"sandbox_bank_slow_seconds": 2.5})
-    town.plan(["api_slow"], [])
-    user = town.user()
+    system = make_system(bank_timeout_seconds=1.4, sandbox={"sandbox_bank_slow_seconds": 2.5})
+    system.plan(["api_slow"], [])
+    user = system.user()
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(user.post_topup, key="k")
-        eventually(lambda: town.rows("SELECT 1 FROM topups"))
-        with town.context.db.autocommit() as tx:
+        eventually(lambda: system.rows("SELECT 1 FROM topups"))
+        with system.context.db.autocommit() as tx:
             tx.execute(text("UPDATE topups SET busy_until = now() - interval '1 second'"))
         second = user.start(key="k")
         assert first.result().status_code in (201, 502)
@@ -139,45 +139,45 @@ def test_a_request_that_outlives_its_turn_leaves_the_page_of_its_successor_alone
         assert first.result().json()["paymentUrl"] == second["paymentUrl"]
     user.pay(second)
     eventually(lambda: user.status(second) == "confirmed")
-    assert town.credits(second["transactionID"]) == 1
-    states = [row["state"] for row in town.rows("SELECT state FROM attempts ORDER BY attempt_no")]
+    assert system.credits(second["transactionID"]) == 1
+    states = [row["state"] for row in system.rows("SELECT state FROM attempts ORDER BY attempt_no")]
     assert states == ["void", "paid"]
 
 
-def test_many_topups_at_once_are_each_one_payment(town_of_each_bank: Town) -> None:
-    town = town_of_each_bank
-    user = town.user()
+def test_many_topups_at_once_are_each_one_payment(system_of_each_bank: System) -> None:
+    system = system_of_each_bank
+    user = system.user()
     with ThreadPoolExecutor(12) as threads:
         answers = list(threads.map(lambda n: user.post_topup(amount=100 + n, key=f"k{n}"), range(24)))
     assert {answer.status_code for answer in answers} == {201}
-    assert len(town.bank_rows("SELECT 1 FROM payments")) == 24
+    assert len(system.bank_rows("SELECT 1 FROM payments")) == 24
 
 
-def test_a_process_that_dies_at_the_bank_leaves_a_topup_that_the_same_key_opens(town: Town) -> None:
+def test_a_process_that_dies_at_the_bank_leaves_a_topup_that_the_same_key_opens(system: System) -> None:
     """The kill comes after the bank has made the payment and before we have stored it."""
-    user = town.user()
+    user = system.user()
     first = user.start(key="k")
-    with town.context.db.autocommit() as tx:
+    with system.context.db.autocommit() as tx:
         tx.execute(text("UPDATE attempts SET bank_payment_id = NULL, payment_url = NULL, state = 'creating'"))
         tx.execute(text("UPDATE topups SET busy_until = now() - interval '1 second'"))
     second = user.start(key="k")
     assert second["transactionID"] == first["transactionID"]
     assert second["paymentUrl"] != first["paymentUrl"]
-    assert payable(town) == 1
+    assert payable(system) == 1
     user.pay(second)
     eventually(lambda: user.status(second) == "confirmed")
     # The page that was made first is dead: whoever had it would be told so.
     assert "cancelled" in requests.get(first["paymentUrl"], timeout=10).text
 
 
-def test_a_topup_that_never_got_a_page_ends_with_its_time(town: Town) -> None:
-    user = town.user()
-    with _broken_request(town.context.banks["tbank"], "Init", Token="0" * 64):
+def test_a_topup_that_never_got_a_page_ends_with_its_time(system: System) -> None:
+    user = system.user()
+    with _broken_request(system.context.banks["tbank"], "Init", Token="0" * 64):
         assert user.post_topup(key="k").status_code == 502
-    poll_topups(town.context)
-    assert town.rows("SELECT status FROM topups") == [{"status": "pending"}], "its time is not over"
-    poll_topups(town.later(hours=2))
-    assert town.rows("SELECT status, next_poll_at FROM topups") == [{"status": "expired", "next_poll_at": None}]
+    poll_topups(system.context)
+    assert system.rows("SELECT status FROM topups") == [{"status": "pending"}], "its time is not over"
+    poll_topups(system.later(hours=2))
+    assert system.rows("SELECT status, next_poll_at FROM topups") == [{"status": "expired", "next_poll_at": None}]
     for _ in range(2):
         again = user.post_topup(key="k")
         assert (again.status_code, again.json()["code"]) == (409, "topup_over"), "nobody is told to try again"
@@ -185,15 +185,15 @@ def test_a_topup_that_never_got_a_page_ends_with_its_time(town: Town) -> None:
     assert user.start(key="another")["status"] == "pending"
 
 
-def test_the_breaker_spares_a_bank_that_is_down_and_the_other_banks_go_on(make_town: MakeTown) -> None:
-    town = make_town(bank_breaker_failures=3, bank_breaker_seconds=60.0)
-    user = town.user()
-    with _dead(town, "tbank"):
+def test_the_breaker_spares_a_bank_that_is_down_and_the_other_banks_go_on(make_system: MakeSystem) -> None:
+    system = make_system(bank_breaker_failures=3, bank_breaker_seconds=60.0)
+    user = system.user()
+    with _dead(system, "tbank"):
         for _ in range(3):
             assert user.post_topup().status_code == 502
     # The bank is back, but is left alone for a minute.
     assert user.post_topup().json()["code"] == "bank_unavailable"
-    other = make_town(bank="sber")
+    other = make_system(bank="sber")
     assert other.user().post_topup().status_code == 201
 
 
@@ -221,9 +221,9 @@ def _broken_request(bank: object, method: str, **changes: object) -> Iterator[No
 
 
 @contextmanager
-def _dead(town: Town, bank: str) -> Iterator[None]:
+def _dead(system: System, bank: str) -> Iterator[None]:
     """Nobody listens at the bank's address, for a while."""
-    http = town.context.banks[bank]._http  # type: ignore[attr-defined]
+    http = system.context.banks[bank]._http  # type: ignore[attr-defined]
     address, http._base_url = http._base_url, "http://127.0.0.1:9/"
     try:
         yield

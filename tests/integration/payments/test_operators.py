@@ -4,20 +4,20 @@ from uuid import uuid4
 
 import requests
 
-from tests.integration.payments.conftest import MakeTown
-from tests.integration.payments.servers import TIMEOUT, Town
+from tests.integration.payments.conftest import MakeSystem
+from tests.integration.payments.servers import TIMEOUT, System
 from tests.support.eventually import eventually
 
 
-def test_the_story_of_a_topup(make_town: MakeTown) -> None:
-    town = make_town()
-    town.plan(["api_dead"], [])
-    user = town.user()
+def test_the_story_of_a_topup(make_system: MakeSystem) -> None:
+    system = make_system()
+    system.plan(["api_dead"], [])
+    user = system.user()
     topup = user.start()
     user.pay(topup)
     eventually(lambda: user.status(topup) == "confirmed")
-    eventually(lambda: not town.bank_rows("SELECT 1 FROM deliveries WHERE delivered_at IS NULL"))
-    story = town.as_operator("GET", f"/internal/topups/{topup['transactionID']}").json()
+    eventually(lambda: not system.bank_rows("SELECT 1 FROM deliveries WHERE delivered_at IS NULL"))
+    story = system.as_operator("GET", f"/internal/topups/{topup['transactionID']}").json()
     assert (story["userID"], story["status"], story["bank"]) == (str(user.user_id), "confirmed", "tbank")
     assert [attempt["state"] for attempt in story["attempts"]] == ["void", "paid"]
     words = {(item["bankStatus"], item["verdict"]) for item in story["notifications"]}
@@ -25,40 +25,40 @@ def test_the_story_of_a_topup(make_town: MakeTown) -> None:
     assert ("AUTHORIZED", "noted") in words
     assert all("411111" not in item["body"] for item in story["notifications"])
     assert story["refunds"] == []
-    assert town.as_operator("GET", f"/internal/topups/{uuid4()}").status_code == 404
+    assert system.as_operator("GET", f"/internal/topups/{uuid4()}").status_code == 404
 
 
-def test_refused_notifications_are_listed_newest_first(town: Town) -> None:
-    topup = town.user().start()
+def test_refused_notifications_are_listed_newest_first(system: System) -> None:
+    topup = system.user().start()
     for amount in (1, 2, 3):
-        town.notify({**town.word(topup), "Amount": amount})
-    town.notify(town.word(topup), password="guessed")
-    town.notify(town.word(topup))
-    first = town.as_operator("GET", "/internal/notifications/refused?limit=3").json()
-    rest = town.as_operator(
+        system.notify({**system.confirmation(topup), "Amount": amount})
+    system.notify(system.confirmation(topup), password="guessed")
+    system.notify(system.confirmation(topup))
+    first = system.as_operator("GET", "/internal/notifications/refused?limit=3").json()
+    rest = system.as_operator(
         "GET", "/internal/notifications/refused", params={"cursor": first["nextCursor"], "bank": "tbank"}
     ).json()
     found = [(item["verdict"], item.get("amount")) for item in first["notifications"] + rest["notifications"]]
     assert found == [("bad_signature", None), ("wrong_amount", 3), ("wrong_amount", 2), ("wrong_amount", 1)]
     assert first["notifications"][0]["address"] == "127.0.0.1"
-    assert town.as_operator("GET", "/internal/notifications/refused?bank=sber").json()["notifications"] == []
+    assert system.as_operator("GET", "/internal/notifications/refused?bank=sber").json()["notifications"] == []
 
 
-def test_refused_notifications_are_counted(town: Town) -> None:
-    topup = town.user().start()
-    town.notify(town.word(topup), password="guessed")
-    metrics = requests.get(f"{town.url}/metrics", timeout=TIMEOUT).text
+def test_refused_notifications_are_counted(system: System) -> None:
+    topup = system.user().start()
+    system.notify(system.confirmation(topup), password="guessed")
+    metrics = requests.get(f"{system.url}/metrics", timeout=TIMEOUT).text
     assert 'fastcheck_bank_notifications_total{bank="tbank",source="webhook",verdict="bad_signature"}' in metrics
 
 
-def test_an_operator_may_ask_the_bank_at_once(town: Town) -> None:
-    town.plan(["notify_lost"])
-    user = town.user()
+def test_an_operator_may_ask_the_bank_at_once(system: System) -> None:
+    system.plan(["notify_lost"])
+    user = system.user()
     topup = user.start()
     path = f"/internal/topups/{topup['transactionID']}/polls"
-    assert town.as_operator("POST", path).json() == {"answer": "the bank says NEW"}
+    assert system.as_operator("POST", path).json() == {"answer": "the bank says NEW"}
     user.pay(topup)
-    assert town.as_operator("POST", path).json() == {"answer": "applied"}
+    assert system.as_operator("POST", path).json() == {"answer": "applied"}
     assert user.status(topup) == "confirmed"
-    assert town.as_operator("POST", path).json() == {"answer": "noted"}
-    assert town.as_operator("POST", f"/internal/topups/{uuid4()}/polls").status_code == 404
+    assert system.as_operator("POST", path).json() == {"answer": "noted"}
+    assert system.as_operator("POST", f"/internal/topups/{uuid4()}/polls").status_code == 404

@@ -9,26 +9,26 @@ import pytest
 from sqlalchemy import text
 
 from services.payments.models import order_id_of
-from tests.integration.payments.conftest import MakeTown
-from tests.integration.payments.servers import Town
+from tests.integration.payments.conftest import MakeSystem
+from tests.integration.payments.servers import System
 from tests.support.eventually import eventually
 
 
 @pytest.fixture(params=["tbank", "yookassa", "sber"])
-def town(request: pytest.FixtureRequest, make_town: MakeTown) -> Town:
-    return make_town(bank=request.param)
+def system(request: pytest.FixtureRequest, make_system: MakeSystem) -> System:
+    return make_system(bank=request.param)
 
 
-def reconcile(town: Town, **more: object) -> dict[str, Any]:
+def reconcile(system: System, **more: object) -> dict[str, Any]:
     now = datetime.now(UTC)
     body = {
-        "bank": town.context.settings.bank,
+        "bank": system.context.settings.bank,
         "since": (now - timedelta(days=1)).isoformat(),
         "until": (now + timedelta(days=1)).isoformat(),
         "operator": "olga",
         **more,
     }
-    answer = town.as_operator("POST", "/internal/reconciliations", json=body)
+    answer = system.as_operator("POST", "/internal/reconciliations", json=body)
     assert answer.status_code == 200, answer.text
     content: dict[str, Any] = answer.json()
     return content
@@ -38,9 +38,9 @@ def kinds(report: dict[str, Any]) -> list[str]:
     return sorted(difference["kind"] for difference in report["differences"])
 
 
-def statement(town: Town) -> str:
+def statement(system: System) -> str:
     """What the bank's cabinet would give as a file."""
-    rows = town.bank_rows("SELECT public_id, order_id, amount_minor, state FROM payments WHERE state <> 'NEW'")
+    rows = system.bank_rows("SELECT public_id, order_id, amount_minor, state FROM payments WHERE state <> 'NEW'")
     lines = [
         f"{row['public_id']};{row['order_id'] or ''};{Decimal(row['amount_minor']).scaleb(-2)};confirmed".replace(
             ".", ","
@@ -50,95 +50,95 @@ def statement(town: Town) -> str:
     return "\n".join(["Payment ID;Order ID;Сумма;Статус", *lines])
 
 
-def test_sides_that_agree_have_no_differences(town: Town) -> None:
-    user = town.user()
+def test_sides_that_agree_have_no_differences(system: System) -> None:
+    user = system.user()
     paid, failed, _open = user.start(), user.start(), user.start()
     user.pay(paid)
     user.pay(failed, card="", action="cancel")
     eventually(lambda: (user.status(paid), user.status(failed)) == ("confirmed", "failed"))
-    report = reconcile(town)
+    report = reconcile(system)
     assert (report["compared"], report["differences"]) == (3, [])
 
 
-def test_money_that_we_do_not_know_of_is_found_and_applied_on_demand(town: Town) -> None:
-    town.plan(["notify_lost"])
-    user = town.user()
+def test_money_that_we_do_not_know_of_is_found_and_applied_on_demand(system: System) -> None:
+    system.plan(["notify_lost"])
+    user = system.user()
     topup = user.start()
     user.pay(topup)
-    report = reconcile(town)
+    report = reconcile(system)
     assert kinds(report) == ["different_status"]
     difference = report["differences"][0]
     assert difference["transactionID"] == topup["transactionID"]
     assert (difference["ours"]["status"], difference["theirs"]["amount"]) == ("pending", 50_000)
     assert user.status(topup) == "pending", "looking changes nothing"
 
-    applied = reconcile(town, apply=True, reason="a notification was lost")
+    applied = reconcile(system, apply=True, reason="a notification was lost")
     assert [difference["applied"] for difference in applied["differences"]] == ["applied"]
     assert user.status(topup) == "confirmed"
-    assert town.credits(topup["transactionID"]) == 1
-    assert reconcile(town, apply=True)["differences"] == []
-    trail = town.rows("SELECT operator, action, reason FROM operator_actions ORDER BY action_no LIMIT 1")
+    assert system.credits(topup["transactionID"]) == 1
+    assert reconcile(system, apply=True)["differences"] == []
+    trail = system.rows("SELECT operator, action, reason FROM operator_actions ORDER BY action_no LIMIT 1")
     assert trail == [{"operator": "olga", "action": "reconcile", "reason": "a notification was lost"}]
 
 
-def test_a_payment_that_the_bank_does_not_have(town: Town) -> None:
-    user = town.user()
+def test_a_payment_that_the_bank_does_not_have(system: System) -> None:
+    user = system.user()
     topup = user.start()
     user.pay(topup)
     eventually(lambda: user.status(topup) == "confirmed")
-    eventually(lambda: not town.bank_rows("SELECT 1 FROM deliveries WHERE delivered_at IS NULL"))
-    with town.bank.db.autocommit() as tx:
+    eventually(lambda: not system.bank_rows("SELECT 1 FROM deliveries WHERE delivered_at IS NULL"))
+    with system.bank.db.autocommit() as tx:
         tx.execute(text("DELETE FROM deliveries"))
         tx.execute(text("DELETE FROM payments"))
-    assert kinds(reconcile(town)) == ["missing_there"]
+    assert kinds(reconcile(system)) == ["missing_there"]
 
 
-def test_a_payment_given_back_in_the_bank_s_cabinet(town: Town) -> None:
-    user = town.user()
+def test_a_payment_given_back_in_the_bank_s_cabinet(system: System) -> None:
+    user = system.user()
     topup = user.start()
     user.pay(topup)
     eventually(lambda: user.status(topup) == "confirmed")
-    with town.bank.db.autocommit() as tx:
+    with system.bank.db.autocommit() as tx:
         tx.execute(text("UPDATE payments SET state = 'REFUNDED', refunded_minor = amount_minor"))
-    report = reconcile(town, apply=True)
+    report = reconcile(system, apply=True)
     assert kinds(report) == ["different_status"]
     assert report["differences"][0]["applied"] == "unexpected_refund", "recorded for the operator, no money is moved"
     assert user.status(topup) == "confirmed"
 
 
-def test_another_amount_than_ours(town: Town) -> None:
-    user = town.user()
+def test_another_amount_than_ours(system: System) -> None:
+    user = system.user()
     topup = user.start()
     user.pay(topup)
     eventually(lambda: user.status(topup) == "confirmed")
-    with town.bank.db.autocommit() as tx:
+    with system.bank.db.autocommit() as tx:
         tx.execute(text("UPDATE payments SET amount_minor = amount_minor - 1"))
-    report = reconcile(town, apply=True)
+    report = reconcile(system, apply=True)
     assert kinds(report) == ["different_amount"]
     assert report["differences"][0]["applied"] == "wrong_amount"
 
 
-def test_a_statement_names_what_we_do_not_have(town: Town) -> None:
-    user = town.user()
+def test_a_statement_names_what_we_do_not_have(system: System) -> None:
+    user = system.user()
     topup = user.start()
     user.pay(topup)
     eventually(lambda: user.status(topup) == "confirmed")
-    file = statement(town)
-    assert reconcile(town, statement=file)["differences"] == []
+    file = statement(system)
+    assert reconcile(system, statement=file)["differences"] == []
     foreign = f"{file}\n{uuid4()};{uuid4().hex};10,00;confirmed\n\n{uuid4()};;5,00;failed\n"
-    report = reconcile(town, statement=foreign)
+    report = reconcile(system, statement=foreign)
     assert kinds(report) == ["missing_here"]
     assert report["differences"][0]["theirs"] == {"amount": 1000, "currency": "RUB", "status": "confirmed"}
     assert report["source"] == "statement"
 
 
-def test_a_statement_is_not_taken_for_the_bank_s_word(town: Town) -> None:
+def test_a_statement_is_not_taken_for_the_bank_s_word(system: System) -> None:
     """Whoever can make a file must not be able to make money."""
-    user = town.user()
+    user = system.user()
     topup = user.start()
     order = order_id_of(UUID(topup["transactionID"]), 1)
     file = f"order_id,amount,status\n{order},500.00,confirmed"
-    report = reconcile(town, statement=file, apply=True)
+    report = reconcile(system, statement=file, apply=True)
     assert kinds(report) == ["different_status"]
     assert report["differences"][0]["applied"].startswith("the bank says ")
     assert user.status(topup) == "pending"
@@ -156,26 +156,26 @@ def test_a_statement_is_not_taken_for_the_bank_s_word(town: Town) -> None:
         ("payment_id,amount,status,currency\n1,1,confirmed,XXX", "line 2"),
     ],
 )
-def test_a_file_that_is_not_understood_says_where(make_town: MakeTown, file: str, line: str) -> None:
-    town = make_town()
+def test_a_file_that_is_not_understood_says_where(make_system: MakeSystem, file: str, line: str) -> None:
+    system = make_system()
     body = {"bank": "tbank", "since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z", "operator": "o"}
-    answer = town.as_operator("POST", "/internal/reconciliations", json={**body, "statement": file})
+    answer = system.as_operator("POST", "/internal/reconciliations", json={**body, "statement": file})
     assert answer.status_code == 400
     assert line in answer.json()["message"]
 
 
-def test_a_file_may_be_longer_than_other_requests(make_town: MakeTown) -> None:
-    town = make_town()
+def test_a_file_may_be_longer_than_other_requests(make_system: MakeSystem) -> None:
+    system = make_system()
     rows = "\n".join(f"{number},10.00,failed" for number in range(20_000))
-    assert reconcile(town, statement=f"payment_id,amount,status\n{rows}")["differences"] == []
+    assert reconcile(system, statement=f"payment_id,amount,status\n{rows}")["differences"] == []
 
 
-def test_a_bank_that_is_away_or_off(make_town: MakeTown) -> None:
-    town = make_town()
-    town.user().start()
-    http = town.context.banks["tbank"]._http  # type: ignore[attr-defined]
+def test_a_bank_that_is_away_or_off(make_system: MakeSystem) -> None:
+    system = make_system()
+    system.user().start()
+    http = system.context.banks["tbank"]._http  # type: ignore[attr-defined]
     http._base_url = "http://127.0.0.1:9/"
     body = {"since": "2026-01-01T00:00:00Z", "until": "2126-01-01T00:00:00Z", "operator": "o"}
-    away = town.as_operator("POST", "/internal/reconciliations", json={**body, "bank": "tbank"})
+    away = system.as_operator("POST", "/internal/reconciliations", json={**body, "bank": "tbank"})
     assert (away.status_code, away.json()["code"]) == (503, "temporarily_unavailable")
-    assert town.as_operator("POST", "/internal/reconciliations", json={**body, "bank": "x"}).status_code == 404
+    assert system.as_operator("POST", "/internal/reconciliations", json={**body, "bank": "x"}).status_code == 404

@@ -15,58 +15,58 @@ from common.core.clock import SystemClock
 from services.balance import service as ledger
 from services.balance.models import Posting, TransferKind
 from services.payments.refunds.tasks import pursue_refunds
-from tests.integration.payments.conftest import MakeTown
-from tests.integration.payments.servers import Town, User
+from tests.integration.payments.conftest import MakeSystem
+from tests.integration.payments.servers import System, User
 from tests.support.eventually import eventually
 
 
 @pytest.fixture(params=["tbank", "yookassa", "sber"])
-def town(request: pytest.FixtureRequest, make_town: MakeTown) -> Town:
-    return make_town(bank=request.param, with_balance=True)
+def system(request: pytest.FixtureRequest, make_system: MakeSystem) -> System:
+    return make_system(bank=request.param, with_balance=True)
 
 
 @pytest.fixture
-def tbank_town(make_town: MakeTown) -> Town:
-    return make_town(with_balance=True)
+def tbank_system(make_system: MakeSystem) -> System:
+    return make_system(with_balance=True)
 
 
-def credited(town: Town, amount: int = 50_000) -> tuple[User, dict[str, Any]]:
+def credited(system: System, amount: int = 50_000) -> tuple[User, dict[str, Any]]:
     """A top-up that is paid and on the balance, as the event would bring it."""
-    user = town.user()
+    user = system.user()
     topup = user.start(amount)
     user.pay(topup)
     eventually(lambda: user.status(topup) == "confirmed")
     ledger.credit(
-        town.balance,
+        system.balance,
         Posting(TransferKind.TOPUP, UUID(topup["transactionID"]), user.user_id, amount, "RUB", topup["transactionID"]),
     )
     return user, topup
 
 
-def balance(town: Town, user: User) -> int:
-    return ledger.get_balance(town.balance, SystemClock(), user.user_id, "RUB", None)
+def balance(system: System, user: User) -> int:
+    return ledger.get_balance(system.balance, SystemClock(), user.user_id, "RUB", None)
 
 
-def refund(town: Town, topup: Mapping[str, Any], **more: object) -> requests.Response:
+def refund(system: System, topup: Mapping[str, Any], **more: object) -> requests.Response:
     body = {"operator": "olga", "reason": "the user asked for it", **more}
-    return town.as_operator("POST", f"/internal/topups/{topup['transactionID']}/refunds", json=body)
+    return system.as_operator("POST", f"/internal/topups/{topup['transactionID']}/refunds", json=body)
 
 
-def at_the_bank(town: Town) -> tuple[str, int]:
-    row = town.bank_rows("SELECT state, refunded_minor FROM payments WHERE state <> 'NEW'")[0]
+def at_the_bank(system: System) -> tuple[str, int]:
+    row = system.bank_rows("SELECT state, refunded_minor FROM payments WHERE state <> 'NEW'")[0]
     return row["state"], row["refunded_minor"]
 
 
-def test_a_whole_refund(town: Town) -> None:
-    user, topup = credited(town)
-    answer = refund(town, topup)
+def test_a_whole_refund(system: System) -> None:
+    user, topup = credited(system)
+    answer = refund(system, topup)
     assert (answer.status_code, answer.json()["status"], answer.json()["amount"]) == (200, "done", 50_000)
-    assert balance(town, user) == 0
-    assert at_the_bank(town) == ("REFUNDED", 50_000)
+    assert balance(system, user) == 0
+    assert at_the_bank(system) == ("REFUNDED", 50_000)
     assert user.status(topup) == "refunded"
-    kinds = [line.kind for line in ledger.get_statement(town.balance, user.user_id, "RUB", 10, None).items]
+    kinds = [line.kind for line in ledger.get_statement(system.balance, user.user_id, "RUB", 10, None).items]
     assert kinds == ["topup_refunded", "topup"]
-    trail = town.rows("SELECT operator, action, subject, reason FROM operator_actions")
+    trail = system.rows("SELECT operator, action, subject, reason FROM operator_actions")
     assert trail == [
         {
             "operator": "olga",
@@ -77,139 +77,139 @@ def test_a_whole_refund(town: Town) -> None:
     ]
 
 
-def test_refunds_in_parts(town: Town) -> None:
-    user, topup = credited(town)
-    assert refund(town, topup, amount=20_000).json()["status"] == "done"
+def test_refunds_in_parts(system: System) -> None:
+    user, topup = credited(system)
+    assert refund(system, topup, amount=20_000).json()["status"] == "done"
     assert user.status(topup) == "confirmed", "shown as refunded when all of it is"
-    assert at_the_bank(town) == ("PARTIAL_REFUNDED", 20_000)
-    assert refund(town, topup, amount=30_001).json()["code"] == "refund_not_possible"
-    assert refund(town, topup).json()["amount"] == 30_000
+    assert at_the_bank(system) == ("PARTIAL_REFUNDED", 20_000)
+    assert refund(system, topup, amount=30_001).json()["code"] == "refund_not_possible"
+    assert refund(system, topup).json()["amount"] == 30_000
     assert user.status(topup) == "refunded"
-    assert at_the_bank(town) == ("REFUNDED", 50_000)
-    assert balance(town, user) == 0
-    assert refund(town, topup).status_code == 409
+    assert at_the_bank(system) == ("REFUNDED", 50_000)
+    assert balance(system, user) == 0
+    assert refund(system, topup).status_code == 409
     # The bank's own notifications of these refunds are no surprise to us.
-    eventually(lambda: not town.bank_rows("SELECT 1 FROM deliveries WHERE delivered_at IS NULL"))
-    assert not town.rows("SELECT 1 FROM notifications WHERE verdict NOT IN ('applied', 'noted')")
+    eventually(lambda: not system.bank_rows("SELECT 1 FROM deliveries WHERE delivered_at IS NULL"))
+    assert not system.rows("SELECT 1 FROM notifications WHERE verdict NOT IN ('applied', 'noted')")
 
 
-def test_money_that_is_spent_is_not_refunded(tbank_town: Town) -> None:
-    user, topup = credited(tbank_town)
-    ledger.debit(tbank_town.balance, Posting(TransferKind.CHECK_CREATED, uuid4(), user.user_id, 1, "RUB", "x"))
-    answer = refund(tbank_town, topup)
+def test_money_that_is_spent_is_not_refunded(tbank_system: System) -> None:
+    user, topup = credited(tbank_system)
+    ledger.debit(tbank_system.balance, Posting(TransferKind.CHECK_CREATED, uuid4(), user.user_id, 1, "RUB", "x"))
+    answer = refund(tbank_system, topup)
     assert (answer.status_code, answer.json()["status"]) == (200, "refused")
-    assert balance(tbank_town, user) == 49_999
-    assert at_the_bank(tbank_town) == ("CONFIRMED", 0)
+    assert balance(tbank_system, user) == 49_999
+    assert at_the_bank(tbank_system) == ("CONFIRMED", 0)
     assert user.status(topup) == "confirmed"
-    assert refund(tbank_town, topup, amount=49_999).json()["status"] == "done", "what is left can be refunded"
+    assert refund(tbank_system, topup, amount=49_999).json()["status"] == "done", "what is left can be refunded"
 
 
-def test_the_same_refund_again_is_the_same_refund(tbank_town: Town) -> None:
-    user, topup = credited(tbank_town)
+def test_the_same_refund_again_is_the_same_refund(tbank_system: System) -> None:
+    user, topup = credited(tbank_system)
     refund_id = str(uuid4())
     with ThreadPoolExecutor(6) as threads:
-        answers = list(threads.map(lambda _: refund(tbank_town, topup, refundID=refund_id, amount=10_000), range(6)))
+        answers = list(threads.map(lambda _: refund(tbank_system, topup, refundID=refund_id, amount=10_000), range(6)))
     assert {answer.status_code for answer in answers} <= {200, 202}
-    eventually(lambda: refund(tbank_town, topup, refundID=refund_id).json()["status"] == "done")
-    assert balance(tbank_town, user) == 40_000
-    assert at_the_bank(tbank_town) == ("PARTIAL_REFUNDED", 10_000)
-    assert refund(tbank_town, topup, refundID=refund_id, amount=1).status_code == 409
+    eventually(lambda: refund(tbank_system, topup, refundID=refund_id).json()["status"] == "done")
+    assert balance(tbank_system, user) == 40_000
+    assert at_the_bank(tbank_system) == ("PARTIAL_REFUNDED", 10_000)
+    assert refund(tbank_system, topup, refundID=refund_id, amount=1).status_code == 409
 
 
-def test_two_refunds_at_once_do_not_take_more_than_there_is(tbank_town: Town) -> None:
-    user, topup = credited(tbank_town)
+def test_two_refunds_at_once_do_not_take_more_than_there_is(tbank_system: System) -> None:
+    user, topup = credited(tbank_system)
     with ThreadPoolExecutor(5) as threads:
-        answers = list(threads.map(lambda _: refund(tbank_town, topup, amount=30_000), range(5)))
+        answers = list(threads.map(lambda _: refund(tbank_system, topup, amount=30_000), range(5)))
     done = [answer for answer in answers if answer.status_code == 200 and answer.json()["status"] == "done"]
     assert len(done) == 1
-    assert balance(tbank_town, user) == 20_000
-    assert at_the_bank(tbank_town) == ("PARTIAL_REFUNDED", 30_000)
+    assert balance(tbank_system, user) == 20_000
+    assert at_the_bank(tbank_system) == ("PARTIAL_REFUNDED", 30_000)
 
 
-def test_only_what_was_credited_is_refunded(tbank_town: Town) -> None:
-    topup = tbank_town.user().start()
-    assert refund(tbank_town, topup).json()["code"] == "refund_not_possible"
-    assert refund(tbank_town, {"transactionID": str(uuid4())}).json()["code"] == "topup_not_found"
+def test_only_what_was_credited_is_refunded(tbank_system: System) -> None:
+    topup = tbank_system.user().start()
+    assert refund(tbank_system, topup).json()["code"] == "refund_not_possible"
+    assert refund(tbank_system, {"transactionID": str(uuid4())}).json()["code"] == "topup_not_found"
 
 
-def test_a_bank_that_refuses_leaves_the_money_with_the_user(town: Town) -> None:
-    user, topup = credited(town)
-    with town.bank.db.autocommit() as tx:
+def test_a_bank_that_refuses_leaves_the_money_with_the_user(system: System) -> None:
+    user, topup = credited(system)
+    with system.bank.db.autocommit() as tx:
         # Somebody has given a part back in the bank's cabinet: there is not enough left of the payment.
         tx.execute(text("UPDATE payments SET refunded_minor = 1, state = 'PARTIAL_REFUNDED'"))
-    answer = refund(town, topup)
+    answer = refund(system, topup)
     assert (answer.status_code, answer.json()["status"]) == (200, "returned")
-    assert balance(town, user) == 50_000
-    assert at_the_bank(town) == ("PARTIAL_REFUNDED", 1)
+    assert balance(system, user) == 50_000
+    assert at_the_bank(system) == ("PARTIAL_REFUNDED", 1)
     assert user.status(topup) == "confirmed"
 
 
-def test_a_bank_that_is_away_is_asked_until_it_answers(town: Town) -> None:
-    user, topup = credited(town)
-    with _away(town):
-        answer = refund(town, topup)
+def test_a_bank_that_is_away_is_asked_until_it_answers(system: System) -> None:
+    user, topup = credited(system)
+    with _away(system):
+        answer = refund(system, topup)
         assert (answer.status_code, answer.json()["status"]) == (202, "debited")
-        assert balance(town, user) == 0, "it cannot be spent while it is on its way"
+        assert balance(system, user) == 0, "it cannot be spent while it is on its way"
         assert user.status(topup) == "confirmed"
-        pursue_refunds(town.later(minutes=5))
-        assert town.rows("SELECT status FROM refunds") == [{"status": "debited"}]
-    pursue_refunds(town.later(minutes=30))
-    assert town.rows("SELECT status FROM refunds") == [{"status": "done"}]
-    assert at_the_bank(town) == ("REFUNDED", 50_000)
+        pursue_refunds(system.later(minutes=5))
+        assert system.rows("SELECT status FROM refunds") == [{"status": "debited"}]
+    pursue_refunds(system.later(minutes=30))
+    assert system.rows("SELECT status FROM refunds") == [{"status": "done"}]
+    assert at_the_bank(system) == ("REFUNDED", 50_000)
     assert user.status(topup) == "refunded"
 
 
-def test_a_refund_that_the_bank_made_without_our_hearing_of_it_is_not_made_twice(town: Town) -> None:
-    user, topup = credited(town)
-    with _deaf(town):
-        assert refund(town, topup, amount=20_000).json()["status"] == "debited"
-    assert at_the_bank(town) == ("PARTIAL_REFUNDED", 20_000)
-    pursue_refunds(town.later(minutes=30))
-    assert town.rows("SELECT status FROM refunds") == [{"status": "done"}]
-    assert at_the_bank(town) == ("PARTIAL_REFUNDED", 20_000)
-    assert balance(town, user) == 30_000
+def test_a_refund_that_the_bank_made_without_our_hearing_of_it_is_not_made_twice(system: System) -> None:
+    user, topup = credited(system)
+    with _deaf(system):
+        assert refund(system, topup, amount=20_000).json()["status"] == "debited"
+    assert at_the_bank(system) == ("PARTIAL_REFUNDED", 20_000)
+    pursue_refunds(system.later(minutes=30))
+    assert system.rows("SELECT status FROM refunds") == [{"status": "done"}]
+    assert at_the_bank(system) == ("PARTIAL_REFUNDED", 20_000)
+    assert balance(system, user) == 30_000
 
 
-def test_a_balance_that_is_away_is_asked_until_it_answers(make_town: MakeTown) -> None:
-    town = make_town(with_balance=True)
-    user, topup = credited(town)
-    http = town.context.balance._http
+def test_a_balance_that_is_away_is_asked_until_it_answers(make_system: MakeSystem) -> None:
+    system = make_system(with_balance=True)
+    user, topup = credited(system)
+    http = system.context.balance._http
     assert http is not None
     port, http._port = http._port, 9
-    answer = refund(town, topup)
+    answer = refund(system, topup)
     assert (answer.status_code, answer.json()["status"]) == (202, "requested")
-    assert at_the_bank(town) == ("CONFIRMED", 0), "the bank is asked only when the money is off the balance"
+    assert at_the_bank(system) == ("CONFIRMED", 0), "the bank is asked only when the money is off the balance"
     http._port = port
-    pursue_refunds(town.context)
-    assert town.rows("SELECT status FROM refunds") == [{"status": "requested"}], "its turn has not come"
-    pursue_refunds(town.later(minutes=5))
-    assert town.rows("SELECT status FROM refunds") == [{"status": "done"}]
-    assert balance(town, user) == 0
+    pursue_refunds(system.context)
+    assert system.rows("SELECT status FROM refunds") == [{"status": "requested"}], "its turn has not come"
+    pursue_refunds(system.later(minutes=5))
+    assert system.rows("SELECT status FROM refunds") == [{"status": "done"}]
+    assert balance(system, user) == 0
 
 
-def test_without_a_way_to_the_balance_refunds_wait(make_town: MakeTown) -> None:
-    town = make_town()
-    user = town.user()
+def test_without_a_way_to_the_balance_refunds_wait(make_system: MakeSystem) -> None:
+    system = make_system()
+    user = system.user()
     topup = user.start()
     user.pay(topup)
     eventually(lambda: user.status(topup) == "confirmed")
-    answer = refund(town, topup)
+    answer = refund(system, topup)
     assert (answer.status_code, answer.json()["status"]) == (202, "requested")
     assert "FASTCHECK_BALANCE_URL" in answer.json()["note"]
 
 
-def test_a_refund_is_for_the_operator_alone(tbank_town: Town) -> None:
+def test_a_refund_is_for_the_operator_alone(tbank_system: System) -> None:
     path = f"/internal/topups/{uuid4()}/refunds"
     for caller in ("gateway", "checks", "payments"):
-        bearer = tbank_town.keys.bearer(caller, "payments", uuid4() if caller == "gateway" else None)
-        answer = tbank_town.app.test_client().post(path, json={}, headers={"Authorization": bearer})
+        bearer = tbank_system.keys.bearer(caller, "payments", uuid4() if caller == "gateway" else None)
+        answer = tbank_system.app.test_client().post(path, json={}, headers={"Authorization": bearer})
         assert answer.status_code == 403, caller
 
 
 @contextmanager
-def _away(town: Town) -> Iterator[None]:
+def _away(system: System) -> Iterator[None]:
     """Nobody listens at the bank's address, for a while."""
-    http = town.context.banks[town.context.settings.bank]._http  # type: ignore[attr-defined]
+    http = system.context.banks[system.context.settings.bank]._http  # type: ignore[attr-defined]
     address, http._base_url = http._base_url, "http://127.0.0.1:9/"
     try:
         yield
@@ -219,9 +219,9 @@ def _away(town: Town) -> Iterator[None]:
 
 
 @contextmanager
-def _deaf(town: Town) -> Iterator[None]:
+def _deaf(system: System) -> Iterator[None]:
     """The bank does what it is asked, and its answers to what acts are lost."""
-    http = town.context.banks[town.context.settings.bank]._http  # type: ignore[attr-defined]
+    http = system.context.banks[system.context.settings.bank]._http  # type: ignore[attr-defined]
     exchange = http._exchange
 
     def lose(method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> object:

@@ -3,14 +3,14 @@
 import requests
 
 from services.payments.polling.tasks import poll_topups
-from tests.integration.payments.conftest import MakeTown
-from tests.integration.payments.servers import DECLINED_CARD, TIMEOUT, Town
+from tests.integration.payments.conftest import MakeSystem
+from tests.integration.payments.servers import DECLINED_CARD, TIMEOUT, System
 from tests.support.eventually import eventually
 
 
-def test_a_paid_topup_is_credited_once_and_the_browser_comes_back(town_of_each_bank: Town) -> None:
-    town = town_of_each_bank
-    user = town.user()
+def test_a_paid_topup_is_credited_once_and_the_browser_comes_back(system_of_each_bank: System) -> None:
+    system = system_of_each_bank
+    user = system.user()
     topup = user.start(50_000)
     assert topup | {"transactionID": "", "paymentUrl": "", "createdAt": ""} == {
         "transactionID": "",
@@ -22,44 +22,44 @@ def test_a_paid_topup_is_credited_once_and_the_browser_comes_back(town_of_each_b
     }
     back = user.pay(topup)
     assert back.status_code == 303
-    assert back.headers["Location"].split("?")[0] == f"{town.url}/topup/{topup['transactionID']}/return"
+    assert back.headers["Location"].split("?")[0] == f"{system.url}/topup/{topup['transactionID']}/return"
     home = requests.get(back.headers["Location"], allow_redirects=False, timeout=TIMEOUT)
-    assert (home.status_code, home.headers["Location"]) == (303, f"{town.url}/back")
+    assert (home.status_code, home.headers["Location"]) == (303, f"{system.url}/back")
 
     eventually(lambda: user.status(topup) == "confirmed")
     assert set(user.topup(topup)) == {"transactionID", "amount", "currency", "status", "createdAt", "confirmedAt"}
-    eventually(lambda: not town.bank_rows("SELECT 1 FROM deliveries WHERE delivered_at IS NULL"))
-    assert town.credits(topup["transactionID"]) == 1
-    event = town.rows("SELECT type, subscriber, payload FROM outbox")[0]
+    eventually(lambda: not system.bank_rows("SELECT 1 FROM deliveries WHERE delivered_at IS NULL"))
+    assert system.credits(topup["transactionID"]) == 1
+    event = system.rows("SELECT type, subscriber, payload FROM outbox")[0]
     assert (event["type"], event["subscriber"]) == ("payment.confirmed.v1", "balance")
     assert event["payload"]["amount_minor"] == 50_000
     assert event["payload"]["user_id"] == str(user.user_id)
 
 
-def test_a_declined_and_a_cancelled_payment_fail(town_of_each_bank: Town) -> None:
-    town = town_of_each_bank
-    user = town.user()
+def test_a_declined_and_a_cancelled_payment_fail(system_of_each_bank: System) -> None:
+    system = system_of_each_bank
+    user = system.user()
     declined, cancelled = user.start(), user.start()
     user.pay(declined, card=DECLINED_CARD)
     user.pay(cancelled, card="", action="cancel")
     eventually(lambda: user.status(declined) == "failed")
     eventually(lambda: user.status(cancelled) == "failed")
-    assert town.credits(declined["transactionID"]) == town.credits(cancelled["transactionID"]) == 0
+    assert system.credits(declined["transactionID"]) == system.credits(cancelled["transactionID"]) == 0
 
 
-def test_the_same_key_is_the_same_topup(town: Town) -> None:
-    user = town.user()
+def test_the_same_key_is_the_same_topup(system: System) -> None:
+    user = system.user()
     first, again = user.post_topup(key="k-1"), user.post_topup(key="k-1")
     assert first.status_code == again.status_code == 201
     assert first.json() == again.json()
     assert again.headers["Idempotency-Replayed"] == "true"
     assert "Idempotency-Replayed" not in first.headers
     assert user.post_topup(amount=1, key="k-1").json()["code"] == "idempotency_key_reused"
-    assert len(town.bank_rows("SELECT 1 FROM payments")) == 1
+    assert len(system.bank_rows("SELECT 1 FROM payments")) == 1
 
 
-def test_what_is_asked_for_must_be_allowed(town: Town) -> None:
-    user = town.user()
+def test_what_is_asked_for_must_be_allowed(system: System) -> None:
+    user = system.user()
     for url in ("https://evil.example/", "javascript:alert(1)", "//evil.example", "https://shop.example@evil.example/"):
         refused = user.post_topup(returnUrl=url)
         assert (refused.status_code, refused.json()["code"]) == (400, "return_url_not_allowed"), url
@@ -67,40 +67,40 @@ def test_what_is_asked_for_must_be_allowed(town: Town) -> None:
     assert user.post_topup(currency="USD").status_code == 400
     for amount in (0, -1, 1.5, "100", True):
         assert user.post_topup(amount=amount).status_code == 400, amount  # type: ignore[arg-type]
-    unsigned = requests.post(f"{town.url}/topup", json={"amount": 1, "returnUrl": town.url}, timeout=TIMEOUT)
+    unsigned = requests.post(f"{system.url}/topup", json={"amount": 1, "returnUrl": system.url}, timeout=TIMEOUT)
     assert (unsigned.status_code, unsigned.json()) == (401, {"message": "not authorized"})
 
 
-def test_topups_are_listed_newest_first_and_only_to_their_owner(town: Town) -> None:
-    user, other = town.user(), town.user()
+def test_topups_are_listed_newest_first_and_only_to_their_owner(system: System) -> None:
+    user, other = system.user(), system.user()
     ids = [user.start(100 + n)["transactionID"] for n in range(5)]
-    first = requests.get(f"{town.url}/topup?limit=3", headers=user.headers(), timeout=TIMEOUT).json()
+    first = requests.get(f"{system.url}/topup?limit=3", headers=user.headers(), timeout=TIMEOUT).json()
     rest = requests.get(
-        f"{town.url}/topup", params={"cursor": first["nextCursor"]}, headers=user.headers(), timeout=TIMEOUT
+        f"{system.url}/topup", params={"cursor": first["nextCursor"]}, headers=user.headers(), timeout=TIMEOUT
     ).json()
     assert [topup["transactionID"] for topup in first["topups"] + rest["topups"]] == ids[::-1]
     assert "nextCursor" not in rest
-    foreign = requests.get(f"{town.url}/topup/{ids[0]}", headers=other.headers(), timeout=TIMEOUT)
+    foreign = requests.get(f"{system.url}/topup/{ids[0]}", headers=other.headers(), timeout=TIMEOUT)
     assert (foreign.status_code, foreign.json()["code"]) == (404, "topup_not_found")
 
 
-def test_the_money_comes_by_polling_when_every_notification_is_lost(make_town: MakeTown) -> None:
-    town = make_town(topup_poll_first_seconds=0.05)
-    town.plan(["notify_lost"])
-    user = town.user()
+def test_the_money_comes_by_polling_when_every_notification_is_lost(make_system: MakeSystem) -> None:
+    system = make_system(topup_poll_first_seconds=0.05)
+    system.plan(["notify_lost"])
+    user = system.user()
     topup = user.start()
     user.pay(topup)
 
     def polled() -> bool:
-        poll_topups(town.context)
+        poll_topups(system.context)
         return user.status(topup) == "confirmed"
 
     eventually(polled)
-    assert town.credits(topup["transactionID"]) == 1
-    assert town.verdicts(topup["transactionID"]) == {("CONFIRMED", "applied")}
+    assert system.credits(topup["transactionID"]) == 1
+    assert system.verdicts(topup["transactionID"]) == {("CONFIRMED", "applied")}
 
 
-def test_a_payment_is_found_in_the_bank_s_cabinet_by_our_id(town_of_each_bank: Town) -> None:
-    topup = town_of_each_bank.user().start()
-    description = town_of_each_bank.bank_rows("SELECT description FROM payments")[0]["description"]
+def test_a_payment_is_found_in_the_bank_s_cabinet_by_our_id(system_of_each_bank: System) -> None:
+    topup = system_of_each_bank.user().start()
+    description = system_of_each_bank.bank_rows("SELECT description FROM payments")[0]["description"]
     assert topup["transactionID"] in description

@@ -73,9 +73,13 @@ def test_a_signed_callback_that_names_the_amount_is_believed_by_itself(key: rsa.
     symmetric = bank(callback_secret=SecretStr(SECRET))
     asymmetric = bank(callback_public_key=pem(key).decode())
     for adapter, signature in ((symmetric, checksum(FIELDS, SECRET)), (asymmetric, sign(key))):
-        said = adapter.parse_notification("GET", {}, b"", {**FIELDS, "checksum": signature}, "")
-        assert (said.status, said.amount_minor, said.currency) == (PaymentStatus.CONFIRMED, 35_000_099, "RUB")
-        assert (said.bank_payment_id, said.order_id) == ("3ff6962a", "0784sse49d")
+        notification = adapter.parse_notification("GET", {}, b"", {**FIELDS, "checksum": signature}, "")
+        assert (notification.status, notification.amount_minor, notification.currency) == (
+            PaymentStatus.CONFIRMED,
+            35_000_099,
+            "RUB",
+        )
+        assert (notification.bank_payment_id, notification.order_id) == ("3ff6962a", "0784sse49d")
 
 
 def test_a_callback_by_post_is_a_form() -> None:

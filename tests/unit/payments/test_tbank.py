@@ -44,14 +44,14 @@ def test_what_is_nested_is_left_out_and_what_is_unknown_is_not() -> None:
 
 def test_numbers_are_signed_as_the_text_that_came(bank: TBank) -> None:
     signed = token({"TerminalKey": "Terminal", "Amount": "100.10", "PaymentId": "7", "Status": "NEW"}, PASSWORD)
-    said = bank.parse_notification(
+    notification = bank.parse_notification(
         "POST",
         {},
         f'{{"TerminalKey":"Terminal","Amount":100.10,"PaymentId":7,"Status":"NEW","Token":"{signed}"}}'.encode(),
         {},
         "",
     )
-    assert (said.bank_payment_id, said.amount_minor) == ("7", None)
+    assert (notification.bank_payment_id, notification.amount_minor) == ("7", None)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_money_counts_when_it_is_taken_and_not_before() -> None:
 
 def test_a_status_of_tomorrow_is_noted(bank: TBank) -> None:
     fields = {"TerminalKey": "Terminal", "Status": "RECEIPT", "PaymentId": 7}
-    said = bank.parse_notification(
+    notification = bank.parse_notification(
         "POST", {}, json.dumps({**fields, "Token": token(fields, PASSWORD)}).encode(), {}, ""
     )
-    assert said.status is PaymentStatus.OTHER
+    assert notification.status is PaymentStatus.OTHER

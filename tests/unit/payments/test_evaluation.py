@@ -11,12 +11,12 @@ from services.payments.models import (
     TRANSITIONS,
     Attempt,
     AttemptState,
+    Decision,
     IllegalTransition,
-    Judgement,
     TopUp,
     TopUpStatus,
     Verdict,
-    judge,
+    evaluate,
     order_id_of,
     public_status,
 )
@@ -41,19 +41,30 @@ TOPUP = TopUp(
     polls=0,
 )
 ATTEMPT = Attempt(TOPUP.topup_id, 1, order_id_of(TOPUP.topup_id, 1), A.PAYABLE, "700", "https://bank.example/pay")
-SAID = Notification("700", ATTEMPT.bank_order_id, P.CONFIRMED, "CONFIRMED", 50_000, "RUB", TERMINAL)
+CONFIRMATION = Notification("700", ATTEMPT.bank_order_id, P.CONFIRMED, "CONFIRMED", 50_000, "RUB", TERMINAL)
 
 
 def verdict(
-    status: TopUpStatus, attempt: AttemptState, said: PaymentStatus, *, credit_late: bool = True, refunded: int = 0
-) -> Judgement:
+    status: TopUpStatus,
+    attempt: AttemptState,
+    notification: PaymentStatus,
+    *,
+    credit_late: bool = True,
+    refunded: int = 0,
+) -> Decision:
     credited = status in (S.CONFIRMED, S.REFUND_PENDING, S.PARTLY_REFUNDED, S.REFUNDED)
     topup = replace(TOPUP, status=status, confirmed_at=NOW if credited else None, refunded_minor=refunded)
-    return judge(topup, replace(ATTEMPT, state=attempt), replace(SAID, status=said), TERMINAL, credit_late=credit_late)
+    return evaluate(
+        topup,
+        replace(ATTEMPT, state=attempt),
+        replace(CONFIRMATION, status=notification),
+        TERMINAL,
+        credit_late=credit_late,
+    )
 
 
 @pytest.mark.parametrize(
-    ("status", "attempt", "said", "wanted", "becomes"),
+    ("status", "attempt", "notification", "wanted", "becomes"),
     [
         (S.PENDING, A.PAYABLE, P.OPEN, V.NOTED, None),
         (S.PENDING, A.PAYABLE, P.HELD, V.NOTED, None),
@@ -92,9 +103,13 @@ def verdict(
     ],
 )
 def test_a_word_in_a_state(
-    status: TopUpStatus, attempt: AttemptState, said: PaymentStatus, wanted: Verdict, becomes: TopUpStatus | None
+    status: TopUpStatus,
+    attempt: AttemptState,
+    notification: PaymentStatus,
+    wanted: Verdict,
+    becomes: TopUpStatus | None,
 ) -> None:
-    found = verdict(status, attempt, said)
+    found = verdict(status, attempt, notification)
     assert (found.verdict, found.becomes) == (wanted, becomes)
     assert becomes is None or becomes in TRANSITIONS[status]
 
@@ -106,33 +121,37 @@ def test_our_own_refund_is_no_surprise() -> None:
 
 def test_money_that_is_not_credited_goes_back_to_its_card() -> None:
     late = verdict(S.EXPIRED, A.PAYABLE, P.CONFIRMED, credit_late=False)
-    assert late == Judgement(V.LATE_NOT_CREDITED, None, A.SURPLUS)
+    assert late == Decision(V.LATE_NOT_CREDITED, None, A.SURPLUS)
     assert verdict(S.CONFIRMED, A.VOID, P.CONFIRMED).attempt_becomes is A.SURPLUS
 
 
 @pytest.mark.parametrize(
-    ("said", "wanted"),
+    ("notification", "wanted"),
     [
-        (replace(SAID, terminal="Another"), V.WRONG_TERMINAL),
-        (replace(SAID, order_id="another"), V.UNKNOWN_ORDER),
-        (replace(SAID, bank_payment_id="701"), V.WRONG_PAYMENT),
-        (replace(SAID, currency="USD"), V.WRONG_CURRENCY),
-        (replace(SAID, amount_minor=49_999), V.WRONG_AMOUNT),
-        (replace(SAID, amount_minor=None), V.WRONG_AMOUNT),
-        (replace(SAID, amount_minor=1, status=P.HELD), V.WRONG_AMOUNT),
+        (replace(CONFIRMATION, terminal="Another"), V.WRONG_TERMINAL),
+        (replace(CONFIRMATION, order_id="another"), V.UNKNOWN_ORDER),
+        (replace(CONFIRMATION, bank_payment_id="701"), V.WRONG_PAYMENT),
+        (replace(CONFIRMATION, currency="USD"), V.WRONG_CURRENCY),
+        (replace(CONFIRMATION, amount_minor=49_999), V.WRONG_AMOUNT),
+        (replace(CONFIRMATION, amount_minor=None), V.WRONG_AMOUNT),
+        (replace(CONFIRMATION, amount_minor=1, status=P.HELD), V.WRONG_AMOUNT),
     ],
 )
 @pytest.mark.parametrize("status", list(S))
-def test_what_does_not_fit_is_refused_in_every_state(said: Notification, wanted: Verdict, status: TopUpStatus) -> None:
-    assert judge(replace(TOPUP, status=status), ATTEMPT, said, TERMINAL, credit_late=True) == Judgement(wanted)
+def test_what_does_not_fit_is_refused_in_every_state(
+    notification: Notification, wanted: Verdict, status: TopUpStatus
+) -> None:
+    assert evaluate(replace(TOPUP, status=status), ATTEMPT, notification, TERMINAL, credit_late=True) == Decision(
+        wanted
+    )
 
 
 def test_no_word_of_a_bank_leads_anywhere_that_transitions_do_not() -> None:
     for status in S:
         for attempt in A:
-            for said in P:
-                becomes = verdict(status, attempt, said).becomes
-                assert becomes is None or becomes in TRANSITIONS[status], (status, attempt, said)
+            for notification in P:
+                becomes = verdict(status, attempt, notification).becomes
+                assert becomes is None or becomes in TRANSITIONS[status], (status, attempt, notification)
 
 
 def test_a_step_that_is_not_there_is_a_bug() -> None:
