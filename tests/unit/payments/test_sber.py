@@ -1,12 +1,18 @@
 """The RBS protocol's checksums, symmetric and asymmetric."""
 
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import SecretStr
 
-from services.payments.banks.base import BadSignature, BankEnvironment, PaymentStatus
+from common.core.money import Money
+from services.payments.banks.base import BadSignature, BankEnvironment, PaymentOrder, PaymentStatus
 from services.payments.banks.sber import AmbiguousFields, Sber, SberSettings, checksum, verify_rsa
 
 FIELDS = {
@@ -102,3 +108,34 @@ def test_without_its_checksum_a_callback_is_forged(key: rsa.RSAPrivateKey) -> No
 def test_a_public_key_that_is_none_stops_the_start() -> None:
     with pytest.raises(ValueError):
         bank(callback_public_key="not a key")
+
+
+def with_order_status(adapter: Sber, monkeypatch: pytest.MonkeyPatch, **status: object) -> list[str]:
+    """Answer every call of the adapter with this order status; returns the list of methods that it calls."""
+    called: list[str] = []
+
+    def call(method: str, fields: Mapping[str, object], *, repeatable: bool = False) -> dict[str, Any]:  # noqa: ARG001
+        called.append(method)
+        return {"errorCode": "0", "orderNumber": FIELDS["orderNumber"], "currency": "643", **status}
+
+    monkeypatch.setattr(adapter, "_call", call)
+    return called
+
+
+def test_unsigned_callback_is_a_hint_and_the_bank_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a secret and without a key, a callback that claims a payment credits nothing by itself."""
+    adapter = bank()
+    called = with_order_status(adapter, monkeypatch, orderStatus=0, amount=35_000_099)
+    notification = adapter.parse_notification("GET", {}, b"", FIELDS, "")
+    assert called == ["getOrderStatusExtended.do"]
+    assert notification.status is PaymentStatus.OPEN
+
+
+def test_partial_capture_reports_the_deposited_amount(monkeypatch: pytest.MonkeyPatch) -> None:
+    adapter = bank()
+    captured = {"depositedAmount": 30_000, "refundedAmount": 0}
+    with_order_status(adapter, monkeypatch, orderStatus=2, amount=50_000, paymentAmountInfo=captured)
+    now = datetime.now(UTC)
+    order = PaymentOrder(uuid4(), "0784sse49d", Money(50_000, "RUB"), "", now, now + timedelta(hours=1), "3ff6962a")
+    notification = adapter.fetch_status(order)
+    assert (notification.status, notification.amount_minor) == (PaymentStatus.CONFIRMED, 30_000)

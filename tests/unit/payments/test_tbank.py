@@ -1,13 +1,24 @@
 """T-Bank's protocol: tokens over what came, and what its statuses mean."""
 
 import json
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from services.payments.banks.base import BadSignature, BankEnvironment, PaymentStatus
+from common.core.money import Money
+from services.payments.banks.base import (
+    BadSignature,
+    BankEnvironment,
+    BankPayment,
+    BankUnavailable,
+    PaymentOrder,
+    PaymentStatus,
+)
+from services.payments.banks.http import BankAnswer
 from services.payments.banks.tbank import STATUSES, TBank, TBankSettings, token
 from services.sandbox_bank.protocols.tbank import sign
 
@@ -90,3 +101,24 @@ def test_a_status_of_tomorrow_is_noted(bank: TBank) -> None:
         "POST", {}, json.dumps({**fields, "Token": token(fields, PASSWORD)}).encode(), {}, ""
     )
     assert notification.status is PaymentStatus.OTHER
+
+
+@pytest.mark.parametrize("other", [{"OrderId": "order-2"}, {"Amount": 49_999}, {"OrderId": None}, {"Amount": None}])
+def test_init_response_for_another_order_is_not_used(
+    bank: TBank, monkeypatch: pytest.MonkeyPatch, other: dict[str, object]
+) -> None:
+    now = datetime.now(UTC)
+    order = PaymentOrder(uuid4(), "order-1", Money(50_000, "RUB"), "", now, now + timedelta(hours=1))
+    response = {
+        "Success": True,
+        "ErrorCode": "0",
+        "PaymentId": "7",
+        "PaymentURL": "https://bank.example/pay",
+        "OrderId": "order-1",
+        "Amount": 50_000,
+    }
+    answers = [BankAnswer(200, json.dumps(fields).encode()) for fields in (response, {**response, **other})]
+    monkeypatch.setattr(bank._http, "request", lambda *_args, **_options: answers.pop(0))
+    assert bank.create_payment(order, "https://r/", "https://c/") == BankPayment("7", "https://bank.example/pay")
+    with pytest.raises(BankUnavailable):
+        bank.create_payment(order, "https://r/", "https://c/")
