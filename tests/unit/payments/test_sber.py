@@ -114,7 +114,7 @@ def with_order_status(adapter: Sber, monkeypatch: pytest.MonkeyPatch, **status: 
     """Answer every call of the adapter with this order status; returns the list of methods that it calls."""
     called: list[str] = []
 
-    def call(method: str, fields: Mapping[str, object], *, repeatable: bool = False) -> dict[str, Any]:  # noqa: ARG001
+    def call(method: str, fields: Mapping[str, object], *, repeatable: bool = False) -> dict[str, Any]:
         called.append(method)
         return {"errorCode": "0", "orderNumber": FIELDS["orderNumber"], "currency": "643", **status}
 
