@@ -5,9 +5,11 @@ from flask_openapi3.openapi import OpenAPI
 from common.http.server.app import create_web_app
 from common.http.server.context import provide
 from common.http.server.identity import TokenVerifier
-from services.checks import routes
+from services.checks.codes import routes as codes
 from services.checks.config import ChecksSettings
 from services.checks.context import Context
+from services.checks.lifecycle import routes as lifecycle
+from services.checks.lists import routes as lists
 
 
 def create_app(settings: ChecksSettings | None = None) -> OpenAPI:
@@ -22,5 +24,6 @@ def create_app(settings: ChecksSettings | None = None) -> OpenAPI:
         ready={"database": context.db.ping},
     )
     provide(app, context)
-    app.register_api(routes.public)
+    for capability in (lifecycle, codes, lists):
+        app.register_api(capability.public)
     return app

@@ -5,7 +5,7 @@ from typing import Final
 from pydantic import SecretStr, field_validator
 
 from common.core.settings import BusSettings, CallerSettings, DatabaseSettings, HttpSettings, Settings
-from services.checks.codes import CodeVault
+from services.checks.codes.vault import CodeVault
 
 DAY_SECONDS: Final = 86_400
 

@@ -8,7 +8,7 @@ from common.bus.batched_acknowledger import BatchedAcknowledger
 from common.core.clock import Clock, SystemClock
 from common.db.engine import Database
 from services.checks.clients import BalanceClient
-from services.checks.codes import CodeVault
+from services.checks.codes.vault import CodeVault
 from services.checks.config import ChecksSettings
 
 

@@ -1,6 +1,9 @@
 """Business failures in the life of a check."""
 
+from datetime import datetime
+
 from common.core.errors import BusinessError
+from services.checks.models import Check, CheckStatus
 
 
 class CheckNotFound(BusinessError):
@@ -79,3 +82,16 @@ class CurrencyNotAccepted(BusinessError):
 
 class LifetimeNotAccepted(BusinessError):
     message = "a check cannot be valid for so short or so long a time"
+
+
+def refusal_to_creator(check: Check | None, now: datetime) -> BusinessError:
+    """Return why the creator cannot change this check, which is not active; None stands for an unknown check."""
+    if check is None:
+        return OwnCheckNotFound()
+    match check.status_at(now):
+        case CheckStatus.USED:
+            return CheckUsed()
+        case CheckStatus.EXPIRED:
+            return CheckAlreadyExpired()
+        case _:
+            return CheckAlreadyCancelled()

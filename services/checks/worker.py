@@ -7,9 +7,11 @@ from common.bus.process import BusProcess, run
 from common.bus.publishing import register_publisher
 from common.bus.relay import Relay
 from common.core.logging import configure_logging
-from services.checks import tasks
+from services.checks.codes import tasks as codes
 from services.checks.config import ChecksSettings
 from services.checks.context import Context
+from services.checks.lifecycle import tasks as lifecycle
+from services.checks.retention import tasks as retention
 
 EXPIRE_TASK = "checks.expire_due_checks"
 FINISH_TASK = "checks.finish_pending_checks"
@@ -33,10 +35,10 @@ def build(settings: ChecksSettings | None = None) -> BusProcess:
         ],
     )
     register_publisher(app, "checks", context.db)
-    register_task(app, EXPIRE_TASK, tasks.expire_due_checks, context)
-    register_task(app, FINISH_TASK, tasks.finish_pending_checks, context)
-    register_task(app, RENEW_TASK, tasks.renew_codes, context)
-    register_task(app, PURGE_TASK, tasks.purge_old_records, context)
+    register_task(app, EXPIRE_TASK, lifecycle.expire_due_checks, context)
+    register_task(app, FINISH_TASK, lifecycle.finish_pending_checks, context)
+    register_task(app, RENEW_TASK, codes.renew_codes, context)
+    register_task(app, PURGE_TASK, retention.purge_old_records, context)
     return BusProcess(app, relay=Relay("checks", context.db, app, settings), threads=settings.checks_worker_threads)
 
 

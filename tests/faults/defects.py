@@ -6,7 +6,7 @@ the defect is planted; its tests are parametrized with :func:`detected_by`.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 from unittest.mock import patch
@@ -28,6 +28,8 @@ from services.balance import models as balance_models
 from services.balance import repository as balance_repository
 from services.checks import repository as checks_repository
 from services.checks.clients import BalanceClient
+from services.checks.codes import repository as codes_repository
+from services.checks.lifecycle import repository as lifecycle_repository
 from services.checks.models import Check
 from services.payments.banks import tbank
 from services.payments.banks.base import Notification
@@ -237,42 +239,43 @@ def unknown_outcome_of_a_settlement_is_taken_for_success(_: Target) -> AbstractC
 @_defect("simulation", "crash_points")
 def pending_checks_are_not_finished(_: Target) -> AbstractContextManager[Any]:
     """A check whose creation was interrupted stays pending."""
-    return patch("services.checks.service.finish_pending_checks", lambda *_: False)
+    return patch("services.checks.lifecycle.service.finish_pending_checks", lambda *_: False)
 
 
 # -- locks and clocks
 
 
 @_defect("simulation")
-def check_is_not_locked(_: Target) -> AbstractContextManager[Any]:
+@contextmanager
+def check_is_not_locked(_: Target) -> Iterator[None]:
     """Concurrent requests end one check twice: it is read without a lock, and its status is not tested on update."""
-    changed = {
-        "_LOCK_FOR_ATTEMPT": ("FOR UPDATE", ""),
-        "_LOCK_OWN": ("FOR UPDATE", ""),
-        "_SAVE_END": ("AND status = 'active'", ""),
-    }
-    patches: dict[str, Any] = {
-        name: text(getattr(checks_repository, name).text.replace(*change)) for name, change in changed.items()
-    }
-    planted: AbstractContextManager[Any] = patch.multiple(checks_repository, **patches)
-    return planted
+    removed = (
+        (codes_repository, "_LOCK_FOR_ATTEMPT", "FOR UPDATE"),
+        (checks_repository, "_LOCK_OWN", "FOR UPDATE"),
+        (lifecycle_repository, "_SAVE_END", "AND status = 'active'"),
+    )
+    with ExitStack() as stack:
+        for module, name, clause in removed:
+            statement = text(getattr(module, name).text.replace(clause, ""))
+            stack.enter_context(patch.object(module, name, statement))
+        yield
 
 
 @_defect("simulation")
 def sweep_does_not_lock(_: Target) -> AbstractContextManager[Any]:
     """The sweep expires a check that is being accepted."""
     patches: dict[str, Any] = {
-        "_LOCK_DUE": text(checks_repository._LOCK_DUE.text.replace("FOR UPDATE SKIP LOCKED", "")),
-        "_SAVE_EXPIRED": text(checks_repository._SAVE_EXPIRED.text.replace("AND status = 'active'", "")),
+        "_LOCK_DUE": text(lifecycle_repository._LOCK_DUE.text.replace("FOR UPDATE SKIP LOCKED", "")),
+        "_SAVE_EXPIRED": text(lifecycle_repository._SAVE_EXPIRED.text.replace("AND status = 'active'", "")),
     }
-    planted: AbstractContextManager[Any] = patch.multiple(checks_repository, **patches)
+    planted: AbstractContextManager[Any] = patch.multiple(lifecycle_repository, **patches)
     return planted
 
 
 @_defect("simulation")
 def attempt_is_evaluated_at_its_arrival_time(_: Target) -> AbstractContextManager[Any]:
     """A request that waited for the lock accepts a check that other clients were told has expired."""
-    return patch("services.checks.service.replace", lambda attempt, **_: attempt)
+    return patch("services.checks.lifecycle.service.replace", lambda attempt, **_: attempt)
 
 
 # -- commits and keys

@@ -32,11 +32,11 @@ from services.balance.app import create_app as create_balance
 from services.balance.config import BalanceSettings
 from services.balance.context import Context as BalanceContext
 from services.balance.handlers import HANDLERS
-from services.checks import tasks as checks_tasks
 from services.checks.app import create_app as create_checks
 from services.checks.clients import BalanceClient
 from services.checks.config import ChecksSettings
 from services.checks.context import Context as ChecksContext
+from services.checks.lifecycle import tasks as checks_tasks
 from services.payments.app import create_app as create_payments
 from services.payments.banks.base import BankEnvironment
 from services.payments.banks.tbank import TBank, TBankSettings
@@ -255,9 +255,10 @@ def simulated_chance(clock: SimulatedClock) -> Iterator[None]:
     """While the block runs, what the services take from chance and from the machine's clock comes from the seed."""
     replaced: dict[str, Any] = {
         "common.bus.inbox.monotonic": clock.seconds,
-        "services.checks.service.uuid4": seeded_uuid,
-        "services.checks.service.random_number": _seeded_digits(12),
-        "services.checks.service.random_code": _seeded_digits(4),
+        "services.checks.lifecycle.service.uuid4": seeded_uuid,
+        "services.checks.lifecycle.service.random_number": _seeded_digits(12),
+        "services.checks.lifecycle.service.random_code": _seeded_digits(4),
+        "services.checks.codes.service.random_code": _seeded_digits(4),
         "services.payments.topups.service.uuid4": seeded_uuid,
         "services.payments.topups.opening.monotonic": clock.seconds,
         "services.payments.banks.http.perf_counter": clock.seconds,

@@ -21,7 +21,7 @@ from services.balance import service as ledger
 from services.balance.errors import InsufficientFunds
 from services.balance.handlers import HANDLERS
 from services.balance.models import Posting, TransferKind
-from services.checks import tasks as checks_tasks
+from services.checks.lifecycle import tasks as checks_tasks
 from services.payments.config import PaymentsSettings
 from services.payments.context import Context as PaymentsContext
 from services.payments.models import TopUp, order_id_of

@@ -14,7 +14,7 @@ from common.core.ids import derived_id
 from common.db.connection import Connection
 from deploy.services import BY_NAME
 from services.balance.handlers import HANDLERS
-from services.checks import tasks
+from services.checks.lifecycle import tasks
 from tests.integration.audit.in_process_system import InProcessSystem
 from tests.support import databases
 from tests.support.servers import Servers

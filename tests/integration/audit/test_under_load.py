@@ -20,7 +20,7 @@ from common.db.connection import Connection
 from deploy.provisioning import AUDITOR_ROLE
 from services.balance import chain
 from services.balance.handlers import HANDLERS
-from services.checks import tasks
+from services.checks.lifecycle import tasks
 from tests.integration.audit.in_process_system import InProcessSystem
 from tests.support.servers import Servers
 

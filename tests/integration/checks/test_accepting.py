@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from common.http.server.context import provide
-from services.checks import service, tasks
 from services.checks.clients import BalanceClient
+from services.checks.lifecycle import service, tasks
 from tests.integration.checks.world import MovableClock, World, wrong_code
 from tests.support.eventually import eventually
 
@@ -262,7 +262,7 @@ def test_a_contradiction_in_the_books_is_an_alarm_and_not_the_users_fault(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alarms: list[str] = []
-    monkeypatch.setattr("services.checks.service.log.exception", lambda message, **_: alarms.append(message))
+    monkeypatch.setattr("services.checks.lifecycle.service.log.exception", lambda message, **_: alarms.append(message))
     anna, boris = world.person(1_000), world.person()
     check = world.create(anna)
     held = world.stored(check)

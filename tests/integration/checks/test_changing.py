@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from services.checks import tasks
+from services.checks.lifecycle import tasks
 from tests.integration.checks.world import World, wrong_code
 from tests.support.eventually import eventually
 

@@ -11,9 +11,10 @@ from sqlalchemy import text
 from structlog.testing import CapturingLogger
 
 from common.http.server.context import provide
-from services.checks import code_keys, tasks
-from services.checks.codes import CodeVault
+from services.checks.codes import service, tasks
+from services.checks.codes.vault import CodeVault
 from services.checks.context import Context
+from services.checks.lifecycle import tasks as lifecycle
 from tests.integration.checks.world import World
 
 START = (datetime(2000, 1, 1, tzinfo=UTC), UUID(int=0))
@@ -57,7 +58,7 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> CapturingLogger:
 
 
 def _left(context: Context) -> int:
-    return code_keys.count_left(context)
+    return service.count_left(context)
 
 
 def test_codes_follow_the_key_and_the_old_one_can_go(world: World, keys: Keys) -> None:
@@ -101,10 +102,10 @@ def test_a_batch_ends_and_the_next_goes_on(world: World, keys: Keys, monkeypatch
     for _ in range(7):
         world.create(anna, 100)
     keys.put_in_front()
-    first = code_keys.renew_codes(world.context, START, 3)
+    first = service.renew_codes(world.context, START, 3)
     assert (first.renewed, first.unreadable, _left(world.context)) == (3, 0, 4)
-    monkeypatch.setattr(tasks, "CODES_BATCH_SIZE", 2)
-    monkeypatch.setattr(tasks, "CODES_BATCHES_PER_RUN", 1)
+    monkeypatch.setattr(tasks, "BATCH_SIZE", 2)
+    monkeypatch.setattr(tasks, "BATCHES_PER_RUN", 1)
     tasks.renew_codes(world.context)
     assert _left(world.context) == 2, "a run has an end"
     tasks.renew_codes(world.context)
@@ -218,4 +219,4 @@ def test_the_money_of_a_check_whose_key_is_lost_is_safe(world: World, keys: Keys
     assert answer.status_code == 500
     assert world.stored(check)["failed_attempts"] == 0
     world.clock.move(seconds=61)
-    assert tasks.expire_due_checks(world.context) == 1
+    assert lifecycle.expire_due_checks(world.context) == 1

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from common.db.idempotency import IdempotencyKey
-from services.checks import service, tasks
+from services.checks.lifecycle import service, tasks
 from services.checks.models import Order, Result
 from tests.integration.checks.world import MovableClock, World
 

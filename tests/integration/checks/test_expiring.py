@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from common.core.money import Money
-from services.checks import service, tasks
+from services.checks.lifecycle import service, tasks
+from services.checks.retention import tasks as retention
 from tests.integration.checks.world import World
 
 
@@ -96,12 +97,12 @@ def test_what_no_answer_depends_on_is_forgotten(world: World) -> None:
     assert world.accept(anna, check, key="new").status_code == 200
     world.context.acknowledger.flush()
     world.rows("UPDATE idempotency_keys SET created_at = created_at - interval '49 hours' WHERE key = 'old'")
-    tasks.purge_old_records(world.context)
+    retention.purge_old_records(world.context)
     assert world.rows("SELECT key FROM idempotency_keys") == [{"key": "new"}]
     assert len(world.rows("SELECT * FROM failed_attempts")) == 1
     world.clock.move(hours=2, seconds=1)
     world.rows("UPDATE outbox SET closed_at = now() - interval '8 days'")
-    tasks.purge_old_records(world.context)
+    retention.purge_old_records(world.context)
     assert world.rows("SELECT * FROM failed_attempts") == []
     assert world.rows("SELECT * FROM outbox") == []
     assert len(world.rows("SELECT * FROM checks")) == 1

@@ -12,7 +12,9 @@ from sqlalchemy import event, text
 
 from common.db.connection import Connection
 from common.http.server.paging import encode_cursor
-from services.checks import list_repository, lists, tasks
+from services.checks.lifecycle import tasks
+from services.checks.lists import repository as list_repository
+from services.checks.lists import service as lists
 from services.checks.models import Check, CheckStatus
 from tests.integration.checks.world import Json, World
 

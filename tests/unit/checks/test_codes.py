@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from cryptography.fernet import Fernet
 
-from services.checks.codes import KEY_NAME_BYTES, CodeUnreadable, CodeVault, key_name, random_code
+from services.checks.codes.vault import KEY_NAME_BYTES, CodeUnreadable, CodeVault, key_name, random_code
 
 
 def _key() -> str:

@@ -6,6 +6,7 @@ code may be changed later, so the ciphertext of the one that was shown is kept. 
 
 from collections.abc import Callable
 from typing import Final
+from uuid import UUID
 
 from common.core.errors import BusinessError
 from common.db import idempotency
@@ -15,10 +16,12 @@ from common.db.idempotency import IdempotencyKey, StoredAnswer
 from services.checks import errors, repository
 from services.checks.context import Context
 from services.checks.models import Result
-from services.checks.repository import KeptAnswer
 
 #: What a use case decides in its transaction: a refusal is committed too, with what was counted.
 Decision = Result | BusinessError
+
+#: Status, text and check of an answer, as ``idempotency.store`` takes them.
+KeptAnswer = tuple[int, bytes, UUID | None]
 
 _SUCCESS: Final = 200
 

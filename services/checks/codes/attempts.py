@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from common.core.errors import BusinessError
 from common.core.logging import get_logger
 from common.db.connection import Connection
-from services.checks import errors, repository
-from services.checks.codes import CodeUnreadable
+from services.checks import errors
+from services.checks.codes import repository
+from services.checks.codes.repository import Allowance, Locked
+from services.checks.codes.vault import CodeUnreadable
 from services.checks.context import Context
 from services.checks.models import Attempt, Check, CheckStatus, FreezePolicy, seconds_until
-from services.checks.repository import Allowance, Locked
 
 log = get_logger(__name__)
 

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from common.core.errors import InvalidRequest
 from common.http.server.paging import Page, decode_cursor, page_of
-from services.checks import list_repository
 from services.checks.context import Context
+from services.checks.lists import repository
 from services.checks.models import CheckStatus, Ending, HistoryLine, HistoryType, Result
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,7 +25,7 @@ def list_active(context: Context, creator_id: UUID, limit: int, cursor: str | No
         moment, check_id = decode_cursor(cursor, int, str)
         before = (_moment(moment), _id(check_id))
     with context.db.autocommit() as tx:
-        checks = list_repository.active_checks(tx, creator_id, now=context.clock.now(), before=before, limit=limit + 1)
+        checks = repository.active_checks(tx, creator_id, now=context.clock.now(), before=before, limit=limit + 1)
     page = page_of(checks, limit, lambda check: (_microseconds(check.created_at), str(check.check_id)))
     return Page(
         [Result(check, context.codes.open(check.check_id, check.code_ciphertext)) for check in page.items],
@@ -48,7 +48,7 @@ def list_history(
         moment, check_id, rank = decode_cursor(cursor, int, str, int)
         before = (_moment(moment), _id(check_id), 1 if rank == 1 else 2)
     with context.db.autocommit() as tx:
-        lines = list_repository.history(
+        lines = repository.history(
             tx,
             user_id,
             statuses=() if only_type is HistoryType.ACCEPTED else _stored_statuses(only_ending),

@@ -1,13 +1,10 @@
 """Use cases in the life of a check. None holds a transaction open while it talks to balance."""
 
-import io
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 from uuid import UUID, uuid4
-
-import segno
 
 from common.bus import outbox
 from common.contracts.events import Event, event_id
@@ -17,12 +14,16 @@ from common.db import idempotency
 from common.db.connection import Connection
 from common.db.errors import retry_on_conflict
 from common.db.idempotency import IdempotencyKey, RequestInProgress, StoredAnswer
-from services.checks import errors, repository
-from services.checks.answers import Decision, again, decide_once, kept, replayed
-from services.checks.attempts import allowance_at, judge
+from services.checks import errors
+from services.checks import repository as checks
 from services.checks.clients import UnexpectedAnswer
-from services.checks.codes import random_code
+from services.checks.codes import repository as codes
+from services.checks.codes.attempts import allowance_at, judge
+from services.checks.codes.repository import Locked
+from services.checks.codes.vault import random_code
 from services.checks.context import Context
+from services.checks.errors import refusal_to_creator
+from services.checks.lifecycle import repository
 from services.checks.models import (
     Attempt,
     Check,
@@ -31,7 +32,7 @@ from services.checks.models import (
     Result,
     random_number,
 )
-from services.checks.repository import Locked
+from services.checks.stored_responses import Decision, again, decide_once, kept, replayed
 
 log = get_logger(__name__)
 
@@ -149,18 +150,18 @@ def finish_pending_checks(context: Context, limit: int) -> bool:
     requests, and the schedule asks once per run whether balance is back.
     """
     with context.db.autocommit() as tx:
-        checks = repository.take_due_pending(
+        pending = repository.take_due_pending(
             tx,
             now=context.clock.now(),
             limit=limit,
             delay=_PENDING_DELAY_SECONDS,
             max_delay=_PENDING_MAX_DELAY_SECONDS,
         )
-    for place, check in enumerate(checks):
+    for place, check in enumerate(pending):
         try:
             decided = _ask_for_money(context, check)
         except ServiceUnavailable as error:
-            undecided = [each.check_id for each in checks[place:]]
+            undecided = [each.check_id for each in pending[place:]]
             log.warning("balance does not answer, checks stay pending", checks=len(undecided), error=repr(error))
             with context.db.autocommit() as tx:
                 repository.give_pending_back(tx, undecided, now=context.clock.now())
@@ -169,7 +170,7 @@ def finish_pending_checks(context: Context, limit: int) -> bool:
             log.exception("balance does not decide about a check", check_id=str(check.check_id))
         else:
             log.info("pending check decided", check_id=str(check.check_id), status=decided.status.value)
-    return len(checks) == limit
+    return len(pending) == limit
 
 
 def accept_check(context: Context, user_id: UUID, number: str, code: str, key: IdempotencyKey | None) -> Result:
@@ -184,9 +185,9 @@ def accept_check(context: Context, user_id: UUID, number: str, code: str, key: I
         allowance = allowance_at(context, attempt.at)
         # With a key the claim, and at the end the answer, travel in the statements that are needed anyhow.
         if key is None:
-            found: StoredAnswer | Locked = repository.lock_for_attempt(tx, attempt, allowance)
+            found: StoredAnswer | Locked = codes.lock_for_attempt(tx, attempt, allowance)
         else:
-            found = repository.lock_for_attempt_once(tx, attempt, allowance, key)
+            found = codes.lock_for_attempt_once(tx, attempt, allowance, key)
         if isinstance(found, StoredAnswer):
             return again(context, tx, found)
         # The lock may have been waited for. Whoever had it meanwhile was judged by a later time than ours, and may
@@ -220,7 +221,7 @@ def preview_check(context: Context, user_id: UUID, number: str, code: str) -> Ch
 
 def _look(context: Context, tx: Connection, user_id: UUID, number: str, code: str) -> Decision:
     attempt = Attempt(user_id, number, code, context.clock.now())
-    verdict = judge(context, tx, attempt, repository.lock_for_attempt(tx, attempt, allowance_at(context, attempt.at)))
+    verdict = judge(context, tx, attempt, codes.lock_for_attempt(tx, attempt, allowance_at(context, attempt.at)))
     return verdict if isinstance(verdict, BusinessError) else Result(verdict)
 
 
@@ -230,12 +231,12 @@ def cancel_check(context: Context, creator_id: UUID, number: str, key: Idempoten
     """
 
     def decide(tx: Connection) -> Decision:
-        check = repository.find_own(tx, number, creator_id, lock=True)
+        check = checks.find_own(tx, number, creator_id, lock=True)
         now = context.clock.now()  # behind the lock, as in accept_check
         if check is not None and check.status is CheckStatus.CANCELLED:
             return Result(check)
         if check is None or check.status_at(now) is not CheckStatus.ACTIVE:
-            return _refusal_to_creator(check, now)
+            return refusal_to_creator(check, now)
         cancelled = check.cancel(now)
         repository.save_end(
             tx, cancelled, cancelled.cancelled_event(), delay_seconds=context.settings.settle_event_delay_seconds
@@ -257,55 +258,6 @@ def _settle_at_once(context: Context, command: Callable[[Check], None], check: C
         log.exception("balance contradicts a check", check_id=str(check.check_id))
     else:
         context.acknowledger.acknowledge(event_id(event))
-
-
-def change_code(context: Context, creator_id: UUID, number: str, key: IdempotencyKey | None) -> Result:
-    """A new code; the old one stops working. Raises as :func:`cancel_check`, and CheckAlreadyCancelled."""
-
-    def decide(tx: Connection) -> Decision:
-        check = repository.find_own(tx, number, creator_id, lock=True)
-        now = context.clock.now()
-        if check is None or check.status_at(now) is not CheckStatus.ACTIVE:
-            return _refusal_to_creator(check, now)
-        code = old = context.codes.open(check.check_id, check.code_ciphertext)
-        while code == old:
-            code = random_code()
-        changed = check.change_code(context.codes.seal(check.check_id, code))
-        repository.save_code(tx, changed)
-        return Result(changed, code)
-
-    return decide_once(context, key, decide)
-
-
-def draw_qr(context: Context, creator_id: UUID, number: str, *, with_code: bool) -> bytes:
-    """An SVG picture of the link that opens the accept page filled in. Raises as :func:`change_code`.
-
-    Number and code stand behind the ``#``, which browsers keep to themselves: no server or log sees them.
-    """
-    now = context.clock.now()
-    with context.db.autocommit() as tx:
-        check = repository.find_own(tx, number, creator_id, lock=False)
-    if check is None or check.status_at(now) is not CheckStatus.ACTIVE:
-        raise _refusal_to_creator(check, now)
-    link = f"{context.settings.public_url.rstrip('/')}/accept#fastcheck={check.fastcheck}"
-    if with_code:
-        link += f"&code={context.codes.open(check.check_id, check.code_ciphertext)}"
-    picture = io.BytesIO()
-    # With a view box and no size of its own the picture fits wherever it is put.
-    segno.make_qr(link, error="m").save(picture, kind="svg", border=4, light="#fff", omitsize=True)
-    return picture.getvalue()
-
-
-def _refusal_to_creator(check: Check | None, now: datetime) -> BusinessError:
-    if check is None:
-        return errors.OwnCheckNotFound()
-    match check.status_at(now):
-        case CheckStatus.USED:
-            return errors.CheckUsed()
-        case CheckStatus.EXPIRED:
-            return errors.CheckAlreadyExpired()
-        case _:
-            return errors.CheckAlreadyCancelled()
 
 
 @retry_on_conflict

@@ -1,0 +1,1 @@
+"""Secret codes: encryption, keys, attempts at them, new codes and QR codes."""

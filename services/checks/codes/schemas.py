@@ -1,0 +1,9 @@
+"""Request models of the codes."""
+
+from pydantic import Field
+
+from common.http.server.schemas import QueryModel
+
+
+class QrQuery(QueryModel):
+    with_code: bool = Field(default=False, description="put the code into the link too, after the #")

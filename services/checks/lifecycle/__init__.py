@@ -1,0 +1,1 @@
+"""Creating, previewing, accepting, cancelling and expiring checks."""

@@ -1,0 +1,103 @@
+"""The routes that create, accept, preview and cancel checks. The gateway forwards these paths unchanged."""
+
+from typing import Final
+
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from flask_openapi3.types import ResponseDict
+
+from common.http.server.context import context_of
+from common.http.server.exchange import Answer, direct
+from common.http.server.identity import caller_user_id, user_only
+from common.http.server.parse import parsed, render
+from common.http.server.schemas import COMMON_RESPONSES, SESSION, ErrorBody, IdempotencyHeader, utc
+from services.checks.context import Context
+from services.checks.lifecycle import service
+from services.checks.lifecycle.schemas import (
+    AcceptedCheck,
+    CancelledCheck,
+    CreateRequest,
+    NumberAndCode,
+    PreviewedCheck,
+)
+from services.checks.models import Order, number_of
+from services.checks.responses import active_check, idempotency_key, respond
+from services.checks.schemas import ActiveCheck, NumberPath
+
+public = APIBlueprint(
+    "lifecycle", __name__, abp_tags=[Tag(name="FastChecks")], abp_security=SESSION, abp_responses=COMMON_RESPONSES
+)
+
+_REFUSALS: Final[ResponseDict] = {"404": ErrorBody, "409": ErrorBody}
+_REFUSALS_UNDER_A_KEY: Final[ResponseDict] = {**_REFUSALS, "422": ErrorBody}
+
+
+@public.post("/fastcheck", responses={"201": ActiveCheck, "409": ErrorBody, "422": ErrorBody})
+@direct
+@user_only
+@parsed
+def create_check(header: IdempotencyHeader, body: CreateRequest) -> Answer:
+    """Write a check: its money leaves the balance and waits for whoever enters number and code."""
+    order = Order(body.amount, body.currency, body.note, body.expires_in)
+    result = service.create_check(context_of(Context), caller_user_id(), order, idempotency_key(header, "create", body))
+    return respond(active_check(result), result, status=201)
+
+
+@public.post("/fastcheck/accept", responses={"200": AcceptedCheck, **_REFUSALS_UNDER_A_KEY, "410": ErrorBody})
+@direct
+@user_only
+@parsed
+def accept_check(header: IdempotencyHeader, body: NumberAndCode) -> Answer:
+    """Accept a check: its money is the caller's, once and for ever."""
+    result = service.accept_check(
+        context_of(Context),
+        caller_user_id(),
+        number_of(body.fastcheck),
+        body.code,
+        idempotency_key(header, "accept", body),
+    )
+    check = result.check
+    accepted = AcceptedCheck(
+        fastcheck=check.fastcheck,
+        amount=check.amount_minor,
+        currency=check.currency,
+        accepted_at=utc(check.closes_at),
+    )
+    return respond(accepted, result)
+
+
+@public.post("/fastcheck/preview", responses={"200": PreviewedCheck, **_REFUSALS, "410": ErrorBody})
+@user_only
+@parsed
+def preview_check(body: NumberAndCode) -> Answer:
+    """Look at a check before accepting it; a wrong code counts as it does for accepting."""
+    check = service.preview_check(context_of(Context), caller_user_id(), number_of(body.fastcheck), body.code)
+    return render(
+        PreviewedCheck(
+            fastcheck=check.fastcheck,
+            amount=check.amount_minor,
+            currency=check.currency,
+            expiration=utc(check.expires_at),
+            note=check.note,
+        )
+    )
+
+
+@public.post("/fastcheck/<fastcheck>/cancel", responses={"200": CancelledCheck, **_REFUSALS_UNDER_A_KEY})
+@user_only
+@parsed
+def cancel_check(path: NumberPath, header: IdempotencyHeader) -> Answer:
+    """Take a check back: its money is on the creator's balance again."""
+    result = service.cancel_check(
+        context_of(Context), caller_user_id(), number_of(path.fastcheck), idempotency_key(header, "cancel", path)
+    )
+    check = result.check
+    cancelled = CancelledCheck(
+        fastcheck=check.fastcheck,
+        amount=check.amount_minor,
+        currency=check.currency,
+        note=check.note,
+        created_at=utc(check.created_at),
+        cancelled_at=utc(check.closes_at),
+    )
+    return respond(cancelled, result)

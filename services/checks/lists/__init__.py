@@ -1,0 +1,1 @@
+"""The lists of active and of ended checks."""

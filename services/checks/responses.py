@@ -1,0 +1,36 @@
+"""The parts of requests and responses that several capabilities share: keys, replays, a check with its code."""
+
+from pydantic import BaseModel
+
+from common.db.idempotency import REPLAYED_HEADER, IdempotencyKey
+from common.http.server.exchange import Answer
+from common.http.server.identity import caller_user_id
+from common.http.server.parse import render
+from common.http.server.schemas import IdempotencyHeader, utc
+from services.checks.models import Result
+from services.checks.schemas import ActiveCheck
+
+
+def idempotency_key(header: IdempotencyHeader, operation: str, request: BaseModel) -> IdempotencyKey | None:
+    return IdempotencyKey.of(caller_user_id(), operation, header.idempotency_key, request.model_dump_json().encode())
+
+
+def respond(view: BaseModel, result: Result, status: int = 200) -> Answer:
+    answer = render(view, status)
+    if result.replayed:
+        answer.headers[REPLAYED_HEADER] = "true"
+    return answer
+
+
+def active_check(result: Result) -> ActiveCheck:
+    """As it was when its code was shown: a repeat tells the same, whatever has become of the check since."""
+    check = result.check
+    return ActiveCheck(
+        fastcheck=check.fastcheck,
+        amount=check.amount_minor,
+        currency=check.currency,
+        code=str(result.code),
+        note=check.note,
+        created_at=utc(check.created_at),
+        expiration=utc(check.expires_at),
+    )

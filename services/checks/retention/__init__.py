@@ -1,0 +1,1 @@
+"""Deletion of records whose retention period has ended."""
