@@ -21,7 +21,7 @@ find_python = for name in $(PYTHON) python3.11 python3 python3.12 python3.13; do
 pip = $(find_python); if $(BIN)/python -c 'import pip' 2>/dev/null; then pip="$(BIN)/python -m pip"; \
 	else pip="$$python -m pip --python $(BIN)/python"; fi; $$pip --disable-pip-version-check
 
-.PHONY: help setup demo up test check docs env bench chaos
+.PHONY: help setup demo up dev test check docs env bench chaos
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,12 @@ demo: $(RUNTIME) ## play the whole story on a system of its own, over the public
 
 up: $(RUNTIME) ## start the whole system and stay; Ctrl-C stops it
 	@exec $(BIN)/fastcheck up
+
+# `make dev SERVICE=checks ROLE=worker` runs another process of the service.
+SERVICE ?= checks
+ROLE ?= web
+dev: $(DEV) ## start the system with SERVICE in the foreground, restarted when its code changes (SERVICE=checks ROLE=web)
+	@exec $(BIN)/fastcheck dev $(SERVICE) --role $(ROLE)
 
 test: $(DEV) ## run every test
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal

@@ -11,6 +11,7 @@ from deploy.failure import LaunchError
 #: Where each command lives. Imported when asked for: `status` need not wait for what `demo` needs.
 COMMANDS: Final = {
     "up": "cli.commands.up",
+    "dev": "cli.commands.dev",
     "status": "cli.commands.status",
     "down": "cli.commands.down",
     "demo": "cli.commands.demo",

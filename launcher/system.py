@@ -36,7 +36,10 @@ class System:
         services: Sequence[Service] = SERVICES,
         environ: Mapping[str, str] | None = None,
         replicas: int = 1,
+        without: str | None = None,
     ) -> None:
+        """``without`` names a process that is left out, because the caller runs it (see :mod:`launcher.dev`)."""
+        self._without = without
         self._data_dir = data_dir
         self._replicas = replicas
         self._services = services
@@ -85,6 +88,7 @@ class System:
         migrate(with_database, self._settings, self._data_dir, self._watch)
         self._supervisor.raise_if_stopped()
         processes = service_processes(self._settings, self._ports, self._data_dir, self._services, self._replicas)
+        processes = [process for process in processes if process.name != self._without]
         if all(name in self._own_databases for name in (*AUDITED, BANK)):
             # On servers of the user's own the auditor is started by whoever made its role there.
             processes.append(auditor_process(self._secrets, self._ports, self._data_dir, self._settings))
@@ -144,6 +148,7 @@ def run(
     *,
     gateway_port: int | None,
     replicas: int = 1,
+    without: str | None = None,
     say: Callable[[str], None],
     ready: Callable[[str], None],
 ) -> None:
@@ -154,7 +159,7 @@ def run(
         left = state.end_leftovers(data_dir)
         if left:
             say(f"Ended what an earlier run had left: {', '.join(left)}.")
-        system = System(data_dir, gateway_port=gateway_port, watch=watch, say=say, replicas=replicas)
+        system = System(data_dir, gateway_port=gateway_port, watch=watch, say=say, replicas=replicas, without=without)
         system.run(when_ready=partial(ready, system.gateway_url))
         say(f"Stopped. The data stays in {data_dir.path}.")
     finally:
