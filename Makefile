@@ -9,29 +9,31 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
-# One worker per core; the real ones and those of hyper-threading alike.
+# One worker per logical core.
 WORKERS ?= logical
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-# The first interpreter that runs and is new enough; a name on the path alone proves nothing (version managers leave shims).
+# The first interpreter that runs and is new enough. Being on the path is not enough: version managers leave shims.
 find_python = for name in $(PYTHON) python3.11 python3 python3.12 python3.13; do \
 	if $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$name; break; fi; \
 	done; \
 	if [ -z "$${python:-}" ]; then echo 'FastCheck needs Python 3.11 or newer; none was found.' >&2; exit 1; fi
-# Python without its venv part (Debian) can still make an environment, and any pip from 22.3 on can fill it from outside.
+# Python without ensurepip (Debian) can still create an environment, which any pip from 22.3 on can fill from outside.
 pip = $(find_python); if $(BIN)/python -c 'import pip' 2>/dev/null; then pip="$(BIN)/python -m pip"; \
 	else pip="$$python -m pip --python $(BIN)/python"; fi; $$pip --disable-pip-version-check
 
-.PHONY: help setup demo up dev test check docs env bench chaos
+.PHONY: help setup demo up dev check lint docs settings env bench lock
+.PHONY: test test-unit test-integration test-contract test-browser test-faults test-security chaos crash-points simulation
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(DEV) ## make .venv with everything, tools for development included (again only when the lock changed)
+setup: $(DEV) ## create .venv with all dependencies, development tools included (a repeat does nothing)
 
-demo: $(RUNTIME) ## play the whole story on a system of its own, over the public API
+demo: $(RUNTIME) ## run the demo on a new system, through the public API
 	@exec $(BIN)/fastcheck demo
 
-up: $(RUNTIME) ## start the whole system and stay; Ctrl-C stops it
+up: $(RUNTIME) ## start the system and keep it running; Ctrl-C stops it
 	@exec $(BIN)/fastcheck up
 
 # `make dev SERVICE=checks ROLE=worker` runs another process of the service.
@@ -40,31 +42,58 @@ ROLE ?= web
 dev: $(DEV) ## start the system with SERVICE in the foreground, restarted when its code changes (SERVICE=checks ROLE=web)
 	@exec $(BIN)/fastcheck dev $(SERVICE) --role $(ROLE)
 
-test: $(DEV) ## run every test
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+test: $(DEV) ## run all tests (CI)
+	@$(PYTEST)
 
-check: lint test ## ruff, mypy --strict, import-linter and the tests
+test-unit: $(DEV) ## run the unit tests, without servers
+	@$(BIN)/python -m pytest -n 0 -q tests/unit
 
-.PHONY: lint
-lint: $(DEV) ## ruff, mypy --strict and import-linter alone
+test-integration: $(DEV) ## run the tests on real servers and processes
+	@$(PYTEST) tests/architecture tests/integration tests/e2e
+
+test-contract: $(DEV) ## run the tests of the public API, the bank protocols and the events
+	@$(PYTEST) tests/contract
+
+test-browser: $(DEV) ## run the tests of the web app in Chromium
+	@$(PYTEST) tests/browser
+
+test-security: $(DEV) ## run the security tests
+	@$(PYTEST) tests/security
+
+test-faults: $(DEV) ## run the short versions of all fault tests
+	@$(PYTEST) tests/faults
+
+# The long fault tests, each on its own. `make chaos SEED=7 MINUTES=2` runs one seed.
+MINUTES ?= 9
+chaos: $(DEV) ## inject faults into a running system for MINUTES=9 and check the books
+	@$(BIN)/python -m tests.faults.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+crash-points: $(DEV) ## kill a process at every crash point of every flow
+	@$(BIN)/python -m tests.faults.crash_points
+
+SEEDS ?= 100
+simulation: $(DEV) ## run SEEDS=100 seeds of the deterministic simulation
+	@$(BIN)/python -m tests.faults.simulation --seeds $(SEEDS) $(if $(SEED),--seed $(SEED))
+
+check: lint test ## run the linters and all tests
+
+lint: $(DEV) ## run ruff, mypy --strict and import-linter
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
-docs: $(DEV) ## build the documentation site, strictly and without a network (opens at .cache/site/index.html)
+docs: $(DEV) ## build the documentation site strictly and offline (opens at .cache/site/index.html)
 	@$(BIN)/zensical build --strict --clean
+
+settings: $(DEV) ## write docs/reference/settings.md from the settings classes
+	@$(BIN)/python -m tools.settings_page
 
 env: $(RUNTIME) ## write .env with random secrets for docker compose
 	@$(BIN)/fastcheck env
 
-bench: $(DEV) ## measure the running speed of a system of its own
+bench: $(DEV) ## measure the performance of a new system
 	@$(BIN)/fastcheck bench
-
-# `make chaos SEED=7 MINUTES=2` runs one seed alone.
-MINUTES ?= 9
-chaos: $(DEV) ## kill parts of a running system at random and compare its books with what people were told
-	@$(BIN)/python -m tests.faults.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 $(BIN)/python:
 	@$(find_python); $$python -m venv $(VENV) 2>/dev/null || $$python -m venv --clear --without-pip $(VENV)
@@ -78,9 +107,8 @@ $(DEV): requirements-dev.txt $(RUNTIME)
 	@$(pip) install --quiet --require-hashes -r requirements-dev.txt
 	@touch $@
 
-# Writes the lock files anew from pyproject.toml; uv is wanted for this alone.
-.PHONY: lock
-lock:
+# Needs uv, which no other target needs.
+lock: ## write the lock files from pyproject.toml
 	@uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --extra build -o requirements.txt
 	@uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header \
