@@ -1,4 +1,7 @@
-"""Settings: typed, read once from ``FASTCHECK_*``, complete or the process does not start."""
+"""Settings: typed, read once from ``FASTCHECK_*``, complete or the process does not start.
+
+The docstring below a field is its description in ``docs/reference/settings.md``.
+"""
 
 import sys
 from typing import Annotated, Literal, Self
@@ -22,21 +25,29 @@ CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 class FromEnvironment(BaseSettings):
     """The base of all groups of settings; a service's settings are made of the groups that it needs."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
 
 class Settings(FromEnvironment):
-    """What every process of every service reads."""
+    """Settings that every process of every service reads."""
 
     environment: Literal["production", "sandbox"] = "production"
+    """`sandbox`, which `fastcheck up` sets, permits the sandbox bank and test credentials of banks."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Minimum severity of log lines."""
     clock_offset_seconds: int = 0
+    """Offset of the process's clock, to test expiration. Forbidden in production."""
     currencies: CommaSeparated = ("RUB",)
+    """ISO 4217 codes of the accepted currencies, separated by commas."""
 
     def model_post_init(self, _context: object) -> None:
         unknown = set(self.currencies) - set(MINOR_DIGITS)
         if unknown or not self.currencies:
             raise ValueError(f"FASTCHECK_CURRENCIES: unknown or empty: {', '.join(sorted(unknown)) or 'empty'}")
+        if self.environment == "production" and self.clock_offset_seconds:
+            raise ValueError("FASTCHECK_CLOCK_OFFSET_SECONDS is for tests: production runs on the real clock")
 
     @classmethod
     def load(cls) -> Self:
@@ -53,35 +64,50 @@ def _name(location: tuple[int | str, ...]) -> str:
 
 
 class DatabaseSettings(FromEnvironment):
-    """Bounds of the connection pool of one process."""
+    """Limits of the connection pool of one process."""
 
     database_pool_size: int = 16
+    """Maximum number of database connections per process."""
     database_pool_timeout_seconds: float = 1.5
+    """Maximum wait for a free connection; then the request gets `503`."""
     database_statement_timeout_seconds: float = 10.0
+    """Maximum duration of one SQL statement."""
 
 
 class BusSettings(FromEnvironment):
-    """The broker, and how the outbox behaves towards it."""
+    """The message broker, the outbox and the inbox."""
 
     broker_url: SecretStr
+    """URL of the message broker: `redis://…`, or `amqp://…` for RabbitMQ 3.10 or newer."""
     outbox_batch_size: int = 200
+    """Maximum number of events in one message."""
     outbox_resend_seconds: float = 5.0
+    """Delay before an unacknowledged event is sent again for the first time. The delay doubles with each attempt."""
     outbox_resend_max_seconds: float = 20.0
+    """Maximum delay between two attempts to send an event."""
     outbox_max_queue_depth: int = 1_000
+    """Number of messages in a subscriber's queue at which the relay pauses."""
     inbox_max_attempts: int = 5
+    """Failed attempts after which an event is parked. Transient errors (lock or connection lost) do not count."""
     inbox_retention_days: int = 30
+    """Time for which the ids of processed events are kept."""
     outbox_retention_hours: int = 168
+    """Time for which acknowledged events are kept."""
 
 
 class CallerSettings(FromEnvironment):
-    """Public keys of all callers, to check their tokens: ``{"gateway": "<base64, 32 bytes>", ...}``."""
+    """Public keys of all callers, to verify their tokens."""
 
     token_public_keys: dict[str, str]
+    """JSON object of the callers' Ed25519 public keys: `{"gateway": "<base64 of 32 bytes>", …}`."""
 
 
 class HttpSettings(FromEnvironment):
-    """Bounds of the calls from one process to other services."""
+    """Limits of the calls from one process to other services."""
 
     http_pool_size: int = 32
+    """Maximum number of connections to each service."""
     http_connect_timeout_seconds: float = 1.0
+    """Maximum time to connect to another service."""
     http_timeout_seconds: float = 5.0
+    """Maximum duration of a call to another service."""

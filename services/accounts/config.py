@@ -8,27 +8,35 @@ from common.core.settings import CallerSettings, DatabaseSettings, Settings
 
 
 class AccountsSettings(Settings, DatabaseSettings, CallerSettings):
-    """Everything that the web process of accounts reads."""
+    """Settings of the web process of accounts."""
 
     accounts_database_url: SecretStr
+    """URL of the database of accounts: `postgresql+psycopg2://role:password@host:port/database`."""
 
     session_lifetime_seconds: int = Field(default=30 * 24 * 3600, gt=0)
+    """Maximum age of a session."""
     session_idle_seconds: int = Field(default=24 * 3600, gt=0)
-    #: How long the gateway may answer for a session without asking again; also how exact ``last_used_at`` is.
+    """Time without a request after which a session ends."""
     session_cache_seconds: int = Field(default=60, ge=0)
-    #: Who signs in once more than this ends the session that he has used least lately.
+    """Time for which the gateway may use a cached session. Also the precision of `last_used_at`."""
     max_sessions_per_user: int = Field(default=100, gt=0)
+    """Maximum number of sessions per user. A further sign-in ends the least recently used session."""
 
-    #: A hash takes 22 ms of one core and 19 MiB. Together these must be fewer than the threads of the process,
-    #: so that sessions can be verified while passwords wait.
     password_hashes_at_once: int = Field(default_factory=lambda: os.cpu_count() or 1, gt=0)
+    """Maximum number of concurrent password hashes; each takes 22 ms of one core and 19 MiB. Default: the number of
+    cores."""
     password_hashes_waiting: int = Field(default=38, ge=0)
+    """Maximum number of requests that wait for a password hash; further ones get `503`."""
     password_hash_wait_seconds: float = 1.5
+    """Maximum wait for a password hash; then the request gets `503`."""
 
     rate_limit_enabled: bool = True
-    #: Failed sign-ins to one login from one address: so many at once, and then one each so many seconds.
+    """Whether rate limits apply."""
     failed_logins_burst: int = Field(default=10, gt=0)
+    """Failed sign-ins to one account from one address that are allowed at once."""
     failed_logins_forgiven_seconds: float = Field(default=60.0, gt=0)
-    #: The same from all addresses together: wider, so that nobody can lock a user out from one place.
+    """Interval after which one more failed sign-in from the same address is allowed."""
     failed_logins_anywhere_burst: int = Field(default=100, gt=0)
+    """Failed sign-ins to one account from all addresses that are allowed at once."""
     failed_logins_anywhere_forgiven_seconds: float = Field(default=6.0, gt=0)
+    """Interval after which one more failed sign-in from any address is allowed."""

@@ -6,10 +6,13 @@ from common.core.settings import BusSettings, CallerSettings, DatabaseSettings, 
 
 
 class BalanceSettings(Settings, DatabaseSettings, BusSettings, CallerSettings):
-    """Everything that the web process and the worker of balance read."""
+    """Settings of the web process and the worker of balance."""
 
     balance_database_url: SecretStr
+    """URL of the database of balance: `postgresql+psycopg2://role:password@host:port/database`."""
     balance_worker_threads: int = 2
+    """Threads of the worker of balance."""
     retention_sweep_seconds: float = 3600.0
-    #: How often the hash chain is led up to the present.
+    """Interval between deletions of expired rows."""
     chain_seal_seconds: float = 10.0
+    """Interval between extensions of the hash chain over the ledger."""

@@ -11,39 +11,52 @@ DAY_SECONDS: Final = 86_400
 
 
 class ChecksSettings(Settings, DatabaseSettings, BusSettings, CallerSettings, HttpSettings):
-    """Everything that the web process and the bus processes of checks read."""
+    """Settings of the web process and the bus processes of checks."""
 
     checks_database_url: SecretStr
+    """URL of the database of checks: `postgresql+psycopg2://role:password@host:port/database`."""
     checks_token_key: SecretStr
+    """Ed25519 private key with which checks signs its calls to balance (base64 of 32 bytes)."""
     balance_url: str
+    """URL of the web process of balance: `http://host:port`."""
     public_url: str
-    #: Fernet keys, separated by commas, newest first: the first encrypts, all decrypt.
+    """URL at which browsers and banks reach the gateway."""
     code_keys: SecretStr
+    """Fernet keys for check codes, separated by commas, newest first. The first encrypts, all decrypt."""
 
     min_check_lifetime_seconds: int = 60
+    """Minimum value of `expiresIn`."""
     max_check_lifetime_seconds: int = 90 * DAY_SECONDS
+    """Maximum value of `expiresIn`."""
     default_check_lifetime_seconds: int = 7 * DAY_SECONDS
+    """Lifetime of a check whose request has no `expiresIn`."""
 
-    #: So many wrong codes in a row freeze a check for so long; each further freeze is twice as long.
     freeze_after_wrong_codes: int = 5
+    """Number of consecutive wrong codes that freezes a check."""
     freeze_seconds: int = 900
-    #: So many failed accepts and previews of one user are answered in so long a time.
+    """Duration of the first freeze of a check. Each further freeze takes twice as long."""
     failed_attempts_allowed: int = 20
+    """Failed accepts and previews that one user may make within the window."""
     failed_attempts_window_seconds: int = 3600
+    """Length of the window in which failed attempts of one user are counted."""
 
-    #: How long a user waits for his money before the event is left to bring it.
     settle_timeout_seconds: float = 2.0
-    #: How long the relay leaves the event of a check alone that is being settled at once.
+    """Maximum wait of an accept for the settlement. After that the event delivers the money."""
     settle_event_delay_seconds: float = 5.0
+    """Delay of the event of a check that is being settled by a direct call."""
 
     expiry_sweep_seconds: float = 10.0
+    """Interval between scans for checks that are due to expire."""
     pending_sweep_seconds: float = 5.0
-    #: How often codes under old keys are looked for. A key is changed by a restart, after which it is done at once.
+    """Interval between scans for checks whose hold has an unknown outcome."""
     code_key_sweep_seconds: float = 600.0
-    #: A run deletes half a million rows of a table at most: this bounds the rate that is kept up with: 1,600 a second.
+    """Interval between scans for codes that are encrypted under old keys."""
     retention_sweep_seconds: float = 300.0
+    """Interval between deletions of expired rows."""
     idempotency_retention_hours: int = 48
+    """Time for which idempotency keys are kept."""
     checks_worker_threads: int = 2
+    """Threads of the worker of checks."""
 
     @field_validator("code_keys")
     @classmethod

@@ -7,34 +7,50 @@ from services.gateway.models import Limit, RateLimit
 
 
 class GatewaySettings(Settings, HttpSettings):
-    """Everything that the gateway reads."""
+    """Settings of the gateway."""
 
     public_url: str
+    """URL at which browsers and banks reach the gateway."""
     cache_url: SecretStr
+    """URL of the Redis for sessions and rate limits: `redis://…`. Its content may be lost at any time."""
     gateway_token_key: SecretStr
+    """Ed25519 private key with which the gateway signs its calls to services (base64 of 32 bytes)."""
     accounts_url: str
+    """URL of the web process of accounts: `http://host:port`."""
     balance_url: str
+    """URL of the web process of balance: `http://host:port`."""
     checks_url: str
+    """URL of the web process of checks: `http://host:port`."""
     payments_url: str
+    """URL of the web process of payments: `http://host:port`."""
 
-    #: A bank may take its time, and must not take all of ours.
     payments_timeout_seconds: float = 15.0
+    """Maximum duration of a call to payments, which may wait for a bank."""
     payments_pool_size: int = Field(default=16, gt=0)
+    """Maximum number of connections to payments."""
 
-    #: How many proxies of ours stand in front and add to ``X-Forwarded-For``. 0: the header is not believed.
     trusted_proxies: int = Field(default=0, ge=0)
+    """Number of proxies before the gateway that append to `X-Forwarded-For`. With 0 the header is ignored."""
 
-    #: Both below the number of threads of the process, so that reads are served whatever these wait for.
     passwords_at_once: int = Field(default=40, gt=0)
+    """Maximum number of concurrent requests with a password. Keep it below the number of threads."""
     bodies_at_once: int = Field(default=32, gt=0)
+    """Maximum number of concurrent requests with a body. Keep it below the number of threads."""
 
     cache_timeout_seconds: float = 0.2
+    """Maximum duration of a call to the cache."""
     cache_pool_size: int = Field(default=64, gt=0)
-    #: After a failure the cache is left alone for so long.
+    """Maximum number of connections to the cache."""
     cache_retry_seconds: float = 1.0
+    """Time for which the cache is not called after a failure."""
 
     rate_limit_enabled: bool = True
+    """Whether rate limits apply."""
     rate_limit_read: RateLimit = Limit(per_minute=3000, burst=500)
+    """Read requests of one user: per minute, and at once. Format: `3000/500`."""
     rate_limit_write: RateLimit = Limit(per_minute=1200, burst=200)
+    """Write requests of one user: per minute, and at once."""
     rate_limit_password: RateLimit = Limit(per_minute=600, burst=300)
+    """Requests with a password from one address: per minute, and at once."""
     rate_limit_guest: RateLimit = Limit(per_minute=600, burst=300)
+    """Requests without a session from one address: per minute, and at once."""

@@ -11,36 +11,53 @@ from services.payments.banks.registry import BANKS
 
 
 class PaymentsSettings(BankEnvironment, DatabaseSettings, BusSettings, CallerSettings, HttpSettings):
-    """Everything that the processes of payments read, save the banks' own."""
+    """Settings of the processes of payments, without those of single banks."""
 
     payments_database_url: SecretStr
-    #: For refunds, which take the money off the balance first. Without them a refund waits.
+    """URL of the database of payments: `postgresql+psycopg2://role:password@host:port/database`."""
     payments_token_key: SecretStr = SecretStr("")
+    """Ed25519 private key with which payments signs its calls to balance (base64 of 32 bytes). Without it refunds
+    wait."""
     balance_url: str = ""
-    #: Where banks and browsers find the gateway.
+    """URL of the web process of balance: `http://host:port`."""
     public_url: str = Field(pattern=r"^https?://")
-    #: Where banks reach us, if that is not where browsers do.
+    """URL at which browsers and banks reach the gateway."""
     callback_base_url: str = Field(default="", pattern=r"^(https?://.*)?$")
+    """URL at which banks reach the gateway, if it differs from the public URL."""
     return_origins: CommaSeparated = ()
-    #: The bank of new top-ups, and all whose notifications and open payments are looked after.
+    """Origins to which a bank may return the browser, separated by commas. The public URL is always allowed."""
     bank: str = "tbank"
+    """Bank of new top-ups: `tbank`, `yookassa` or `sber`."""
     banks: CommaSeparated = ()
+    """Further enabled banks, separated by commas. Their notifications are accepted and their open top-ups polled."""
     topup_description: str = Field(default="FastCheck top-up", min_length=1, max_length=80)
+    """Description of the payment on the bank's page."""
     topup_lifetime_seconds: int = Field(default=3600, ge=60, le=86_400)
-    #: Money that comes after our expiry: credited, or given back to the card.
+    """Time after which an unpaid top-up expires."""
     topup_credit_late: bool = True
+    """Whether a payment confirmed after the top-up expired is credited. Otherwise it is refunded to the card."""
     topup_poll_first_seconds: float = Field(default=15.0, gt=0)
+    """Delay before the bank is first polled for the status of a top-up. The delay grows with each poll."""
     topup_poll_max_seconds: float = Field(default=300.0, gt=0)
+    """Maximum delay between two polls for a top-up that has not expired."""
     topup_poll_late_max_seconds: float = Field(default=21_600.0, gt=0)
+    """Maximum delay between two polls for an expired top-up."""
     topup_sweep_seconds: float = Field(default=2.0, gt=0)
+    """Interval between scans for top-ups that are due for polling."""
     refund_sweep_seconds: float = Field(default=5.0, gt=0)
-    #: So long after its expiry the bank is still asked about a top-up whose end it has not told.
+    """Interval between scans for refunds that are due."""
     topup_give_up_days: int = Field(default=14, gt=0)
+    """Time after its expiration for which an unfinished top-up is still polled."""
     forged_notifications_per_hour: int = 1_000
+    """Maximum number of forged notifications that are stored per hour. All are counted."""
     notification_retention_days: int = 400
+    """Time for which notifications are kept."""
     idempotency_retention_hours: int = Field(default=72, ge=24)
+    """Time for which idempotency keys are kept."""
     payments_worker_threads: int = 2
+    """Threads of the worker of payments."""
     retention_sweep_seconds: float = 3600.0
+    """Interval between deletions of expired rows."""
 
     @model_validator(mode="after")
     def _banks_are_known(self) -> Self:

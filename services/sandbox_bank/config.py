@@ -9,34 +9,46 @@ from services.sandbox_bank.faults import parse_faults
 
 
 class SandboxBankSettings(Settings, DatabaseSettings):
-    """Everything that the sandbox bank reads. The merchant's keys are the ones that payments has."""
+    """Settings of the sandbox bank. The keys of the merchant are those of payments."""
 
     sandbox_bank_database_url: SecretStr
-    #: Where browsers and payments find it.
+    """URL of the database of the sandbox bank: `postgresql+psycopg2://role:password@host:port/database`."""
     sandbox_bank_url: str = Field(pattern=r"^https?://")
+    """URL at which browsers and payments reach the sandbox bank."""
     sandbox_bank_merchant: str = "FastCheck"
-    #: Misbehaviour of every payment that no plan speaks of (see ``faults.py``).
+    """Name of the merchant on the payment page."""
     sandbox_bank_faults: CommaSeparated = ()
+    """Faults injected into every payment without a plan of its own, separated by commas."""
     sandbox_bank_slow_seconds: float = Field(default=6.0, ge=0)
+    """Delay of a response under the fault `slow`."""
     sandbox_bank_late_seconds: float = Field(default=5.0, ge=0)
-    #: A notification that is not answered is sent again after this, then after twice this, up to an hour.
+    """Delay of a notification under the fault `late`."""
     sandbox_bank_repeat_seconds: float = Field(default=2.0, gt=0)
+    """Delay before an unacknowledged notification is repeated. It doubles with each repetition, up to an hour."""
     sandbox_bank_notify_timeout_seconds: float = Field(default=10.0, gt=0)
+    """Maximum duration of the delivery of a notification."""
     sandbox_bank_deliveries_at_once: int = Field(default=8, ge=1, le=64)
+    """Maximum number of concurrent deliveries of notifications."""
     tbank_terminal_key: str = Field(min_length=1)
+    """Terminal of the merchant at T-Bank."""
     tbank_password: SecretStr = Field(min_length=1)
-    #: The other two protocols are spoken when their keys are set.
+    """Password of the T-Bank terminal; it signs requests and notifications."""
     yookassa_shop_id: str = ""
+    """Identifier of the shop at YooKassa."""
     yookassa_secret_key: SecretStr = SecretStr("")
+    """Secret key of the YooKassa API."""
     sber_user_name: str = ""
+    """User of the Sber API. Required with a password unless a token is set."""
     sber_password: SecretStr = SecretStr("")
-    #: Callbacks are signed with the private key (PEM) if there is one, else with the secret, else not at all.
+    """Password of the Sber API."""
     sber_callback_secret: SecretStr = SecretStr("")
+    """Secret of symmetric callback checksums. Without a secret or a key, a callback only triggers a poll."""
     sandbox_bank_sber_private_key: SecretStr = SecretStr("")
-    #: The gateway: where notifications go that a real bank is told of in its cabinet.
+    """Private key (PEM) that signs Sber callbacks. Without it the secret signs them."""
     public_url: str = ""
-    #: The same, if the bank reaches it otherwise than browsers do.
+    """URL at which browsers and banks reach the gateway."""
     callback_base_url: str = ""
+    """URL at which banks reach the gateway, if it differs from the public URL."""
 
     @model_validator(mode="after")
     def _never_in_production(self) -> Self:

@@ -24,7 +24,7 @@ MAX_FUNCTION_LINES = 70
 
 SOURCES = [
     path
-    for folder in ("auditor", "benchmarks", "cli", "common", "deploy", "launcher", "services", "tests")
+    for folder in ("auditor", "benchmarks", "cli", "common", "deploy", "launcher", "services", "tests", "tools")
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 

@@ -222,8 +222,14 @@ class BankEnvironment(Settings):
     """What holds for the calls to every bank: bounds, trust, and whether real money is meant."""
 
     bank_ca_bundle: FilePath | None = None
+    """File with the CA certificates that banks are verified with. Default: those of the system."""
     bank_connect_timeout_seconds: float = 1.5
+    """Maximum time to connect to a bank."""
     bank_timeout_seconds: float = 4.0
+    """Maximum duration of a call to a bank."""
     bank_pool_size: int = 8
+    """Maximum number of connections to one bank."""
     bank_breaker_failures: int = 5
+    """Number of consecutive failed calls that opens the circuit breaker of a bank."""
     bank_breaker_seconds: float = 10.0
+    """Time for which an open circuit breaker rejects calls."""

@@ -76,14 +76,19 @@ class SberSettings(BankSettings):
     REQUIRED: ClassVar[tuple[tuple[str, ...], ...]] = (("user_name", "token"), ("password", "token"))
 
     user_name: str = ""
+    """User of the Sber API. Required with a password unless a token is set."""
     password: SecretStr = SecretStr("")
+    """Password of the Sber API."""
     token: SecretStr = SecretStr("")
+    """Token of the Sber API, instead of user and password."""
     url: str = Field(default="https://securepayments.sberbank.ru/payment/rest/", pattern=r"^https?://")
-    #: The newer hosts take JSON.
+    """URL of the Sber API."""
     json_requests: bool = False
+    """Whether requests are sent as JSON, which the newer hosts accept."""
     callback_secret: SecretStr = SecretStr("")
-    #: PEM, as the bank's cabinet shows it.
+    """Secret of symmetric callback checksums. Without a secret or a key, a callback only triggers a poll."""
     callback_public_key: str = ""
+    """Public key (PEM) of asymmetric callback checksums."""
 
 
 def checksum(fields: Mapping[str, str], secret: str) -> str:

@@ -66,8 +66,11 @@ class TBankSettings(BankSettings):
     model_config = SettingsConfigDict(env_prefix="FASTCHECK_TBANK_")
 
     terminal_key: str = Field(min_length=1)
+    """Terminal of the merchant at T-Bank."""
     password: SecretStr = Field(min_length=1)
+    """Password of the T-Bank terminal; it signs requests and notifications."""
     url: str = Field(default="https://securepay.tinkoff.ru/v2/", pattern=r"^https?://")
+    """URL of the T-Bank API, with its version."""
 
     def test_marks(self) -> list[str]:
         if self.terminal_key.endswith("DEMO") or self.terminal_key.startswith("FastCheck"):

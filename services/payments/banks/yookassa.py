@@ -74,10 +74,14 @@ class YooKassaSettings(BankSettings):
     REQUIRED: ClassVar[tuple[tuple[str, ...], ...]] = (("shop_id",), ("secret_key",))
 
     shop_id: str = ""
+    """Identifier of the shop at YooKassa."""
     secret_key: SecretStr = SecretStr("")
+    """Secret key of the YooKassa API."""
     url: str = Field(default="https://api.yookassa.ru/v3/", pattern=r"^https?://")
-    #: Besides the published addresses; for the sandbox bank.
+    """URL of the YooKassa API, with its version."""
     more_networks: CommaSeparated = ()
+    """Networks from which notifications are accepted besides the published ones, separated by commas. Forbidden in
+    production."""
 
     def test_marks(self) -> list[str]:
         problems = []

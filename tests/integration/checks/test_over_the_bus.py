@@ -30,6 +30,7 @@ def _process(role: str, world: World, log: Path) -> Iterator[None]:
         "FASTCHECK_EXPIRY_SWEEP_SECONDS": "0.5",
         "FASTCHECK_PENDING_SWEEP_SECONDS": "0.5",
         # The processes have the machine's clock: what the test has moved, they must have moved too.
+        "FASTCHECK_ENVIRONMENT": "sandbox",
         "FASTCHECK_CLOCK_OFFSET_SECONDS": "120",
     }
     command = [sys.executable, "-m", f"services.{service}.worker", name]
