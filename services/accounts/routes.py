@@ -7,10 +7,9 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
 from common.core.errors import InvalidRequest
-from common.http.server.context import context_of
-from common.http.server.exchange import Answer, current
-from common.http.server.identity import caller_user_id, services_only, user_only
-from common.http.server.parse import parsed, render
+from common.http.server.endpoint import services_only, user_only
+from common.http.server.request import Request
+from common.http.server.response import Response, render
 from common.http.server.schemas import COMMON_RESPONSES, SESSION, ErrorBody, NotAuthorizedBody, utc
 from services.accounts import service
 from services.accounts.context import Context
@@ -39,76 +38,69 @@ _SESSION_HASH: Final = re.compile("[0-9a-f]{64}")
 
 @public.post("/register", responses={"201": SessionView, "409": ErrorBody})
 @services_only("gateway")
-@parsed
-def register(body: Credentials) -> Answer:
+def register(context: Context, body: Credentials) -> Response:
     """Become a user, and be signed in at once."""
-    session = service.register(context_of(Context), body.login, body.password.get_secret_value())
+    session = service.register(context, body.login, body.password.get_secret_value())
     return render(_session_view(session), 201)
 
 
 @public.post("/login", responses={"200": SessionView, "401": ErrorBody})
 @services_only("gateway")
-@parsed
-def log_in(body: Credentials) -> Answer:
+def log_in(context: Context, request: Request, body: Credentials) -> Response:
     """Sign in: begin a session."""
-    address = current().header(CLIENT_ADDRESS_HEADER) or ""
-    session = service.log_in(context_of(Context), body.login, body.password.get_secret_value(), address)
+    address = request.header(CLIENT_ADDRESS_HEADER) or ""
+    session = service.log_in(context, body.login, body.password.get_secret_value(), address)
     return render(_session_view(session))
 
 
 @public.post("/logout", responses={"204": None, "401": NotAuthorizedBody}, security=SESSION)
 @user_only
-@parsed
-def log_out() -> Answer:
+def log_out(context: Context, request: Request) -> Response:
     """End this session; it is dead at once, everywhere."""
-    service.log_out(context_of(Context), caller_user_id(), _session_hash())
-    return Answer(204)
+    service.log_out(context, request.user_id, _session_hash(request))
+    return Response(204)
 
 
 @public.post("/logout/all", responses={"204": None, "401": NotAuthorizedBody}, security=SESSION)
 @user_only
-@parsed
-def log_out_everywhere() -> Answer:
+def log_out_everywhere(context: Context, request: Request) -> Response:
     """End every session of the signed-in user, this one too."""
-    service.log_out_everywhere(context_of(Context), caller_user_id())
-    return Answer(204)
+    service.log_out_everywhere(context, request.user_id)
+    return Response(204)
 
 
 @public.get("/me", responses={"200": MeView, "401": NotAuthorizedBody}, security=SESSION)
 @user_only
-@parsed
-def get_me() -> Answer:
+def get_me(context: Context, request: Request) -> Response:
     """Who is signed in."""
-    user = service.get_me(context_of(Context), caller_user_id())
+    user = service.get_me(context, request.user_id)
     return render(MeView(user_id=user.user_id, login=user.login, created_at=utc(user.created_at)))
 
 
 @public.post("/me/password", responses={"204": None, "403": ErrorBody, "401": NotAuthorizedBody}, security=SESSION)
 @user_only
-@parsed
-def change_password(body: PasswordChange) -> Answer:
+def change_password(context: Context, request: Request, body: PasswordChange) -> Response:
     """Change the password; all other sessions end."""
     service.change_password(
-        context_of(Context),
-        caller_user_id(),
-        _session_hash(),
+        context,
+        request.user_id,
+        _session_hash(request),
         body.old_password.get_secret_value(),
         body.new_password.get_secret_value(),
     )
-    return Answer(204)
+    return Response(204)
 
 
 @internal.post("/sessions/verify")
 @services_only("gateway")
-@parsed
-def verify_session(body: SessionQuestion) -> Answer:
+def verify_session(context: Context, body: SessionQuestion) -> Response:
     """Whose session this is. It is asked by its hash: the session id itself crosses no border and is in no log."""
-    user_id, cache_seconds = service.verify_session(context_of(Context), bytes.fromhex(body.session_hash))
+    user_id, cache_seconds = service.verify_session(context, bytes.fromhex(body.session_hash))
     return render(SessionAnswer(user_id=user_id, cache_seconds=cache_seconds))
 
 
-def _session_hash() -> bytes:
-    value = current().header(SESSION_HASH_HEADER) or ""
+def _session_hash(request: Request) -> bytes:
+    value = request.header(SESSION_HASH_HEADER) or ""
     if not _SESSION_HASH.fullmatch(value):
         raise InvalidRequest(f"{SESSION_HASH_HEADER} must hold the hash of the session")
     return bytes.fromhex(value)

@@ -3,10 +3,9 @@
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
-from common.http.server.context import context_of
-from common.http.server.exchange import Answer, direct
-from common.http.server.identity import caller_user_id, services_only, user_only
-from common.http.server.parse import parsed, render
+from common.http.server.endpoint import direct, services_only, user_only
+from common.http.server.request import Request
+from common.http.server.response import Response, render
 from common.http.server.schemas import COMMON_RESPONSES, SESSION, utc
 from services.balance import service
 from services.balance.context import Context
@@ -32,71 +31,62 @@ internal = APIBlueprint("internal", __name__, url_prefix="/internal", doc_ui=Fal
 @public.get("/balance", responses={"200": BalanceView})
 @direct
 @user_only
-@parsed
-def get_balance(query: BalanceQuery) -> Answer:
+def get_balance(context: Context, request: Request, query: BalanceQuery) -> Response:
     """What the signed-in user is free to spend."""
-    context = context_of(Context)
-    balance = service.get_balance(context.db, context.clock, caller_user_id(), query.currency, query.at)
+    balance = service.get_balance(context.db, context.clock, request.user_id, query.currency, query.at)
     return render(BalanceView(balance=balance, currency=query.currency))
 
 
 @public.get("/balance/history", responses={"200": StatementView})
 @user_only
-@parsed
-def get_statement(query: StatementQuery) -> Answer:
+def get_statement(context: Context, request: Request, query: StatementQuery) -> Response:
     """The statement: every change of the balance, newest first."""
-    context = context_of(Context)
-    page = service.get_statement(context.db, caller_user_id(), query.currency, query.limit, query.cursor)
+    page = service.get_statement(context.db, request.user_id, query.currency, query.limit, query.cursor)
     return render(StatementView(entries=[_entry(line) for line in page.items], next_cursor=page.next_cursor))
 
 
 @internal.post("/holds")
 @direct
 @services_only("checks")
-@parsed
-def hold(body: HoldRequest) -> Answer:
+def hold(context: Context, body: HoldRequest) -> Response:
     """Take a check's money from its creator."""
-    service.debit(context_of(Context).db, _posting(TransferKind.CHECK_CREATED, body))
-    return Answer(204)
+    service.debit(context.db, _posting(TransferKind.CHECK_CREATED, body))
+    return Response(204)
 
 
 @internal.post("/settlements")
 @direct
 @services_only("checks")
-@parsed
-def settle(body: SettlementRequest) -> Answer:
+def settle(context: Context, body: SettlementRequest) -> Response:
     """Pay a check's money to its acceptor."""
-    service.credit(context_of(Context).db, _posting(TransferKind.CHECK_ACCEPTED, body))
-    return Answer(204)
+    service.credit(context.db, _posting(TransferKind.CHECK_ACCEPTED, body))
+    return Response(204)
 
 
 @internal.post("/releases")
 @direct
 @services_only("checks")
-@parsed
-def release(body: ReleaseRequest) -> Answer:
+def release(context: Context, body: ReleaseRequest) -> Response:
     """Give a check's money back to its creator."""
     kind = TransferKind.CHECK_CANCELLED if body.reason == "cancelled" else TransferKind.CHECK_EXPIRED
-    service.credit(context_of(Context).db, _posting(kind, body))
-    return Answer(204)
+    service.credit(context.db, _posting(kind, body))
+    return Response(204)
 
 
 @internal.post("/topup-refunds")
 @services_only("payments")
-@parsed
-def take_refund(body: RefundRequest) -> Answer:
+def take_refund(context: Context, body: RefundRequest) -> Response:
     """Take the money of a refund from the user, before the bank gives it to his card."""
-    service.debit(context_of(Context).db, _refund_posting(TransferKind.TOPUP_REFUNDED, body))
-    return Answer(204)
+    service.debit(context.db, _refund_posting(TransferKind.TOPUP_REFUNDED, body))
+    return Response(204)
 
 
 @internal.post("/topup-refund-returns")
 @services_only("payments")
-@parsed
-def return_refund(body: RefundRequest) -> Answer:
+def return_refund(context: Context, body: RefundRequest) -> Response:
     """The bank refused the refund: the user gets his money again, as a top-up whose cause is the refund."""
-    service.credit(context_of(Context).db, _refund_posting(TransferKind.TOPUP, body))
-    return Answer(204)
+    service.credit(context.db, _refund_posting(TransferKind.TOPUP, body))
+    return Response(204)
 
 
 def _refund_posting(kind: TransferKind, body: RefundRequest) -> Posting:

@@ -2,9 +2,7 @@
 
 from flask_openapi3.openapi import OpenAPI
 
-from common.http.server.app import create_web_app
-from common.http.server.context import provide
-from common.http.server.identity import TokenVerifier
+from common.http.server.app import create_service
 from services.checks.codes import routes as codes
 from services.checks.config import ChecksSettings
 from services.checks.context import Context
@@ -16,14 +14,10 @@ def create_app(settings: ChecksSettings | None = None) -> OpenAPI:
     """Build the application from the environment's settings; connects to nothing yet."""
     settings = settings or ChecksSettings.load()
     context = Context.open(settings, "checks-web")
-    app = create_web_app(
+    return create_service(
         "checks",
         settings,
-        title="FastCheck checks",
-        verifier=TokenVerifier("checks", settings.token_public_keys),
+        context,
         ready={"database": context.db.ping},
+        routes=[capability.public for capability in (lifecycle, codes, lists)],
     )
-    provide(app, context)
-    for capability in (lifecycle, codes, lists):
-        app.register_api(capability.public)
-    return app

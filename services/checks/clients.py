@@ -6,7 +6,7 @@ from typing import Self
 from common.core import trace
 from common.core.errors import ServiceUnavailable
 from common.core.logging import get_logger
-from common.http.client.client import HttpAnswer, HttpClient
+from common.http.client.client import HttpClient, HttpResponse
 from common.http.server.identity import TokenIssuer
 from services.checks.config import ChecksSettings
 from services.checks.models import Check
@@ -74,7 +74,7 @@ class BalanceClient:
             "fastcheck": check.fastcheck,
         }
 
-    def _post(self, http: HttpClient, target: str, body: dict[str, object]) -> HttpAnswer:
+    def _post(self, http: HttpClient, target: str, body: dict[str, object]) -> HttpResponse:
         headers = {
             "Authorization": f"Bearer {self._issuer.issue('balance')}",
             "Content-Type": "application/json",
@@ -83,7 +83,7 @@ class BalanceClient:
         return http.request("POST", target, headers=headers, body=json.dumps(body).encode())
 
 
-def _must_be_done(answer: HttpAnswer) -> None:
+def _must_be_done(answer: HttpResponse) -> None:
     if answer.status == 204:
         return
     if answer.status == 429 or answer.status >= 500:
@@ -91,7 +91,7 @@ def _must_be_done(answer: HttpAnswer) -> None:
     raise UnexpectedAnswer(f"balance answered {answer.status} {_code(answer)}")
 
 
-def _code(answer: HttpAnswer) -> str:
+def _code(answer: HttpResponse) -> str:
     try:
         return str(json.loads(answer.body)["code"])
     except (ValueError, KeyError, TypeError):

@@ -3,19 +3,20 @@
 from pydantic import BaseModel
 
 from common.db.idempotency import REPLAYED_HEADER, IdempotencyKey
-from common.http.server.exchange import Answer
-from common.http.server.identity import caller_user_id
-from common.http.server.parse import render
+from common.http.server.request import Request
+from common.http.server.response import Response, render
 from common.http.server.schemas import IdempotencyHeader, utc
 from services.checks.models import Result
 from services.checks.schemas import ActiveCheck
 
 
-def idempotency_key(header: IdempotencyHeader, operation: str, request: BaseModel) -> IdempotencyKey | None:
-    return IdempotencyKey.of(caller_user_id(), operation, header.idempotency_key, request.model_dump_json().encode())
+def idempotency_key(
+    request: Request, header: IdempotencyHeader, operation: str, model: BaseModel
+) -> IdempotencyKey | None:
+    return IdempotencyKey.of(request.user_id, operation, header.idempotency_key, model.model_dump_json().encode())
 
 
-def respond(view: BaseModel, result: Result, status: int = 200) -> Answer:
+def respond(view: BaseModel, result: Result, status: int = 200) -> Response:
     answer = render(view, status)
     if result.replayed:
         answer.headers[REPLAYED_HEADER] = "true"

@@ -1,57 +1,60 @@
-"""How a route says who may use it and how often: ``@signed_in("balance", Rate.READ)``, ``@guest(...)``."""
+"""Guards of the gateway's routes: who may call, how often, and which service handles the request.
 
-from collections.abc import Callable
-from functools import wraps
+``@signed_in("balance", Rate.READ)``, ``@guest("accounts", Rate.PASSWORD)``. The view receives the context, the request
+and the admitted :class:`~services.gateway.models.Call`.
+"""
+
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from common.http.server.context import context_of
-from common.http.server.exchange import Answer, current
+from common.http.server.endpoint import AUTHENTICATED, UNAUTHENTICATED, as_endpoint
+from common.http.server.request import Request
+from common.http.server.response import Response
 from services.gateway import service
 from services.gateway.client_address import client_address
 from services.gateway.context import Context
 from services.gateway.models import Call, Rate
 from services.gateway.session_header import session_hash_of
 
-View = Callable[[Call], Answer]
-Route = Callable[..., Answer]
+View = Callable[[Context, Request, Call], Response]
+Endpoint = Callable[..., Response]
 
 
-def signed_in(owner: str, rate: Rate) -> Callable[[View], Route]:
-    """The route needs a session, is counted per user as ``rate``, and is answered by the service ``owner``."""
+def signed_in(owner: str, rate: Rate) -> Callable[[View], Endpoint]:
+    """Require a session, count the request per user as ``rate``, and name ``owner`` as the service that handles it."""
 
-    def admit(context: Context) -> Call:
-        exchange = current()
+    def admit(context: Context, request: Request) -> Call:
         return service.admit_user(
             context,
             owner,
             rate,
-            session_hash_of(exchange.header("Authorization")),
-            address=client_address(exchange.environ, context.settings.trusted_proxies),
-            request_id=exchange.request_id,
+            session_hash_of(request.header("Authorization")),
+            address=client_address(request.environ, context.settings.trusted_proxies),
+            request_id=request.request_id,
         )
 
-    return _guarded(admit, owner, access="guarded")
+    return _guarded(admit, owner, AUTHENTICATED)
 
 
-def guest(owner: str, rate: Rate) -> Callable[[View], Route]:
-    """The route needs no session, is counted per address of the client, and is answered by the service ``owner``."""
+def guest(owner: str, rate: Rate) -> Callable[[View], Endpoint]:
+    """Require no session, count the request per client address, and name ``owner`` as the service that handles it."""
 
-    def admit(context: Context) -> Call:
-        address = client_address(current().environ, context.settings.trusted_proxies)
+    def admit(context: Context, request: Request) -> Call:
+        address = client_address(request.environ, context.settings.trusted_proxies)
         return service.admit_guest(context, owner, rate, address=address)
 
-    return _guarded(admit, owner, access="anybody")
+    return _guarded(admit, owner, UNAUTHENTICATED)
 
 
-def _guarded(admit: Callable[[Context], Call], owner: str, access: str) -> Callable[[View], Route]:
-    def decorate(view: View) -> Route:
-        @wraps(view)
-        def guarded(**_path: Any) -> Answer:
-            # What the path says is the owner's business; it is handed on as it came.
-            return view(admit(context_of(Context)))
+def _guarded(admit: Callable[[Context, Request], Call], owner: str, access: str) -> Callable[[View], Endpoint]:
+    def decorate(view: View) -> Endpoint:
+        # The values of the path are not used: the path is forwarded unchanged and the owner parses it.
+        def handle(request: Request, _path_values: Mapping[str, Any]) -> Response:
+            context: Context = request.app.extensions["context"]
+            return view(context, request, admit(context, request))
 
-        guarded.__fastcheck_access__ = access  # type: ignore[attr-defined]
-        guarded.__fastcheck_owner__ = owner  # type: ignore[attr-defined]
-        return guarded
+        endpoint: Endpoint = as_endpoint(view, handle, access)
+        endpoint.__fastcheck_owner__ = owner  # type: ignore[attr-defined]
+        return endpoint
 
     return decorate

@@ -5,8 +5,7 @@ from typing import Final
 from flask import Flask, request
 
 from common.core.errors import NotFound
-from common.http.server.app import create_web_app
-from common.http.server.context import provide
+from common.http.server.app import create_service
 from services.gateway import docs_page, routes, web_app
 from services.gateway.client_address import is_loopback
 from services.gateway.config import GatewaySettings
@@ -29,17 +28,16 @@ def create_app(settings: GatewaySettings | None = None) -> Flask:
     settings = settings or GatewaySettings.load()
     context = Context.open(settings)
     secure = settings.public_url.startswith("https://")
-    app = create_web_app(
+    app = create_service(
         "gateway",
         settings,
+        context,
         title="FastCheck",
-        verifier=None,
         ready={"cache": context.cache.ping},
+        routes=[routes.api],
         headers={**SECURITY_HEADERS, **({"Strict-Transport-Security": HSTS} if secure else {})},
     )
-    provide(app, context)
     app.before_request(_hide_operators_routes)
-    app.register_blueprint(routes.api)
     docs_page.serve(app)
     web_app.serve(app)
     return app

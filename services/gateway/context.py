@@ -25,8 +25,8 @@ class Context:
     accounts: AccountsClient
     document: PublicDocument
     limits: Mapping[Rate, Limit]
-    password_places: BoundedSemaphore
-    body_places: BoundedSemaphore
+    password_slots: BoundedSemaphore
+    body_slots: BoundedSemaphore
 
     @classmethod
     def open(cls, settings: GatewaySettings) -> Self:
@@ -46,8 +46,8 @@ class Context:
             accounts=AccountsClient(services["accounts"], tokens),
             document=PublicDocument(services, settings.public_url),
             limits=_limits(settings),
-            password_places=BoundedSemaphore(settings.passwords_at_once),
-            body_places=BoundedSemaphore(settings.bodies_at_once),
+            password_slots=BoundedSemaphore(settings.passwords_at_once),
+            body_slots=BoundedSemaphore(settings.bodies_at_once),
         )
 
 

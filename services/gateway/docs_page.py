@@ -10,8 +10,7 @@ from typing import Final
 from flask import Blueprint, Flask, Response, request
 
 from common.core.errors import NotFound
-from common.http.server.context import context_of
-from common.http.server.identity import anybody
+from common.http.server.endpoint import unauthenticated
 from services.gateway.context import Context
 from services.gateway.static_files import ASK_EACH_TIME, FOR_EVER, Folder, StaticFile
 from services.gateway.web_app import HEADERS as PAGE_HEADERS
@@ -63,10 +62,10 @@ def serve(app: Flask) -> None:
     routes = Blueprint("docs_page", __name__)
 
     @routes.get("/openapi.json")
-    @anybody
-    def document() -> Response:
+    @unauthenticated
+    def document(context: Context) -> Response:
         """Public: any site may read it, so that its tools can."""
-        response = Response(context_of(Context).document.body(), mimetype="application/json")
+        response = Response(context.document.body(), mimetype="application/json")
         response.headers["Cache-Control"] = ASK_EACH_TIME
         response.headers["Access-Control-Allow-Origin"] = "*"
         response.add_etag()
@@ -74,12 +73,12 @@ def serve(app: Flask) -> None:
         return response
 
     @routes.get("/docs")
-    @anybody
+    @unauthenticated
     def docs() -> Response:
         return page.response(ASK_EACH_TIME, HEADERS)
 
     @routes.get("/docs/<release>/<path:name>")
-    @anybody
+    @unauthenticated
     def asset(release: str, name: str) -> Response:
         if release != folder.release or name not in assets:
             raise NotFound

@@ -1,31 +1,33 @@
-"""Hands a request on to the service that owns it, and its answer back. Bodies are bytes here, never looked into."""
+"""Forward a request to the service that owns it and return its response. Bodies are forwarded as bytes, unparsed."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from threading import BoundedSemaphore
 from time import monotonic
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from common.core.errors import ServiceUnavailable
-from common.http.client.client import HttpAnswer
-from common.http.server.body import read_body
-from common.http.server.context import context_of
-from common.http.server.exchange import Answer, current
+from common.http.client.client import HttpResponse
+from common.http.server.request import Request
+from common.http.server.request_body import read_body
+from common.http.server.response import Response
 from services.gateway.client_address import client_address
 from services.gateway.context import Context
 from services.gateway.models import Call, Rate
 from services.gateway.repository import GRACE_SECONDS
 
-#: What of a client's request reaches a service, by its name in WSGI. All else stays outside, whatever a client may
-#: write into it.
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: Request headers that are forwarded, by their names in WSGI. All others are dropped.
 REQUEST_HEADERS: Final = {
     "CONTENT_TYPE": "Content-Type",
     "HTTP_IDEMPOTENCY_KEY": "Idempotency-Key",
     "HTTP_TRACEPARENT": "traceparent",
 }
 
-#: What of a bank's notification reaches payments besides.
+#: Headers of a bank's notification that are forwarded to payments in addition.
 BANK_HEADERS: Final = {
     "HTTP_CONTENT_ENCODING": "Content-Encoding",
     "HTTP_DATE": "Date",
@@ -35,8 +37,8 @@ BANK_HEADERS: Final = {
     "HTTP_X_SIGNATURE": "X-Signature",
 }
 
-#: What of a service's answer reaches the client.
-ANSWER_HEADERS: Final = {
+#: Response headers of a service that are returned to the client, by their lower-case names.
+RESPONSE_HEADERS: Final = {
     name.lower(): name
     for name in (
         "Allow",
@@ -55,98 +57,98 @@ _PATH_SAFE: Final = "/!$&'()*+,;=:@~"
 _QUERY_SAFE: Final = "/!$&'()*+,;=:@~?%[]"
 
 
-def forward(call: Call, extra: Mapping[str, str] | None = None) -> Answer:
-    """The owning service's answer; raises ServiceUnavailable when there is none, or when too much is under way."""
-    context = context_of(Context)
-    return _send(context, call, _body(context), extra or {})
+def forward(context: Context, request: Request, call: Call, extra: Mapping[str, str] | None = None) -> Response:
+    """Return the owning service's response.
+
+    ``extra`` holds headers to add. Raises ServiceUnavailable when the service does not respond or its pool is full,
+    and as ``read_body``.
+    """
+    return _send(context, request, call, _body(context, request), extra or {})
 
 
-def forward_guest(call: Call) -> Answer:
-    """The same for who has no session: the service is told the client's address."""
-    return forward(call, {"X-Client-Address": _address()})
+def forward_guest(context: Context, request: Request, call: Call) -> Response:
+    """Forward a request without a session; the service receives the client's address."""
+    return forward(context, request, call, {"X-Client-Address": _address(context, request)})
 
 
-def forward_notification(call: Call) -> Answer:
-    """A bank's notification, with what a signature may be in and the address that it came from."""
-    return forward(call, {**_present(BANK_HEADERS), "X-Client-Address": _address()})
+def forward_notification(context: Context, request: Request, call: Call) -> Response:
+    """Forward a bank's notification with its address and the headers that may carry its signature."""
+    extra = {**_present(BANK_HEADERS, request.environ), "X-Client-Address": _address(context, request)}
+    return forward(context, request, call, extra)
 
 
-def forward_for_session(call: Call) -> Answer:
-    """A request that ends sessions: when it has succeeded, none of them is good for anything at any service.
+def forward_for_session(context: Context, request: Request, call: Call) -> Response:
+    """Forward a request that ends sessions. After a success, no service accepts any of the ended sessions.
 
-    See ``repository`` for how. Raises CacheDown, and has done nothing, when Redis does not answer.
+    See ``repository`` for the method. Raises CacheDown, without any effect, when Redis does not respond, and
+    ServiceUnavailable when accounts responded later than the barrier allows; the client then repeats the request.
     """
     if call.user_id is None or call.session_hash is None:
-        raise TypeError("only a user has sessions to end")
-    context = context_of(Context)
-    body = _body(context)
-    started = monotonic()
+        raise TypeError("only a signed-in user has sessions to end")
+    body = _body(context, request)
+    started_at = monotonic()
     context.cache.raise_barrier(call.user_id)
-    response = _send(context, call, body, {"X-Session-Hash": call.session_hash})
-    if monotonic() - started > GRACE_SECONDS:
-        raise ServiceUnavailable  # it was done too late for the barrier; done again, it will be in time
+    response = _send(context, request, call, body, {"X-Session-Hash": call.session_hash})
+    if monotonic() - started_at > GRACE_SECONDS:
+        raise ServiceUnavailable  # the barrier may have expired before accounts deleted the session
     return response
 
 
-def _send(context: Context, call: Call, body: bytes | None, extra: Mapping[str, str]) -> Answer:
+def _send(context: Context, request: Request, call: Call, body: bytes | None, extra: Mapping[str, str]) -> Response:
+    environ = request.environ
     headers = {
         "Authorization": f"Bearer {context.tokens.issue(call.service, call.user_id)}",
-        "X-Request-ID": current().request_id,
-        **_present(REQUEST_HEADERS),
+        "X-Request-ID": request.request_id,
+        **_present(REQUEST_HEADERS, environ),
         **extra,
     }
-    with _place(context.password_places) if call.rate is Rate.PASSWORD else nullcontext():
-        answer = context.services[call.service].request(_method(), _target(), headers=headers, body=body)
-    return _response(answer)
+    client, target = context.services[call.service], _target(environ)
+    with _slot(context.password_slots) if call.rate is Rate.PASSWORD else nullcontext():
+        response = client.request(environ["REQUEST_METHOD"], target, headers=headers, body=body)
+    return _returned(response)
 
 
-def _body(context: Context) -> bytes | None:
-    """The whole body; raises as ``read_body``.
+def _body(context: Context, request: Request) -> bytes | None:
+    """Return the complete body, None for GET and HEAD; raises as ``read_body``.
 
-    The server waits for a slow body for as long as its client likes. Such clients must not get all threads.
+    The server has no time-out for a slow body, so the number of threads that read bodies is bounded.
     """
-    if _method() in ("GET", "HEAD"):
+    if request.environ["REQUEST_METHOD"] in ("GET", "HEAD"):
         return None
-    with _place(context.body_places):
-        return read_body()
+    with _slot(context.body_slots):
+        return read_body(request)
 
 
 @contextmanager
-def _place(places: BoundedSemaphore) -> Iterator[None]:
-    if not places.acquire(blocking=False):
+def _slot(slots: BoundedSemaphore) -> Iterator[None]:
+    if not slots.acquire(blocking=False):
         raise ServiceUnavailable
     try:
         yield
     finally:
-        places.release()
+        slots.release()
 
 
-def _method() -> str:
-    return str(current().environ["REQUEST_METHOD"])
+def _target(environ: "WSGIEnvironment") -> str:
+    """Return path and query as the client sent them, percent-encoded.
 
-
-def _target() -> str:
-    """Path and query as they came, in the one spelling that HTTP allows.
-
-    WSGI gives the path decoded, as Latin-1 (PEP 3333), and the query as it was sent.
+    WSGI passes the path decoded, as Latin-1 (PEP 3333), and the query unchanged.
     """
-    environ = current().environ
     path = quote(environ["PATH_INFO"].encode("latin-1"), safe=_PATH_SAFE)
     query = environ["QUERY_STRING"].encode("latin-1")
     return f"{path}?{quote(query, safe=_QUERY_SAFE)}" if query else path
 
 
-def _address() -> str:
-    return client_address(current().environ, context_of(Context).settings.trusted_proxies)
+def _address(context: Context, request: Request) -> str:
+    return client_address(request.environ, context.settings.trusted_proxies)
 
 
-def _present(names: Mapping[str, str]) -> dict[str, str]:
-    environ = current().environ
+def _present(names: Mapping[str, str], environ: "WSGIEnvironment") -> dict[str, str]:
     return {name: environ[key] for key, name in names.items() if key in environ}
 
 
-def _response(answer: HttpAnswer) -> Answer:
-    headers = {name: answer.headers[key] for key, name in ANSWER_HEADERS.items() if key in answer.headers}
-    # Whatever is said to one person is nobody else's, and old a moment later.
+def _returned(response: HttpResponse) -> Response:
+    headers = {name: response.headers[key] for key, name in RESPONSE_HEADERS.items() if key in response.headers}
+    # Responses are personal and change at any time, so no cache may store them.
     headers.setdefault("Cache-Control", "no-store")
-    return Answer(answer.status, answer.body, headers)
+    return Response(response.status, response.body, headers)

@@ -5,8 +5,11 @@ The service serves the same path, checks the body and renders the answer; the ga
 
 from flask import Blueprint
 
-from common.http.server.exchange import Answer, direct
+from common.http.server.endpoint import direct
+from common.http.server.request import Request
+from common.http.server.response import Response
 from services.gateway.admission import guest, signed_in
+from services.gateway.context import Context
 from services.gateway.forwarding import forward, forward_for_session, forward_guest, forward_notification
 from services.gateway.models import Call, Rate
 
@@ -17,44 +20,44 @@ api = Blueprint("api", __name__)
 
 @api.post("/register")
 @guest("accounts", Rate.PASSWORD)
-def register(call: Call) -> Answer:
+def register(context: Context, request: Request, call: Call) -> Response:
     """Become a user."""
-    return forward_guest(call)
+    return forward_guest(context, request, call)
 
 
 @api.post("/login")
 @guest("accounts", Rate.PASSWORD)
-def log_in(call: Call) -> Answer:
+def log_in(context: Context, request: Request, call: Call) -> Response:
     """Begin a session."""
-    return forward_guest(call)
+    return forward_guest(context, request, call)
 
 
 @api.post("/logout")
 @signed_in("accounts", Rate.WRITE)
-def log_out(call: Call) -> Answer:
+def log_out(context: Context, request: Request, call: Call) -> Response:
     """End this session."""
-    return forward_for_session(call)
+    return forward_for_session(context, request, call)
 
 
 @api.post("/logout/all")
 @signed_in("accounts", Rate.WRITE)
-def log_out_everywhere(call: Call) -> Answer:
+def log_out_everywhere(context: Context, request: Request, call: Call) -> Response:
     """End all sessions of the user."""
-    return forward_for_session(call)
+    return forward_for_session(context, request, call)
 
 
 @api.get("/me")
 @signed_in("accounts", Rate.READ)
-def get_me(call: Call) -> Answer:
+def get_me(context: Context, request: Request, call: Call) -> Response:
     """Who is signed in."""
-    return forward(call)
+    return forward(context, request, call)
 
 
 @api.post("/me/password")
 @signed_in("accounts", Rate.PASSWORD)
-def change_password(call: Call) -> Answer:
+def change_password(context: Context, request: Request, call: Call) -> Response:
     """A new password; all other sessions end."""
-    return forward_for_session(call)
+    return forward_for_session(context, request, call)
 
 
 # Balance
@@ -63,16 +66,16 @@ def change_password(call: Call) -> Answer:
 @api.get("/balance")
 @direct
 @signed_in("balance", Rate.READ)
-def get_balance(call: Call) -> Answer:
+def get_balance(context: Context, request: Request, call: Call) -> Response:
     """What is free to spend."""
-    return forward(call)
+    return forward(context, request, call)
 
 
 @api.get("/balance/history")
 @signed_in("balance", Rate.READ)
-def get_statement(call: Call) -> Answer:
+def get_statement(context: Context, request: Request, call: Call) -> Response:
     """The statement."""
-    return forward(call)
+    return forward(context, request, call)
 
 
 # Checks
@@ -81,59 +84,59 @@ def get_statement(call: Call) -> Answer:
 @api.post("/fastcheck")
 @direct
 @signed_in("checks", Rate.WRITE)
-def create_check(call: Call) -> Answer:
+def create_check(context: Context, request: Request, call: Call) -> Response:
     """Write a check."""
-    return forward(call)
+    return forward(context, request, call)
 
 
 @api.get("/fastcheck/active")
 @signed_in("checks", Rate.READ)
-def list_active_checks(call: Call) -> Answer:
+def list_active_checks(context: Context, request: Request, call: Call) -> Response:
     """Own checks that can still be accepted."""
-    return forward(call)
+    return forward(context, request, call)
 
 
 @api.post("/fastcheck/accept")
 @direct
 @signed_in("checks", Rate.WRITE)
-def accept_check(call: Call) -> Answer:
+def accept_check(context: Context, request: Request, call: Call) -> Response:
     """Take the money of a check."""
-    return forward(call)
+    return forward(context, request, call)
 
 
 @api.post("/fastcheck/preview")
 @signed_in("checks", Rate.WRITE)
-def preview_check(call: Call) -> Answer:
+def preview_check(context: Context, request: Request, call: Call) -> Response:
     """Look at a check before accepting it; a wrong code counts."""
-    return forward(call)
+    return forward(context, request, call)
 
 
 @api.get("/fastcheck/history")
 @signed_in("checks", Rate.READ)
-def list_history(call: Call) -> Answer:
+def list_history(context: Context, request: Request, call: Call) -> Response:
     """Checks that are over, created or accepted."""
-    return forward(call)
+    return forward(context, request, call)
 
 
 @api.post("/fastcheck/<fastcheck>/cancel")
 @signed_in("checks", Rate.WRITE)
-def cancel_check(call: Call) -> Answer:
+def cancel_check(context: Context, request: Request, call: Call) -> Response:
     """Take an own check back."""
-    return forward(call)
+    return forward(context, request, call)
 
 
 @api.post("/fastcheck/<fastcheck>/code")
 @signed_in("checks", Rate.WRITE)
-def renew_code(call: Call) -> Answer:
+def renew_code(context: Context, request: Request, call: Call) -> Response:
     """A new code for an own check."""
-    return forward(call)
+    return forward(context, request, call)
 
 
 @api.get("/fastcheck/<fastcheck>/qr.svg")
 @signed_in("checks", Rate.READ)
-def get_qr(call: Call) -> Answer:
+def get_qr(context: Context, request: Request, call: Call) -> Response:
     """The link to an own check as a picture."""
-    return forward(call)
+    return forward(context, request, call)
 
 
 # Payments
@@ -141,41 +144,41 @@ def get_qr(call: Call) -> Answer:
 
 @api.post("/topup")
 @signed_in("payments", Rate.WRITE)
-def start_topup(call: Call) -> Answer:
+def start_topup(context: Context, request: Request, call: Call) -> Response:
     """Begin a top-up at the bank."""
-    return forward(call)
+    return forward(context, request, call)
 
 
 @api.get("/topup")
 @signed_in("payments", Rate.READ)
-def list_topups(call: Call) -> Answer:
+def list_topups(context: Context, request: Request, call: Call) -> Response:
     """Own top-ups."""
-    return forward(call)
+    return forward(context, request, call)
 
 
 @api.get("/topup/<transactionID>")
 @signed_in("payments", Rate.READ)
-def get_topup(call: Call) -> Answer:
+def get_topup(context: Context, request: Request, call: Call) -> Response:
     """One own top-up."""
-    return forward(call)
+    return forward(context, request, call)
 
 
 @api.get("/topup/<transactionID>/return")
 @guest("payments", Rate.GUEST)
-def return_from_bank(call: Call) -> Answer:
+def return_from_bank(context: Context, request: Request, call: Call) -> Response:
     """The browser comes back from the bank, which knows nothing of sessions; this changes no money."""
-    return forward_guest(call)
+    return forward_guest(context, request, call)
 
 
 @api.post("/bank/webhook/<bank>")
 @guest("payments", Rate.UNLIMITED)
-def bank_webhook(call: Call) -> Answer:
+def bank_webhook(context: Context, request: Request, call: Call) -> Response:
     """The bank tells what became of a payment, and proves itself by its signature."""
-    return forward_notification(call)
+    return forward_notification(context, request, call)
 
 
 @api.get("/bank/webhook/<bank>")
 @guest("payments", Rate.UNLIMITED)
-def bank_webhook_by_query(call: Call) -> Answer:
+def bank_webhook_by_query(context: Context, request: Request, call: Call) -> Response:
     """The same, of banks that say it in the query."""
-    return forward_notification(call)
+    return forward_notification(context, request, call)

@@ -7,9 +7,9 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import NotFound as NoSuchRoute
 
 from common.core.errors import NotFound
-from common.http.server.exchange import Answer
-from common.http.server.failures import answer_to
-from common.http.server.identity import anybody
+from common.http.server.endpoint import unauthenticated
+from common.http.server.error_rendering import render_error
+from common.http.server.response import Response as ApiResponse
 from services.gateway.static_files import ASK_EACH_TIME, FOR_EVER, Folder, StaticFile
 
 WEB_FOLDER: Final = Path(__file__).parent / "web"
@@ -53,12 +53,12 @@ def serve(app: Flask) -> None:
     page = StaticFile.of((WEB_FOLDER / PAGE).read_bytes().replace(PLACEHOLDER, folder.release.encode()), ".html")
     app.register_blueprint(_blueprint(folder, page))
 
-    def no_such_route(_error: NoSuchRoute) -> Response | Answer:
+    def no_such_route(_error: NoSuchRoute) -> Response | ApiResponse:
         """A person in a browser gets the app's page, which says so; a program gets JSON."""
         wanted = request.accept_mimetypes.best_match(["application/json", "text/html"])
         if request.method == "GET" and wanted == "text/html":
             return page.response(ASK_EACH_TIME, HEADERS, status=404)
-        return answer_to(NotFound())
+        return render_error(NotFound())
 
     app.register_error_handler(NoSuchRoute, no_such_route)
 
@@ -66,7 +66,7 @@ def serve(app: Flask) -> None:
 def _blueprint(folder: Folder, page: StaticFile) -> Blueprint:
     routes = Blueprint("web_app", __name__)
 
-    @anybody
+    @unauthenticated
     def show_page(**_path: str) -> Response:
         return page.response(ASK_EACH_TIME, HEADERS)
 
@@ -74,7 +74,7 @@ def _blueprint(folder: Folder, page: StaticFile) -> Blueprint:
         routes.add_url_rule(address, "show_page", show_page)
 
     @routes.get("/assets/<release>/<path:name>")
-    @anybody
+    @unauthenticated
     def asset(release: str, name: str) -> Response:
         file = folder.files.get(name)
         if release != folder.release or file is None or name == PAGE:

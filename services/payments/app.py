@@ -4,9 +4,7 @@ from collections.abc import Mapping
 
 from flask_openapi3.openapi import OpenAPI
 
-from common.http.server.app import create_web_app
-from common.http.server.context import provide
-from common.http.server.identity import TokenVerifier
+from common.http.server.app import create_service
 from services.payments.banks.base import Bank
 from services.payments.config import PaymentsSettings
 from services.payments.context import Context
@@ -21,16 +19,9 @@ def create_app(settings: PaymentsSettings | None = None, banks: Mapping[str, Ban
     """Build the application from the environment's settings; connects to nothing yet."""
     settings = settings or PaymentsSettings.load()
     context = Context.open(settings, "payments-web", banks)
-    app = create_web_app(
-        "payments",
-        settings,
-        title="FastCheck payments",
-        verifier=TokenVerifier("payments", settings.token_public_keys),
-        ready={"database": context.db.ping},
+    app = create_service(
+        "payments", settings, context, ready={"database": context.db.ping}, routes=[topups.public, notifications.banks]
     )
-    provide(app, context)
-    app.register_api(topups.public)
-    app.register_api(notifications.banks)
     for capability in (topups, polling, notifications, refunds, reconciliation):
         app.register_api(capability.internal)
     return app

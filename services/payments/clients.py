@@ -5,7 +5,7 @@ from typing import Self
 
 from common.core import trace
 from common.core.errors import ServiceUnavailable
-from common.http.client.client import HttpAnswer, HttpClient
+from common.http.client.client import HttpClient, HttpResponse
 from common.http.server.identity import TokenIssuer
 from services.payments.config import PaymentsSettings
 from services.payments.models import TopUp
@@ -51,7 +51,7 @@ class BalanceClient:
         """Give the user back what the bank did not take."""
         _must_be_done(self._post("/internal/topup-refund-returns", refund, topup))
 
-    def _post(self, target: str, refund: Refund, topup: TopUp) -> HttpAnswer:
+    def _post(self, target: str, refund: Refund, topup: TopUp) -> HttpResponse:
         if self._http is None or self._issuer is None:
             raise ServiceUnavailable("refunds need FASTCHECK_BALANCE_URL and FASTCHECK_PAYMENTS_TOKEN_KEY")
         headers = {
@@ -69,7 +69,7 @@ class BalanceClient:
         return self._http.request("POST", target, headers=headers, body=json.dumps(body).encode())
 
 
-def _must_be_done(answer: HttpAnswer) -> None:
+def _must_be_done(answer: HttpResponse) -> None:
     if answer.status == 204:
         return
     if answer.status == 429 or answer.status >= 500:
@@ -77,7 +77,7 @@ def _must_be_done(answer: HttpAnswer) -> None:
     raise UnexpectedAnswer(f"balance answered {answer.status} {_code(answer)}")
 
 
-def _code(answer: HttpAnswer) -> str:
+def _code(answer: HttpResponse) -> str:
     try:
         return str(json.loads(answer.body)["code"])
     except (ValueError, KeyError, TypeError):

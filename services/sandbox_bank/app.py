@@ -2,8 +2,7 @@
 
 from flask_openapi3.openapi import OpenAPI
 
-from common.http.server.app import create_web_app
-from common.http.server.context import provide
+from common.http.server.app import create_service
 from services.sandbox_bank import routes
 from services.sandbox_bank.config import SandboxBankSettings
 from services.sandbox_bank.context import Context
@@ -15,16 +14,13 @@ def create_app(settings: SandboxBankSettings | None = None) -> OpenAPI:
     """Build the application; connects to nothing yet. Its first request starts the thread that delivers."""
     settings = settings or SandboxBankSettings.load()
     context = Context.open(settings)
-    app = create_web_app(
+    app = create_service(
         "sandbox_bank",
         settings,
-        title="FastCheck sandbox bank",
-        verifier=None,
+        context,
         ready={"database": context.db.ping},
+        routes=[routes.pages, routes.admin, tbank_api.api, yookassa_api.api, sber_api.api],
     )
-    provide(app, context)
-    for blueprint in (routes.pages, routes.admin, tbank_api.api, yookassa_api.api, sber_api.api):
-        app.register_blueprint(blueprint)
     deliverer = Deliverer(context)
     # Whoever starts the process asks whether it is ready: that is request enough after a restart.
     app.before_request(deliverer.ensure_running)

@@ -5,14 +5,12 @@ import re
 from pathlib import Path
 from typing import Final
 
-from flask import Blueprint, Response, redirect, render_template, request, send_from_directory
+from flask import Blueprint, Response, current_app, redirect, render_template, request, send_from_directory
 from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.wrappers import Response as AnyResponse
 
 from common.core.errors import Forbidden, NotFound
-from common.http.server.context import context_of
-from common.http.server.identity import anybody
-from common.http.server.parse import parsed
+from common.http.server.endpoint import unauthenticated
 from services.sandbox_bank import service
 from services.sandbox_bank.context import Context
 from services.sandbox_bank.errors import NotTheOperator
@@ -39,36 +37,37 @@ _CVC: Final = re.compile(r"^\s*\d{3}\s*$")
 
 
 @pages.get("/assets/pay.css")
-@anybody
+@unauthenticated
 def style() -> Response:
     """The page's only asset."""
     return send_from_directory(Path(__file__).parent / "web", "pay.css", max_age=300)
 
 
 @pages.get("/pay/<page_key>")
-@anybody
-def show_page(page_key: str) -> Response:
+@unauthenticated
+def show_page(context: Context, page_key: str) -> Response:
     """The payment page. Its address is the secret that opens it; no cookie is there to be ridden on."""
-    payment = service.open_page(context_of(Context), page_key)
-    return _page(payment)
+    payment = service.open_page(context, page_key)
+    return _page(context, payment)
 
 
 @pages.post("/pay/<page_key>")
-@anybody
-def submit_page(page_key: str) -> AnyResponse:
+@unauthenticated
+def submit_page(context: Context, page_key: str) -> AnyResponse:
     """The form, from the page itself and from nowhere else."""
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
         raise Forbidden("this form is sent from the payment page alone")
-    context = context_of(Context)
     if request.form.get("action") == "cancel":
         result = service.cancel_at_page(context, page_key)
     else:
         errors = _form_errors()
         if errors:
-            return _page(service.open_page(context, page_key), errors=errors, status=422)
+            return _page(context, service.open_page(context, page_key), errors=errors, status=422)
         result = service.submit_card(context, page_key, request.form.get("card_number", ""))
     if result.outcome is PageOutcome.WRONG_CARD:
-        return _page(result.payment, errors={"card_number": "This is not one of the two test cards."}, status=422)
+        return _page(
+            context, result.payment, errors={"card_number": "This is not one of the two test cards."}, status=422
+        )
     target = _return_url(context, result.payment)
     response = redirect(target, code=303)
     response.headers.update({"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
@@ -86,8 +85,7 @@ def _form_errors() -> dict[str, str]:
     return errors
 
 
-def _page(payment: Payment, *, errors: dict[str, str] | None = None, status: int = 200) -> Response:
-    context = context_of(Context)
+def _page(context: Context, payment: Payment, *, errors: dict[str, str] | None = None, status: int = 200) -> Response:
     body = render_template(
         "pay.html",
         payment=payment,
@@ -129,7 +127,7 @@ class Faults(BaseModel):
 
 @admin.before_request
 def _operator_only() -> None:
-    settings = context_of(Context).settings
+    settings = current_app.extensions["context"].settings
     given = request.authorization
     user, password = (given.username or "", given.password or "") if given else ("", "")
     wanted = (settings.tbank_terminal_key, settings.tbank_password.get_secret_value())
@@ -139,28 +137,25 @@ def _operator_only() -> None:
 
 
 @admin.put("/faults")
-@anybody
-@parsed
-def set_plan(body: Plan) -> Response:
+@unauthenticated
+def set_plan(context: Context, body: Plan) -> Response:
     """What goes wrong with the orders that come from now on."""
-    service.set_plan(context_of(Context), body.plan)
+    service.set_plan(context, body.plan)
     return Response(status=204)
 
 
 @admin.put("/payments/<protocol>/<order_id>/faults")
-@anybody
-@parsed
-def set_faults(path: OrderPath, body: Faults) -> Response:
+@unauthenticated
+def set_faults(context: Context, path: OrderPath, body: Faults) -> Response:
     """What goes wrong with one payment that is there already."""
-    service.set_faults(context_of(Context), path.protocol, path.order_id, body.faults)
+    service.set_faults(context, path.protocol, path.order_id, body.faults)
     return Response(status=204)
 
 
 @admin.get("/payments/<protocol>")
-@anybody
-def list_payments(protocol: str) -> dict[str, object]:
+@unauthenticated
+def list_payments(context: Context, protocol: str) -> dict[str, object]:
     """The newest payments of one protocol, as the bank sees them."""
-    context = context_of(Context)
     if protocol not in context.wires:
         raise NotFound
     found = service.list_payments(context, protocol)

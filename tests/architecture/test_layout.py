@@ -146,7 +146,7 @@ def test_nothing_of_ours_is_made_at_import() -> None:
         "Database",
         "HttpClient",
         "create_engine",
-        "create_web_app",
+        "create_service",
         "create_celery",
         "Celery",
         "Redis",

@@ -1,6 +1,6 @@
 """HTTP to another service over kept-alive connections, with a bound on everything.
 
-One hop or two are in every request of a user, so this is a small pool over a small protocol (see ``wire`` and
+One hop or two are in every request of a user, so this is a small pool over a small protocol (see ``connection`` and
 ``docs/decisions``): nothing that richer clients can do is wanted between services.
 """
 
@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 from common.core.errors import ServiceUnavailable
 from common.core.pool import PoolExhausted, ResourcePool
-from common.http.client.wire import HttpAnswer, ProtocolError, Wire
+from common.http.client.connection import HttpConnection, HttpResponse, ProtocolError
 
-__all__ = ["HttpAnswer", "HttpClient", "NoAnswer"]
+__all__ = ["HttpClient", "HttpResponse", "UnknownOutcome"]
 
 
-class NoAnswer(ServiceUnavailable):
+class UnknownOutcome(ServiceUnavailable):
     """The other service was not reached, or did not answer in time: what it did is unknown. Ask again."""
 
 
@@ -31,33 +31,35 @@ class HttpClient:
         self._connect_timeout_seconds = connect_timeout_seconds
         self._timeout_seconds = timeout_seconds
         self._pool_wait_seconds = min(1.5, timeout_seconds)
-        self._pool: ResourcePool[Wire] = ResourcePool(pool_size)
+        self._pool: ResourcePool[HttpConnection] = ResourcePool(pool_size)
 
-    def request(self, method: str, target: str, *, headers: Mapping[str, str], body: bytes | None = None) -> HttpAnswer:
-        """One request, one answer of any status; raises NoAnswer, or ServiceUnavailable when the pool is full."""
+    def request(
+        self, method: str, target: str, *, headers: Mapping[str, str], body: bytes | None = None
+    ) -> HttpResponse:
+        """One request, one answer of any status; raises UnknownOutcome, or ServiceUnavailable when the pool is full."""
         try:
-            wire = self._pool.acquire(self._pool_wait_seconds)
+            connection = self._pool.acquire(self._pool_wait_seconds)
         except PoolExhausted:
             raise ServiceUnavailable from None
         keep = False
         try:
-            if wire is not None and wire.is_stale():
-                wire.close()
-                wire = None
-            wire = wire or self._connect()
-            answer, keep = wire.exchange(method, target, headers, body)
+            if connection is not None and connection.is_stale():
+                connection.close()
+                connection = None
+            connection = connection or self._connect()
+            answer, keep = connection.exchange(method, target, headers, body)
         except (OSError, ProtocolError) as error:
-            raise NoAnswer from error
+            raise UnknownOutcome from error
         else:
             return answer
         finally:
-            if not keep and wire is not None:
-                wire.close()
-                wire = None
-            self._pool.release(wire)
+            if not keep and connection is not None:
+                connection.close()
+                connection = None
+            self._pool.release(connection)
 
-    def _connect(self) -> Wire:
-        return Wire(
+    def _connect(self) -> HttpConnection:
+        return HttpConnection(
             self._host,
             self._port,
             connect_timeout_seconds=self._connect_timeout_seconds,

@@ -1,9 +1,14 @@
-"""The Flask application that every service starts from: errors, health, metrics, its own document."""
+"""Create the web application of a service: its routes, and what all services have in common.
 
-from collections.abc import Callable, Mapping
+Common are error rendering, ``/healthz``, ``/readyz``, ``/metrics`` and the service's own OpenAPI document.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
-from flask import Response, current_app, jsonify
+from flask import Blueprint, current_app, jsonify
+from flask import Response as FlaskResponse
+from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.info import Info
 from flask_openapi3.models.security_scheme import SecurityScheme
 from flask_openapi3.openapi import OpenAPI
@@ -11,10 +16,11 @@ from flask_openapi3.openapi import OpenAPI
 from common.core.logging import configure_logging
 from common.core.settings import Settings
 from common.http.server import health, metrics
-from common.http.server.exchange import MAX_BODY_BYTES
-from common.http.server.failures import answer_to
-from common.http.server.identity import TokenVerifier, anybody
+from common.http.server.endpoint import unauthenticated
+from common.http.server.error_rendering import render_error
+from common.http.server.identity import TokenVerifier
 from common.http.server.lean_flask import LeanFlask
+from common.http.server.request import MAX_BODY_BYTES
 from common.http.server.schemas import ErrorBody
 
 API_VERSION: Final = "1.0.0"
@@ -29,25 +35,26 @@ SECURITY_SCHEMES: Final[dict[str, SecurityScheme | dict[str, Any]]] = {
 }
 
 
-def create_web_app(
+def create_service(
     service: str,
     settings: Settings,
+    context: object,
     *,
-    title: str,
-    verifier: TokenVerifier | None,
     ready: Mapping[str, Callable[[], None]],
+    routes: Sequence[Blueprint | APIBlueprint] = (),
+    title: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> OpenAPI:
-    """An application with nothing but what all have in common.
+    """Create a service's application; connects to nothing yet.
 
-    ``verifier`` is None only for a service that takes no calls of other services. ``ready`` names the
-    checks of ``/readyz``; each raises when its part does not answer. ``headers`` are on every answer that has no
-    word of its own for them.
+    ``context`` is passed to views that declare it. ``ready`` names the checks of ``/readyz``; each raises if its
+    dependency is unavailable. ``headers`` are added to every response that does not set them itself. Callers' tokens
+    are verified if the settings are ``CallerSettings``.
     """
     configure_logging(service, settings.log_level)
     app = LeanFlask(
         f"services.{service}",
-        info=Info(title=title, version=API_VERSION),
+        info=Info(title=title or f"FastCheck {service.replace('_', ' ')}", version=API_VERSION),
         security_schemes=SECURITY_SCHEMES,
         validation_error_status=400,
         validation_error_model=ErrorBody,
@@ -58,16 +65,23 @@ def create_web_app(
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    if verifier is not None:
-        app.extensions["token_verifier"] = verifier
+    app.extensions["context"] = context
+    public_keys = getattr(settings, "token_public_keys", None)
+    if public_keys is not None:
+        app.extensions["token_verifier"] = TokenVerifier(service, public_keys)
         app.add_url_rule("/openapi.json", view_func=_own_document)
-    app.register_error_handler(Exception, answer_to)
+    app.register_error_handler(Exception, render_error)
     app.register_blueprint(health.blueprint(ready))
     app.register_blueprint(metrics.blueprint())
+    for blueprint in routes:
+        if isinstance(blueprint, APIBlueprint):
+            app.register_api(blueprint)
+        else:
+            app.register_blueprint(blueprint)
     return app
 
 
-@anybody
-def _own_document() -> Response:
-    """The service's own OpenAPI document; the gateway makes one of all of them."""
+@unauthenticated
+def _own_document() -> FlaskResponse:
+    """Return the service's own OpenAPI document, which the gateway merges with those of the other services."""
     return jsonify(cast("OpenAPI", current_app).api_doc)

@@ -6,7 +6,7 @@ from typing import Final
 from flask import Blueprint, Response, jsonify
 
 from common.core.logging import get_logger
-from common.http.server.identity import anybody
+from common.http.server.endpoint import unauthenticated
 
 log = get_logger(__name__)
 
@@ -18,12 +18,12 @@ def blueprint(ready: Mapping[str, Callable[[], None]]) -> Blueprint:
     routes = Blueprint("health", __name__)
 
     @routes.get("/healthz")
-    @anybody
+    @unauthenticated
     def healthz() -> Response:
         return jsonify(status="ok")
 
     @routes.get("/readyz")
-    @anybody
+    @unauthenticated
     def readyz() -> tuple[Response, int]:
         answers = {name: _answers(name, check) for name, check in ready.items()}
         ok = all(answers.values())

@@ -6,17 +6,16 @@ service knows the public ones, so that a service which is broken into cannot spe
 
 import base64
 import time
-from collections.abc import Callable, Mapping
-from functools import wraps
+from collections.abc import Mapping
+from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final
 from uuid import UUID
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from common.core.errors import Forbidden, NotAuthorized
-from common.http.server.exchange import Caller, current
+from common.core.errors import NotAuthorized
 
 ALGORITHM: Final = "EdDSA"
 TOKEN_LIFETIME_SECONDS: Final = 60
@@ -24,7 +23,13 @@ TOKEN_LIFETIME_SECONDS: Final = 60
 RENEW_BEFORE_SECONDS: Final = 20
 CACHE_SIZE: Final = 20_000
 
-View = TypeVar("View", bound=Callable[..., Any])
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authenticated caller: a service, and the user on whose behalf it calls, if any."""
+
+    service: str
+    user_id: UUID | None
 
 
 class _ExpiringCache:
@@ -103,43 +108,3 @@ class TokenVerifier:
             raise NotAuthorized from None
         self._cache.put(token, caller, float(claims["exp"]))
         return caller
-
-
-def user_only(view: View) -> View:
-    """The route is for a signed-in user whom the gateway vouches for; ``caller_user_id()`` says which."""
-    return _guarded(view, allows=lambda caller: caller.service == "gateway" and caller.user_id is not None)
-
-
-def services_only(*names: str) -> Callable[[View], View]:
-    """The route is for these services alone."""
-    return lambda view: _guarded(view, allows=lambda caller: caller.service in names)
-
-
-def anybody(view: View) -> View:
-    """The route proves its caller by other means, or needs no proof; said aloud so that it is not an oversight."""
-    view.__fastcheck_access__ = "anybody"  # type: ignore[attr-defined]
-    return view
-
-
-def caller_user_id() -> UUID:
-    """The signed-in user of the current request; only for routes that are ``user_only``."""
-    return cast("UUID", cast("Caller", current().caller).user_id)
-
-
-def _guarded(view: View, allows: Callable[[Caller], bool]) -> View:
-    @wraps(view)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        exchange = current()
-        caller = verifier().verify(exchange.header("Authorization"))
-        if not allows(caller):
-            raise Forbidden
-        exchange.caller = caller
-        return view(*args, **kwargs)
-
-    guarded.__fastcheck_access__ = "guarded"  # type: ignore[attr-defined]
-    return cast("View", guarded)
-
-
-def verifier() -> TokenVerifier:
-    """The verifier of the current app."""
-    return cast("TokenVerifier", current().app.extensions["token_verifier"])

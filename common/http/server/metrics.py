@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from common.http.server.identity import anybody
+from common.http.server.endpoint import unauthenticated
 
 REQUEST_SECONDS: Final = Histogram(
     "fastcheck_request_seconds",
@@ -38,7 +38,7 @@ def blueprint() -> Blueprint:
     routes = Blueprint("metrics", __name__)
 
     @routes.get("/metrics")
-    @anybody
+    @unauthenticated
     def metrics() -> Response:
         return Response(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
 

@@ -6,10 +6,9 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from flask_openapi3.types import ResponseDict
 
-from common.http.server.context import context_of
-from common.http.server.exchange import Answer
-from common.http.server.identity import caller_user_id, user_only
-from common.http.server.parse import parsed
+from common.http.server.endpoint import user_only
+from common.http.server.request import Request
+from common.http.server.response import Response
 from common.http.server.schemas import COMMON_RESPONSES, SESSION, ErrorBody, IdempotencyHeader
 from services.checks.codes import service
 from services.checks.codes.schemas import QrQuery
@@ -28,21 +27,17 @@ _REFUSALS: Final[ResponseDict] = {"404": ErrorBody, "409": ErrorBody}
 
 @public.post("/fastcheck/<fastcheck>/code", responses={"200": ActiveCheck, **_REFUSALS, "422": ErrorBody})
 @user_only
-@parsed
-def change_code(path: NumberPath, header: IdempotencyHeader) -> Answer:
+def change_code(context: Context, request: Request, path: NumberPath, header: IdempotencyHeader) -> Response:
     """Give a check a new code: the old one stops working at once."""
     result = service.change_code(
-        context_of(Context), caller_user_id(), number_of(path.fastcheck), idempotency_key(header, "code", path)
+        context, request.user_id, number_of(path.fastcheck), idempotency_key(request, header, "code", path)
     )
     return respond(active_check(result), result)
 
 
 @public.get("/fastcheck/<fastcheck>/qr.svg", responses={"200": _PICTURE, **_REFUSALS})
 @user_only
-@parsed
-def draw_qr(path: NumberPath, query: QrQuery) -> Answer:
+def draw_qr(context: Context, request: Request, path: NumberPath, query: QrQuery) -> Response:
     """A QR code of the link that opens the accept page filled in; for the creator alone."""
-    picture = service.draw_qr(
-        context_of(Context), caller_user_id(), number_of(path.fastcheck), with_code=query.with_code
-    )
-    return Answer(200, picture, {"Content-Type": "image/svg+xml; charset=utf-8", "Cache-Control": "no-store"})
+    picture = service.draw_qr(context, request.user_id, number_of(path.fastcheck), with_code=query.with_code)
+    return Response(200, picture, {"Content-Type": "image/svg+xml; charset=utf-8", "Cache-Control": "no-store"})

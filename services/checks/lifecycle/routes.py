@@ -6,10 +6,9 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from flask_openapi3.types import ResponseDict
 
-from common.http.server.context import context_of
-from common.http.server.exchange import Answer, direct
-from common.http.server.identity import caller_user_id, user_only
-from common.http.server.parse import parsed, render
+from common.http.server.endpoint import direct, user_only
+from common.http.server.request import Request
+from common.http.server.response import Response, render
 from common.http.server.schemas import COMMON_RESPONSES, SESSION, ErrorBody, IdempotencyHeader, utc
 from services.checks.context import Context
 from services.checks.lifecycle import service
@@ -35,26 +34,24 @@ _REFUSALS_UNDER_A_KEY: Final[ResponseDict] = {**_REFUSALS, "422": ErrorBody}
 @public.post("/fastcheck", responses={"201": ActiveCheck, "409": ErrorBody, "422": ErrorBody})
 @direct
 @user_only
-@parsed
-def create_check(header: IdempotencyHeader, body: CreateRequest) -> Answer:
+def create_check(context: Context, request: Request, header: IdempotencyHeader, body: CreateRequest) -> Response:
     """Write a check: its money leaves the balance and waits for whoever enters number and code."""
     order = Order(body.amount, body.currency, body.note, body.expires_in)
-    result = service.create_check(context_of(Context), caller_user_id(), order, idempotency_key(header, "create", body))
+    result = service.create_check(context, request.user_id, order, idempotency_key(request, header, "create", body))
     return respond(active_check(result), result, status=201)
 
 
 @public.post("/fastcheck/accept", responses={"200": AcceptedCheck, **_REFUSALS_UNDER_A_KEY, "410": ErrorBody})
 @direct
 @user_only
-@parsed
-def accept_check(header: IdempotencyHeader, body: NumberAndCode) -> Answer:
+def accept_check(context: Context, request: Request, header: IdempotencyHeader, body: NumberAndCode) -> Response:
     """Accept a check: its money is the caller's, once and for ever."""
     result = service.accept_check(
-        context_of(Context),
-        caller_user_id(),
+        context,
+        request.user_id,
         number_of(body.fastcheck),
         body.code,
-        idempotency_key(header, "accept", body),
+        idempotency_key(request, header, "accept", body),
     )
     check = result.check
     accepted = AcceptedCheck(
@@ -68,10 +65,9 @@ def accept_check(header: IdempotencyHeader, body: NumberAndCode) -> Answer:
 
 @public.post("/fastcheck/preview", responses={"200": PreviewedCheck, **_REFUSALS, "410": ErrorBody})
 @user_only
-@parsed
-def preview_check(body: NumberAndCode) -> Answer:
+def preview_check(context: Context, request: Request, body: NumberAndCode) -> Response:
     """Look at a check before accepting it; a wrong code counts as it does for accepting."""
-    check = service.preview_check(context_of(Context), caller_user_id(), number_of(body.fastcheck), body.code)
+    check = service.preview_check(context, request.user_id, number_of(body.fastcheck), body.code)
     return render(
         PreviewedCheck(
             fastcheck=check.fastcheck,
@@ -85,11 +81,10 @@ def preview_check(body: NumberAndCode) -> Answer:
 
 @public.post("/fastcheck/<fastcheck>/cancel", responses={"200": CancelledCheck, **_REFUSALS_UNDER_A_KEY})
 @user_only
-@parsed
-def cancel_check(path: NumberPath, header: IdempotencyHeader) -> Answer:
+def cancel_check(context: Context, request: Request, path: NumberPath, header: IdempotencyHeader) -> Response:
     """Take a check back: its money is on the creator's balance again."""
     result = service.cancel_check(
-        context_of(Context), caller_user_id(), number_of(path.fastcheck), idempotency_key(header, "cancel", path)
+        context, request.user_id, number_of(path.fastcheck), idempotency_key(request, header, "cancel", path)
     )
     check = result.check
     cancelled = CancelledCheck(

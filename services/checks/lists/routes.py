@@ -5,10 +5,9 @@ from datetime import datetime
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
-from common.http.server.context import context_of
-from common.http.server.exchange import Answer
-from common.http.server.identity import caller_user_id, user_only
-from common.http.server.parse import parsed, render
+from common.http.server.endpoint import user_only
+from common.http.server.request import Request
+from common.http.server.response import Response, render
 from common.http.server.schemas import COMMON_RESPONSES, SESSION, PageQuery, utc
 from services.checks.context import Context
 from services.checks.lists import service
@@ -24,24 +23,20 @@ public = APIBlueprint(
 
 @public.get("/fastcheck/active", responses={"200": ActiveList})
 @user_only
-@parsed
-def list_active(query: PageQuery) -> Answer:
+def list_active(context: Context, request: Request, query: PageQuery) -> Response:
     """The caller's own checks that nobody has used and that have not expired, newest first."""
-    context = context_of(Context)
-    page = service.list_active(context, caller_user_id(), query.limit, query.cursor)
+    page = service.list_active(context, request.user_id, query.limit, query.cursor)
     now = context.clock.now()
     return render(ActiveList(checks=[_as_active(result, now) for result in page.items], next_cursor=page.next_cursor))
 
 
 @public.get("/fastcheck/history", responses={"200": HistoryList})
 @user_only
-@parsed
-def list_history(query: HistoryQuery) -> Answer:
+def list_history(context: Context, request: Request, query: HistoryQuery) -> Response:
     """Used, expired and cancelled checks that the caller created or accepted, last ended first."""
-    context = context_of(Context)
     page = service.list_history(
         context,
-        caller_user_id(),
+        request.user_id,
         only_type=query.type,
         only_ending=query.status,
         limit=query.limit,

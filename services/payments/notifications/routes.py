@@ -2,13 +2,12 @@
 
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
-from werkzeug import Request
+from werkzeug import Request as WerkzeugRequest
 
-from common.http.server.body import read_body
-from common.http.server.context import context_of
-from common.http.server.exchange import Answer, current
-from common.http.server.identity import services_only
-from common.http.server.parse import parsed, render
+from common.http.server.endpoint import services_only
+from common.http.server.request import Request
+from common.http.server.request_body import read_body
+from common.http.server.response import Response, render
 from common.http.server.schemas import COMMON_RESPONSES, ErrorBody
 from services.payments.context import Context
 from services.payments.notifications import service
@@ -24,50 +23,46 @@ internal = APIBlueprint("operator_notifications", __name__, url_prefix="/interna
 
 @banks.get("/topup/<transactionID>/return", responses={"303": None})
 @services_only("gateway")
-@parsed
-def return_from_bank(path: TopUpPath) -> Answer:
+def return_from_bank(context: Context, path: TopUpPath) -> Response:
     """Where the bank sends the browser: the bank is asked how it went, and the browser goes on to ``returnUrl``."""
-    target = return_browser(context_of(Context), path.transaction_id)
-    return Answer(303, headers={"Location": target, "Cache-Control": "no-store"})
+    target = return_browser(context, path.transaction_id)
+    return Response(303, headers={"Location": target, "Cache-Control": "no-store"})
 
 
 @banks.post("/bank/webhook/<bank>", responses={"200": None, "403": ErrorBody, "409": ErrorBody})
 @services_only("gateway")
-@parsed
-def bank_webhook(path: BankPath) -> Answer:
+def bank_webhook(context: Context, request: Request, path: BankPath) -> Response:
     """Notifications of a bank, signed by it or asked back for."""
-    return _webhook(path.bank)
+    return _webhook(context, request, path.bank)
 
 
 @banks.get("/bank/webhook/<bank>", responses={"200": None, "403": ErrorBody, "409": ErrorBody})
 @services_only("gateway")
-@parsed
-def bank_webhook_by_get(path: BankPath) -> Answer:
+def bank_webhook_by_get(context: Context, request: Request, path: BankPath) -> Response:
     """The same, for banks whose protocol notifies by GET."""
-    return _webhook(path.bank)
+    return _webhook(context, request, path.bank)
 
 
 @internal.get("/notifications/refused")
 @services_only("operator")
-@parsed
-def list_refused(query: RefusedQuery) -> Answer:
+def list_refused(context: Context, query: RefusedQuery) -> Response:
     """What came in the name of a bank and was not acted on, newest first."""
-    page = service.list_refused(context_of(Context), query.bank, query.limit, query.cursor)
+    page = service.list_refused(context, query.bank, query.limit, query.cursor)
     return render(
         NotificationList(notifications=[NotificationView.of(item) for item in page.items], next_cursor=page.next_cursor)
     )
 
 
-def _webhook(bank: str) -> Answer:
-    request = Request(current().environ)
+def _webhook(context: Context, request: Request, bank: str) -> Response:
+    incoming = WerkzeugRequest(request.environ)
     taken = service.take(
-        context_of(Context),
+        context,
         bank,
-        method=request.method,
-        headers=dict(request.headers),
-        raw_body=read_body(),
-        query=request.args.to_dict(flat=False),
+        method=incoming.method,
+        headers=dict(incoming.headers),
+        raw_body=read_body(request),
+        query=incoming.args.to_dict(flat=False),
         # The caller is the gateway: its word on the address is good.
-        client_ip=request.headers.get("X-Client-Address", ""),
+        client_ip=request.header("X-Client-Address") or "",
     )
-    return Answer(taken.status, taken.body, {"Content-Type": taken.content_type})
+    return Response(taken.status, taken.body, {"Content-Type": taken.content_type})

@@ -2,10 +2,8 @@
 
 from flask_openapi3.blueprint import APIBlueprint
 
-from common.http.server.context import context_of
-from common.http.server.exchange import Answer
-from common.http.server.identity import services_only
-from common.http.server.parse import parsed, render
+from common.http.server.endpoint import services_only
+from common.http.server.response import Response, render
 from services.payments.context import Context
 from services.payments.polling import service
 from services.payments.polling.schemas import PollView
@@ -16,7 +14,6 @@ internal = APIBlueprint("operator_polls", __name__, url_prefix="/internal", doc_
 
 @internal.post("/topups/<transactionID>/polls")
 @services_only("operator")
-@parsed
-def ask_bank(path: TopUpPath) -> Answer:
+def ask_bank(context: Context, path: TopUpPath) -> Response:
     """Ask the bank now, and take its word."""
-    return render(PollView(answer=service.poll_now(context_of(Context), path.transaction_id)))
+    return render(PollView(answer=service.poll_now(context, path.transaction_id)))

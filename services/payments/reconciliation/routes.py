@@ -4,10 +4,8 @@ from typing import Final
 
 from flask_openapi3.blueprint import APIBlueprint
 
-from common.http.server.context import context_of
-from common.http.server.exchange import Answer, current
-from common.http.server.identity import services_only
-from common.http.server.parse import parsed, render
+from common.http.server.endpoint import services_only
+from common.http.server.response import Response, render
 from services.payments.context import Context
 from services.payments.reconciliation import service
 from services.payments.reconciliation.schemas import DifferenceView, ReconciliationReport, ReconciliationRequest
@@ -18,17 +16,10 @@ internal = APIBlueprint("operator_reconciliation", __name__, url_prefix="/intern
 MAX_STATEMENT_BYTES: Final = 32 * 1024 * 1024
 
 
-@internal.before_request
-def _take_whole_statements() -> None:
-    current().max_body_bytes = MAX_STATEMENT_BYTES
-
-
 @internal.post("/reconciliations")
-@services_only("operator")
-@parsed
-def reconcile(body: ReconciliationRequest) -> Answer:
+@services_only("operator", max_body_bytes=MAX_STATEMENT_BYTES)
+def reconcile(context: Context, body: ReconciliationRequest) -> Response:
     """Compare our payments with the bank's; with ``apply`` the bank is asked about what differs."""
-    context = context_of(Context)
     wanted = ReconciliationQuery(body.bank, body.since, body.until, body.statement)
     report = service.reconcile(context, wanted)
     if body.apply:

@@ -4,10 +4,8 @@ from uuid import uuid4
 
 from flask_openapi3.blueprint import APIBlueprint
 
-from common.http.server.context import context_of
-from common.http.server.exchange import Answer
-from common.http.server.identity import services_only
-from common.http.server.parse import parsed, render
+from common.http.server.endpoint import services_only
+from common.http.server.response import Response, render
 from services.payments.context import Context
 from services.payments.refunds import service
 from services.payments.refunds.models import NewRefund
@@ -19,8 +17,7 @@ internal = APIBlueprint("operator_refunds", __name__, url_prefix="/internal", do
 
 @internal.post("/topups/<transactionID>/refunds")
 @services_only("operator")
-@parsed
-def refund_topup(path: TopUpPath, body: RefundRequest) -> Answer:
+def refund_topup(context: Context, path: TopUpPath, body: RefundRequest) -> Response:
     """Take money off the user's balance and give it back to the card; 202 while it is not over."""
     wanted = NewRefund(
         refund_id=body.refund_id or uuid4(),
@@ -29,5 +26,5 @@ def refund_topup(path: TopUpPath, body: RefundRequest) -> Answer:
         operator=body.operator,
         reason=body.reason,
     )
-    refund = service.request_refund(context_of(Context), wanted)
+    refund = service.request_refund(context, wanted)
     return render(RefundView.of(refund), 200 if refund.is_finished else 202)

@@ -4,10 +4,9 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
 from common.db.idempotency import REPLAYED_HEADER, IdempotencyKey
-from common.http.server.context import context_of
-from common.http.server.exchange import Answer
-from common.http.server.identity import caller_user_id, services_only, user_only
-from common.http.server.parse import parsed, render
+from common.http.server.endpoint import services_only, user_only
+from common.http.server.request import Request
+from common.http.server.response import Response, render
 from common.http.server.schemas import COMMON_RESPONSES, SESSION, ErrorBody, IdempotencyHeader, PageQuery, utc
 from services.payments.context import Context
 from services.payments.notifications.schemas import NotificationView
@@ -35,14 +34,13 @@ internal = APIBlueprint("operator_topups", __name__, url_prefix="/internal", doc
     responses={"201": StartedTopUp, "409": ErrorBody, "422": ErrorBody, "502": ErrorBody},
 )
 @user_only
-@parsed
-def create_topup(body: TopUpRequest, header: IdempotencyHeader) -> Answer:
+def create_topup(context: Context, request: Request, body: TopUpRequest, header: IdempotencyHeader) -> Response:
     """Start a top-up: the answer says where the user pays."""
-    user_id = caller_user_id()
+    user_id = request.user_id
     asked = f"{body.amount}|{body.currency}|{body.return_url}".encode()
     key = IdempotencyKey.of(user_id, OPERATION, header.idempotency_key, asked)
     wanted = NewTopUp(user_id, body.amount, body.currency, body.return_url)
-    opened = service.start_topup(context_of(Context), wanted, key)
+    opened = service.start_topup(context, wanted, key)
     answer = render(
         StartedTopUp(
             transaction_id=str(opened.topup.topup_id),
@@ -61,27 +59,24 @@ def create_topup(body: TopUpRequest, header: IdempotencyHeader) -> Answer:
 
 @public.get("/topup", responses={"200": TopUpList})
 @user_only
-@parsed
-def list_topups(query: PageQuery) -> Answer:
+def list_topups(context: Context, request: Request, query: PageQuery) -> Response:
     """The signed-in user's top-ups, newest first."""
-    page = service.list_topups(context_of(Context), caller_user_id(), query.limit, query.cursor)
+    page = service.list_topups(context, request.user_id, query.limit, query.cursor)
     return render(TopUpList(topups=[TopUpView.of(topup) for topup in page.items], next_cursor=page.next_cursor))
 
 
 @public.get("/topup/<transactionID>", responses={"200": TopUpView, "404": ErrorBody})
 @user_only
-@parsed
-def get_topup(path: TopUpPath) -> Answer:
+def get_topup(context: Context, request: Request, path: TopUpPath) -> Response:
     """One top-up of the signed-in user."""
-    return render(TopUpView.of(service.get_topup(context_of(Context), path.transaction_id, caller_user_id())))
+    return render(TopUpView.of(service.get_topup(context, path.transaction_id, request.user_id)))
 
 
 @internal.get("/topups/<transactionID>")
 @services_only("operator")
-@parsed
-def show_topup(path: TopUpPath) -> Answer:
+def show_topup(context: Context, path: TopUpPath) -> Response:
     """A top-up with its attempts, notifications and refunds."""
-    story = service.story(context_of(Context), path.transaction_id)
+    story = service.story(context, path.transaction_id)
     topup = story.topup
     return render(
         TopUpDetailsView(

@@ -9,8 +9,7 @@ from uuid import uuid4
 
 from flask import Blueprint, Response, request
 
-from common.http.server.context import context_of
-from common.http.server.identity import anybody
+from common.http.server.endpoint import unauthenticated
 from services.sandbox_bank import service
 from services.sandbox_bank.context import Context
 from services.sandbox_bank.errors import AmountTooLarge, OrderTaken, PaymentUnknown, WrongState
@@ -52,10 +51,9 @@ class SberFailure(Exception):
 
 
 @api.post("/<method>.do")
-@anybody
-def call(method: str) -> Response:
+@unauthenticated
+def call(context: Context, method: str) -> Response:
     """Any method; who calls is checked before anything else."""
-    context = context_of(Context)
     try:
         fields = _fields()
         _authenticate(context, fields)

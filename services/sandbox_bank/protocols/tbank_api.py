@@ -12,8 +12,7 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, request
 
-from common.http.server.context import context_of
-from common.http.server.identity import anybody
+from common.http.server.endpoint import unauthenticated
 from services.sandbox_bank import service
 from services.sandbox_bank.context import Context
 from services.sandbox_bank.errors import AmountTooLarge, OrderTaken, PaymentUnknown, WrongState
@@ -40,10 +39,9 @@ class TBankFailure(Exception):
 
 
 @api.post("/<method>")
-@anybody
-def call(method: str) -> Response:
+@unauthenticated
+def call(context: Context, method: str) -> Response:
     """Any method; the terminal and the token are checked before anything else."""
-    context = context_of(Context)
     fields = _fields()
     try:
         _authenticate(context, fields)
@@ -100,11 +98,11 @@ def _init(context: Context, fields: Fields) -> dict[str, Any]:
         payment = service.create_payment(context, new)
     except OrderTaken:
         raise TBankFailure("8", "Заказ с таким OrderId уже существует") from None  # [?]
-    return {**_state(payment), "PaymentURL": context.page_url(payment.page_key)}
+    return {**_state(context, payment), "PaymentURL": context.page_url(payment.page_key)}
 
 
 def _get_state(context: Context, fields: Fields) -> dict[str, Any]:
-    return _state(_payment(context, fields))
+    return _state(context, _payment(context, fields))
 
 
 def _check_order(context: Context, fields: Fields) -> dict[str, Any]:
@@ -113,7 +111,7 @@ def _check_order(context: Context, fields: Fields) -> dict[str, Any]:
         payment = service.find_order(context, NAME, str(order_id))
     except PaymentUnknown:
         raise TBankFailure("335", "Заказ не найден") from None  # [?]
-    state = _state(payment)
+    state = _state(context, payment)
     listed = {key: state[key] for key in ("PaymentId", "Amount", "Status", "Success", "ErrorCode")}
     return {
         "TerminalKey": context.settings.tbank_terminal_key,
@@ -138,7 +136,7 @@ def _cancel(context: Context, fields: Fields) -> dict[str, Any]:
     except AmountTooLarge:
         raise TBankFailure("6", "Сумма возврата больше остатка") from None  # [?]
     return {
-        **_state(after),
+        **_state(context, after),
         "OriginalAmount": before.amount_minor - before.refunded_minor,
         "NewAmount": 0 if after.state is State.CANCELED else after.amount_minor - after.refunded_minor,
         **({"ExternalRequestId": key} if key else {}),
@@ -160,12 +158,12 @@ def _payment(context: Context, fields: Fields) -> Payment:
         raise TBankFailure("255", "Платёж не найден") from None  # [?]
 
 
-def _state(payment: Payment) -> dict[str, Any]:
+def _state(context: Context, payment: Payment) -> dict[str, Any]:
     return {
         "Success": True,
         "ErrorCode": "0",
         "Message": "OK",
-        "TerminalKey": context_of(Context).settings.tbank_terminal_key,
+        "TerminalKey": context.settings.tbank_terminal_key,
         "Status": payment.state.value,
         "PaymentId": payment.public_id,
         "OrderId": payment.order_id,

@@ -9,11 +9,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final, cast
 from uuid import uuid4
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
 
 from common.core.errors import BusinessError
-from common.http.server.context import context_of
-from common.http.server.identity import anybody
+from common.http.server.endpoint import unauthenticated
 from services.sandbox_bank import service
 from services.sandbox_bank.context import Context
 from services.sandbox_bank.errors import AmountTooLarge, KeyReused, PaymentUnknown, WrongState
@@ -63,7 +62,7 @@ for _refused in REFUSALS:
 
 @api.before_request
 def _authenticate() -> None:
-    settings = context_of(Context).settings
+    settings = current_app.extensions["context"].settings
     given = request.authorization
     pair = (given.username or "", given.password or "") if given is not None and given.type == "basic" else ("", "")
     wanted = (settings.yookassa_shop_id, settings.yookassa_secret_key.get_secret_value())
@@ -73,18 +72,18 @@ def _authenticate() -> None:
 
 
 @api.get("/me")
-@anybody
-def get_me() -> Response:
+@unauthenticated
+def get_me(context: Context) -> Response:
     """Who the shop is."""
-    shop_id = context_of(Context).settings.yookassa_shop_id
+    shop_id = context.settings.yookassa_shop_id
     return _json({"account_id": shop_id, "status": "enabled", "test": True, "payment_methods": ["bank_card"]})
 
 
 @api.post("/payments")
-@anybody
-def create_payment() -> Response:
+@unauthenticated
+def create_payment(context: Context) -> Response:
     """A payment to be confirmed at the page."""
-    context, fields = context_of(Context), _fields()
+    fields = _fields()
     amount_minor, currency = _amount(fields)
     confirmation = fields.get("confirmation")
     if not isinstance(confirmation, dict) or confirmation.get("type") != "redirect":
@@ -117,18 +116,18 @@ def create_payment() -> Response:
 
 
 @api.get("/payments/<payment_id>")
-@anybody
-def get_payment(payment_id: str) -> Response:
-    return _payment(service.find_payment(context_of(Context), NAME, payment_id))
+@unauthenticated
+def get_payment(context: Context, payment_id: str) -> Response:
+    return _payment(service.find_payment(context, NAME, payment_id))
 
 
 @api.get("/payments")
-@anybody
-def list_payments() -> Response:
+@unauthenticated
+def list_payments(context: Context) -> Response:
     """A page of the payments of a span of time."""
     limit = min(max(request.args.get("limit", 10, type=int), 1), 100)
     found = service.payments_between(
-        context_of(Context),
+        context,
         NAME,
         _moment("created_at.gte", EPOCH),
         _moment("created_at.lt", datetime.now(UTC) + timedelta(days=1)),
@@ -142,19 +141,19 @@ def list_payments() -> Response:
 
 
 @api.post("/payments/<payment_id>/cancel")
-@anybody
-def cancel_payment(payment_id: str) -> Response:
+@unauthenticated
+def cancel_payment(context: Context, payment_id: str) -> Response:
     """Only a payment that waits for its capture can be cancelled, and one-stage payments never do."""
-    service.find_payment(context_of(Context), NAME, payment_id)
+    service.find_payment(context, NAME, payment_id)
     _idempotence_key()
     raise WrongState
 
 
 @api.post("/refunds")
-@anybody
-def create_refund() -> Response:
+@unauthenticated
+def create_refund(context: Context) -> Response:
     """Money back to the card."""
-    context, fields = context_of(Context), _fields()
+    fields = _fields()
     amount_minor, _ = _amount(fields)
     given = service.refund(
         context,
@@ -167,9 +166,9 @@ def create_refund() -> Response:
 
 
 @api.get("/refunds/<refund_id>")
-@anybody
-def get_refund(refund_id: str) -> Response:
-    return _json(refund_object(service.find_refund(context_of(Context), NAME, refund_id)))
+@unauthenticated
+def get_refund(context: Context, refund_id: str) -> Response:
+    return _json(refund_object(service.find_refund(context, NAME, refund_id)))
 
 
 def _fields() -> dict[str, Any]:
@@ -213,7 +212,7 @@ def _moment(name: str, default: datetime) -> datetime:
 
 
 def _wire() -> YooKassaWire:
-    return cast("YooKassaWire", context_of(Context).wires[NAME])
+    return cast("YooKassaWire", current_app.extensions["context"].wires[NAME])
 
 
 def _payment(payment: Payment) -> Response:

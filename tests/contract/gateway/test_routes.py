@@ -124,7 +124,7 @@ def test_each_service_documents_its_calls_and_no_other(documents: Documents) -> 
 
 def test_gateway_and_documents_agree_on_which_calls_need_a_session(gateway: Flask, documents: Documents) -> None:
     views = api_of(gateway)
-    assert {call for call, view in views.items() if view.__fastcheck_access__ == "anybody"} == OPEN
+    assert {call for call, view in views.items() if view.__fastcheck_access__ == "unauthenticated"} == OPEN
     for document in documents.values():
         for call, operation in calls_of(document).items():
             assert bool(operation.get("security")) == (call not in OPEN), call

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from common.http.client.client import HttpAnswer
+from common.http.client.client import HttpResponse
 
 TERMINAL: Final = "Simulated"
 PASSWORD: Final = "a password for the simulation"
@@ -45,14 +45,14 @@ class SimulatedBank:
         self.payments.clear()
         self._refunds.clear()
 
-    def answer(self, method: str, raw: bytes) -> HttpAnswer:
+    def answer(self, method: str, raw: bytes) -> HttpResponse:
         """One call of the API; every answer of T-Bank has status 200."""
         fields: dict[str, Any] = json.loads(raw)
         assert fields["Token"] == _token(fields), "the request is not signed well"
         assert fields["TerminalKey"] == TERMINAL
         calls = {"Init": self._init, "GetState": self._state, "CheckOrder": self._check_order, "Cancel": self._cancel}
         said = calls[method](fields)
-        return HttpAnswer(200, {"content-type": "application/json"}, json.dumps(said).encode())
+        return HttpResponse(200, {"content-type": "application/json"}, json.dumps(said).encode())
 
     def pay(self, page: str, *, declined: bool = False) -> list[bytes]:
         """The payer enters a card; returns the notifications that the bank sends. A page that is over sends none."""

@@ -13,7 +13,7 @@ import urllib3
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from common.http.client.client import HttpAnswer, NoAnswer
+from common.http.client.client import HttpResponse, UnknownOutcome
 from services.payments.banks.base import BankEnvironment
 from services.payments.banks.breaker import CircuitBreaker
 from services.payments.banks.http import BankAnswer, BankHttp
@@ -47,7 +47,7 @@ class Answer:
 
     name: str
     request: Request
-    content: HttpAnswer | None
+    content: HttpResponse | None
 
     def __str__(self) -> str:
         said = self.content.status if self.content else "a broken connection"
@@ -128,7 +128,7 @@ class Wire:
 
     def call(
         self, to: str, method: str, target: str, headers: Mapping[str, str], body: bytes | None
-    ) -> HttpAnswer | None:
+    ) -> HttpResponse | None:
         """Ask and wait; None when there is no answer, whatever the other side did."""
         actor = current()
         if actor is None:
@@ -139,7 +139,7 @@ class Wire:
         self.network.put(Request(name, actor.name, to, method, target, dict(headers), body or b""))
         actor.waits_for = name
         self.stage.gate(f"waits for {to}", State.WAITING)
-        answer: HttpAnswer | None = actor.answer
+        answer: HttpResponse | None = actor.answer
         return answer
 
     def publish(self, task: str, arguments: list[Any], queue: str) -> None:
@@ -164,10 +164,12 @@ class SimulatedHttp:
         self._wire = wire
         self._to = to
 
-    def request(self, method: str, target: str, *, headers: Mapping[str, str], body: bytes | None = None) -> HttpAnswer:
+    def request(
+        self, method: str, target: str, *, headers: Mapping[str, str], body: bytes | None = None
+    ) -> HttpResponse:
         answer = self._wire().call(self._to, method, target, headers, body)
         if answer is None:
-            raise NoAnswer
+            raise UnknownOutcome
         return answer
 
 

@@ -24,8 +24,7 @@ from common.bus.batched_acknowledger import BatchedAcknowledger
 from common.bus.inbox import Inbox
 from common.bus.publishing import register_consumer, register_publisher
 from common.bus.relay import Relay
-from common.http.client.client import HttpAnswer
-from common.http.server.context import provide
+from common.http.client.client import HttpResponse
 from common.http.server.identity import TokenIssuer
 from services.balance import tasks as balance_tasks
 from services.balance.app import create_app as create_balance
@@ -100,7 +99,7 @@ class SimulatedServices:
         settings = BalanceSettings(balance_database_url=SecretStr(databases.urls["balance"]), **common, **_DATABASE)
         context = replace(BalanceContext.open(settings, "simulated-balance"), clock=clock)
         self.balance_app = create_balance(settings)
-        provide(self.balance_app, context)
+        self.balance_app.extensions["context"] = context
         return context
 
     def _open_checks(
@@ -126,7 +125,7 @@ class SimulatedServices:
             acknowledger=self.acknowledger,
         )
         self.checks_app = create_checks(settings)
-        provide(self.checks_app, context)
+        self.checks_app.extensions["context"] = context
         return context
 
     def _open_payments(self, databases: SimulatedDatabases, clock: SimulatedClock, common: Any) -> PaymentsContext:
@@ -141,7 +140,7 @@ class SimulatedServices:
         self.tbank = TBank(TBankSettings(terminal_key=TERMINAL, password=SecretStr(PASSWORD)), BankEnvironment())
         context = replace(PaymentsContext.open(settings, "simulated-payments", {"tbank": self.tbank}), clock=clock)
         self.payments_app = create_payments(settings, {"tbank": self.tbank})
-        provide(self.payments_app, context)
+        self.payments_app.extensions["context"] = context
         return context
 
     def reset(self) -> None:
@@ -161,7 +160,7 @@ class SimulatedServices:
         """What the gateway sends with a user's request."""
         return f"Bearer {self._gateway.issue(service, user_id)}"
 
-    def serve(self, request: Request) -> HttpAnswer:
+    def serve(self, request: Request) -> HttpResponse:
         """The web process of a service answers one request, as its WSGI server would let it."""
         return _call_wsgi(getattr(self, f"{request.to}_app"), request)
 
@@ -187,7 +186,7 @@ class SimulatedServices:
         }
 
 
-def _call_wsgi(app: Any, request: Request) -> HttpAnswer:
+def _call_wsgi(app: Any, request: Request) -> HttpResponse:
     path, _, query = request.target.partition("?")
     environ = {
         "REQUEST_METHOD": request.method,
@@ -213,7 +212,7 @@ def _call_wsgi(app: Any, request: Request) -> HttpAnswer:
     started: list[Any] = []
     chunks = app.wsgi_app(environ, lambda status, headers, *_: started.extend((status, headers)))
     body = b"".join(chunks)
-    return HttpAnswer(int(started[0].split(" ", 1)[0]), {name.lower(): value for name, value in started[1]}, body)
+    return HttpResponse(int(started[0].split(" ", 1)[0]), {name.lower(): value for name, value in started[1]}, body)
 
 
 class _InlineExecutor:

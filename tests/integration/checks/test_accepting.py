@@ -11,7 +11,6 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from common.http.server.context import provide
 from services.checks.clients import BalanceClient
 from services.checks.lifecycle import service, tasks
 from tests.integration.checks.world import MovableClock, World, wrong_code
@@ -251,7 +250,7 @@ def test_a_balance_that_hangs_delays_the_answer_by_no_more_than_its_bound(world:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         settings = world.context.settings.model_copy(update={"balance_url": url, "settle_timeout_seconds": 0.5})
-        provide(world.app, replace(world.context, balance=BalanceClient.of(settings)))
+        world.app.extensions["context"] = replace(world.context, balance=BalanceClient.of(settings))
         started = time.monotonic()
         assert world.accept(boris, check).status_code == 200
         assert 0.4 < time.monotonic() - started < 2.0

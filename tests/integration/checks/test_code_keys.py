@@ -10,7 +10,6 @@ from cryptography.fernet import Fernet
 from sqlalchemy import text
 from structlog.testing import CapturingLogger
 
-from common.http.server.context import provide
 from services.checks.codes import service, tasks
 from services.checks.codes.vault import CodeVault
 from services.checks.context import Context
@@ -41,7 +40,7 @@ class Keys:
 
     def _restart(self) -> None:
         self._world.context = replace(self._world.context, codes=CodeVault(",".join(self.in_use)))
-        provide(self._world.app, self._world.context)
+        self._world.app.extensions["context"] = self._world.context
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from werkzeug.test import TestResponse
 from common.core.clock import SystemClock
 from common.core.settings import DatabaseSettings
 from common.db.engine import Database
-from common.http.server.context import provide
 from common.http.server.identity import TokenIssuer
 from services.balance import service as ledger
 from services.balance.app import create_app as create_balance
@@ -235,7 +234,7 @@ def opened(
     clock = MovableClock()
     app = create_checks(checks_settings(checks_url, balance.port, redis_url, **(settings or {})))
     context: Context = replace(app.extensions["context"], clock=clock)
-    provide(app, context)
+    app.extensions["context"] = context
     try:
         yield World(app, context, clock, balance, app.api_doc)
     finally:

@@ -7,8 +7,8 @@ from sqlalchemy.exc import OperationalError
 from common.core.settings import DatabaseSettings, Settings
 from common.db.engine import Database
 from common.db.errors import is_transient
-from common.http.server.app import create_web_app
-from common.http.server.identity import anybody
+from common.http.server.app import create_service
+from common.http.server.endpoint import unauthenticated
 
 NOWHERE = SecretStr("postgresql+psycopg2://nobody:nothing@127.0.0.1:1/nowhere")
 
@@ -26,10 +26,10 @@ def test_a_connection_that_is_not_had_is_an_error_of_sqlalchemy(away: Database) 
 
 
 def test_a_request_meanwhile_is_told_to_come_back(away: Database) -> None:
-    app = create_web_app("test", Settings(), title="test", verifier=None, ready={})
+    app = create_service("test", Settings(), None, ready={})
 
     @app.get("/ask")
-    @anybody
+    @unauthenticated
     def ask() -> str:
         away.ping()
         return "never"

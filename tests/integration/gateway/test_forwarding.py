@@ -12,8 +12,7 @@ from werkzeug import Response
 from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder
 
-from common.http.server.exchange import Caller
-from common.http.server.identity import TokenVerifier
+from common.http.server.identity import Caller, TokenVerifier
 from tests.integration.gateway.conftest import PASSWORD, Gateway, Stack
 from tests.support.eventually import eventually
 
@@ -224,7 +223,7 @@ def test_slow_bodies_do_not_get_all_threads(stack: Stack) -> None:
 
     with ThreadPoolExecutor(2) as pool:
         slow = [pool.submit(post_slowly, number) for number in range(2)]
-        eventually(lambda: gateway.context.body_places._value == 0)
+        eventually(lambda: gateway.context.body_slots._value == 0)
         assert gateway.post("/fastcheck", {}, session).status_code == 503
         assert gateway.get("/balance", session).status_code == 200
         arrives.set()
@@ -235,12 +234,12 @@ def test_slow_bodies_do_not_get_all_threads(stack: Stack) -> None:
 def test_passwords_do_not_get_all_threads(stack: Stack) -> None:
     gateway = stack.gateway(passwords_at_once=1)
     session = gateway.register()
-    gateway.context.password_places.acquire()
+    gateway.context.password_slots.acquire()
     body = {"login": "anna", "password": PASSWORD}
     assert gateway.post("/login", body).status_code == 503
     assert gateway.post("/me/password", {}, session).status_code == 503
     assert gateway.get("/balance", session).status_code == 200
-    gateway.context.password_places.release()
+    gateway.context.password_slots.release()
     assert gateway.post("/login", body).status_code == 200
 
 

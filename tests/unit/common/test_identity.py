@@ -9,8 +9,7 @@ import time_machine
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from common.core.errors import NotAuthorized
-from common.http.server.exchange import Caller
-from common.http.server.identity import TOKEN_LIFETIME_SECONDS, TokenIssuer, TokenVerifier
+from common.http.server.identity import TOKEN_LIFETIME_SECONDS, Caller, TokenIssuer, TokenVerifier
 
 
 def _pair() -> tuple[str, str]:

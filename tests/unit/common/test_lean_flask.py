@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Callable
-from functools import partial
 
 import pytest
 from flask import Flask
@@ -12,61 +11,77 @@ from werkzeug.test import TestResponse
 
 from common.core.errors import NotFound, TooManyRequests
 from common.core.settings import Settings
-from common.http.server.app import create_web_app
-from common.http.server.body import read_body
-from common.http.server.exchange import Answer, current, direct
+from common.http.server.app import create_service
+from common.http.server.endpoint import direct, unauthenticated
+from common.http.server.request import Request
+from common.http.server.request_body import read_body
+from common.http.server.response import Response
 
 HEADERS = {"X-Frame-Options": "DENY", "Cache-Control": "private"}
 JSON = {"Content-Type": "application/json"}
 
 
-def _raising(error: Exception) -> Callable[[], Answer]:
-    def view() -> Answer:
+View = Callable[[Request], Response]
+
+
+def _raising(error: Exception) -> View:
+    def view(request: Request) -> Response:
         raise error
 
     return view
 
 
-def _replayed() -> Answer:
+def _returning(status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> View:
+    def view(request: Request) -> Response:
+        return Response(status, body, dict(headers or {}))
+
+    return view
+
+
+def _echo(request: Request) -> Response:
+    return Response(200, read_body(request))
+
+
+def _request_id(request: Request) -> Response:
+    return Response(200, request.request_id.encode())
+
+
+def _replayed(request: Request) -> Response:
     error = NotFound()
     error.replayed = True
     raise error
 
 
-VIEWS: dict[str, Callable[[], Answer]] = {
-    "found": lambda: Answer(200, b'{"balance": 1}', {**JSON, "Cache-Control": "no-store"}),
-    "made": lambda: Answer(201, "рубль".encode(), dict(JSON)),
-    "nothing": lambda: Answer(204),
-    "bare": lambda: Answer(200, b"?"),
-    "echo": lambda: Answer(200, read_body()),
-    "whoami": lambda: Answer(200, current().request_id.encode()),
+VIEWS: dict[str, View] = {
+    "found": _returning(200, b'{"balance": 1}', {**JSON, "Cache-Control": "no-store"}),
+    "made": _returning(201, "рубль".encode(), JSON),
+    "nothing": _returning(204),
+    "bare": _returning(200, b"?"),
+    "echo": _echo,
+    "whoami": _request_id,
     "refused": _raising(NotFound()),
     "replayed": _replayed,
     "early": _raising(TooManyRequests(retry_after_seconds=7)),
     "large": _raising(RequestEntityTooLarge()),
-    "bug": _raising(RuntimeError("nobody foresaw it")),
+    "bug": _raising(RuntimeError("secret detail")),
 }
 
 
-def _app(mark: Callable[[Callable[[], Answer]], Callable[[], Answer]]) -> Flask:
-    app = create_web_app("test", Settings.load(), title="Test", verifier=None, ready={}, headers=HEADERS)
+def _app(mark: Callable[[View], View]) -> Flask:
+    app = create_service("test", Settings.load(), None, ready={}, headers=HEADERS)
     for name, view in VIEWS.items():
-        app.add_url_rule(f"/{name}", name, mark(view), methods=["GET", "POST"])
+        app.add_url_rule(f"/{name}", name, mark(unauthenticated(view)), methods=["GET", "POST"])
     return app
-
-
-def _marked(view: Callable[[], Answer]) -> Callable[[], Answer]:
-    return direct(partial(view))  # the mark is put on this copy alone
 
 
 @pytest.fixture(scope="module")
 def direct_way() -> Flask:
-    return _app(_marked)
+    return _app(direct)
 
 
 @pytest.fixture(scope="module")
 def long_way() -> Flask:
-    return _app(partial)
+    return _app(lambda endpoint: endpoint)
 
 
 def _seen(answer: TestResponse) -> tuple[int, dict[str, str], bytes]:
@@ -120,7 +135,7 @@ def test_a_request_without_an_id_is_given_one(direct_way: Flask) -> None:
 def test_a_bug_is_told_as_ours_and_nothing_of_it(direct_way: Flask) -> None:
     answer = direct_way.test_client().get("/bug")
     assert (answer.status_code, json.loads(answer.data)["code"]) == (500, "internal_error")
-    assert "nobody foresaw it" not in answer.text
+    assert "secret detail" not in answer.text
 
 
 def test_methods_that_nobody_knows_are_counted_as_one(direct_way: Flask) -> None:
@@ -129,8 +144,3 @@ def test_methods_that_nobody_knows_are_counted_as_one(direct_way: Flask) -> None
     metrics = direct_way.test_client().get("/metrics").text
     assert 'fastcheck_request_seconds_count{method="other",route="(none)",status="405"}' in metrics
     assert "BREW" not in metrics
-
-
-def test_outside_of_a_request_there_is_no_exchange() -> None:
-    with pytest.raises(LookupError):
-        current()

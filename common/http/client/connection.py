@@ -22,7 +22,7 @@ class ProtocolError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class HttpAnswer:
+class HttpResponse:
     """A complete answer; header names are lower case."""
 
     status: int
@@ -30,7 +30,7 @@ class HttpAnswer:
     body: bytes
 
 
-class Wire:
+class HttpConnection:
     """A connection; after any exception it must be closed, for what comes next on it is not known."""
 
     def __init__(self, host: str, port: int, *, connect_timeout_seconds: float, timeout_seconds: float) -> None:
@@ -56,7 +56,7 @@ class Wire:
 
     def exchange(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes | None
-    ) -> tuple[HttpAnswer, bool]:
+    ) -> tuple[HttpResponse, bool]:
         """The answer, and whether the connection may be used again; raises OSError and ProtocolError."""
         self._socket.sendall(self._request(method, target, headers, body))
         head, rest = self._read_head()
@@ -64,7 +64,7 @@ class Wire:
         length = _body_length(method, status, answer_headers)
         content = self._read_body(rest, length)
         keep = answer_headers.get("connection", "").lower() != "close"
-        return HttpAnswer(status, answer_headers, content), keep
+        return HttpResponse(status, answer_headers, content), keep
 
     def _request(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
         lines = [f"{method} {target} HTTP/1.1", f"Host: {self._host}"]

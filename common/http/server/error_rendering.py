@@ -1,4 +1,4 @@
-"""The one place where exceptions become answers."""
+"""Render exceptions as responses. No other place does."""
 
 import json
 from http import HTTPStatus
@@ -12,49 +12,49 @@ from common.core.errors import BusinessError, ServiceUnavailable
 from common.core.logging import get_logger
 from common.db.errors import is_transient, transient_sqlstate
 from common.db.idempotency import REPLAYED_HEADER
-from common.http.server.exchange import Answer
+from common.http.server.response import Response
 
 log = get_logger(__name__)
 
 
-def answer_to(error: Exception) -> Answer:
-    """The public form of a failure; what nobody foresaw is logged whole, and told as our fault."""
+def render_error(error: Exception) -> Response:
+    """Return the public form of an error. An unexpected exception is logged with its traceback; it becomes a 500."""
     match error:
         case BusinessError():
-            return _refusal(error)
+            return _business_error(error)
         case HTTPException():
             return _http_error(error)
         case PoolTimeout():
             log.warning("connection pool is full")
-            return _refusal(ServiceUnavailable())
+            return _business_error(ServiceUnavailable())
         case DBAPIError() if is_transient(error):
             log.warning("database did not serve", sqlstate=transient_sqlstate(error), error=type(error.orig).__name__)
-            return _refusal(ServiceUnavailable())
+            return _business_error(ServiceUnavailable())
         case _:
             log.error("unexpected error", exc_info=error)
             return _json({"message": "something went wrong on our side", "code": "internal_error"}, 500)
 
 
-def _refusal(error: BusinessError) -> Answer:
-    answer = _json(error.body(), error.status)
+def _business_error(error: BusinessError) -> Response:
+    response = _json(error.body(), error.status)
     if error.retry_after_seconds is not None:
-        answer.headers["Retry-After"] = str(error.retry_after_seconds)
+        response.headers["Retry-After"] = str(error.retry_after_seconds)
     if error.replayed:
-        answer.headers[REPLAYED_HEADER] = "true"
-    return answer
+        response.headers[REPLAYED_HEADER] = "true"
+    return response
 
 
-def _http_error(error: HTTPException) -> Answer:
+def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     phrase = HTTPStatus(status).phrase
     body = {"message": phrase.lower(), "code": phrase.lower().replace(" ", "_").replace("-", "_")}
-    answer = _json(body, status)
+    response = _json(body, status)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
-            answer.headers[name] = value
-    return answer
+            response.headers[name] = value
+    return response
 
 
-def _json(body: dict[str, Any], status: int) -> Answer:
+def _json(body: dict[str, Any], status: int) -> Response:
     content = json.dumps(body, ensure_ascii=False).encode()
-    return Answer(status, content, {"Content-Type": "application/json"})
+    return Response(status, content, {"Content-Type": "application/json"})
