@@ -1,47 +1,46 @@
-"""What a flow has come to, in a form in which two runs can be compared: nothing by chance, nothing of the way there."""
+"""The outcome of a flow in a form that is equal in two runs: no ids, no times, nothing of the way it was reached."""
 
 from collections import Counter
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any
 
 from tests.faults.crash_points.people import People
 from tests.faults.crash_points.system import System
 
-Outcome = dict[str, Any]
+#: By table: how often each row exists.
+Outcome = dict[str, Counter[str]]
 
-_BOOKS: Final = {
-    "accounts": ("balance", "SELECT user_id::text, balance_minor, currency FROM accounts WHERE kind = 'user'"),
-    "transfers": ("balance", "SELECT kind, outcome, user_id::text, amount_minor, currency FROM transfers"),
-    "entries": (
-        "balance",
-        "SELECT kind, entries.amount_minor, balance_after IS NULL FROM entries JOIN transfers USING (transfer_id)",
-    ),
-    "checks": ("checks", "SELECT status, creator_id::text, acceptor_id::text, amount_minor FROM checks"),
-    "keys": ("checks", "SELECT operation, user_id::text, status FROM idempotency_keys"),
-    "top-ups": ("payments", "SELECT status, user_id::text, amount_minor, refunded_minor FROM topups"),
-    "refunds": ("payments", "SELECT status, amount_minor, was_credited FROM refunds"),
-    "paid at the bank": (
-        "sandbox_bank",
-        "SELECT amount_minor, refunded_minor FROM payments WHERE state NOT IN ('NEW', 'CANCELED', 'DEADLINE_EXPIRED')",
-    ),
-    "refunded by the bank": ("sandbox_bank", "SELECT amount_minor FROM refunds"),
-    "parked events": ("balance", "SELECT type FROM dead_letters JOIN inbox USING (event_id) WHERE resolved_at IS NULL"),
-}
+#: States of a payment at the bank that was never paid.
+_UNPAID = frozenset({"NEW", "CANCELED", "DEADLINE_EXPIRED"})
 
 
 def outcome(system: System, people: People) -> Outcome:
-    """Every row of every book, without what differs from run to run: how often there is each."""
-    found: Outcome = {}
-    for book, (service, query) in _BOOKS.items():
-        rows = system.databases.rows(service, query)
-        found[book] = Counter(" ".join(people.ids.get(str(value), str(value)) for value in row) for row in rows)
-    return found
+    """Read the rows of all tables that a flow may change, with the names of users instead of their ids."""
+    books = system.books()
+    kinds = {transfer.transfer_id: transfer.kind for transfer in books.transfers}
+    paid = [payment for payment in system.bank() if payment.state not in _UNPAID]
+    tables: dict[str, Sequence[tuple[Any, ...]]] = {
+        "accounts": [(each.user, each.balance, each.currency) for each in books.accounts if each.kind == "user"],
+        "transfers": [(each.kind, each.outcome, each.user, each.amount, each.currency) for each in books.transfers],
+        "entries": [(kinds.get(each.transfer_id), each.amount, each.balance_after is None) for each in books.entries],
+        "checks": [(each.status, each.creator, each.acceptor, each.amount) for each in books.checks],
+        "keys": books.keys,
+        "top-ups": [(each.status, each.user, each.amount, each.refunded) for each in books.topups],
+        "refunds": [(each.status, each.amount, each.was_credited) for each in books.refunds.values()],
+        "paid at the bank": [(each.amount, each.returned, each.refunds) for each in paid],
+        "parked events": [(kind,) for kind, _ in books.parked],
+    }
+    return {
+        table: Counter(" ".join(people.ids.get(str(value), str(value)) for value in row) for row in rows)
+        for table, rows in tables.items()
+    }
 
 
 def differences(expected: Outcome, found: Outcome) -> list[str]:
-    """In sentences."""
-    told = []
-    for book in expected:
-        lacking, surplus = expected[book] - found[book], found[book] - expected[book]
-        told += [f"{book}: lacks {row!r} ({count})" for row, count in lacking.items()]
-        told += [f"{book}: has {row!r} ({count}) too much" for row, count in surplus.items()]
-    return told
+    """Return one sentence for each row that is missing or surplus."""
+    sentences = []
+    for table in expected:
+        missing, surplus = expected[table] - found[table], found[table] - expected[table]
+        sentences += [f"{table}: lacks {row!r} ({count})" for row, count in missing.items()]
+        sentences += [f"{table}: has {row!r} ({count}) too much" for row, count in surplus.items()]
+    return sentences

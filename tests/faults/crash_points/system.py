@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import redis
 
-from auditor import books
+from auditor import books as auditor_books
 from auditor.findings import Report
 from auditor.sources import opened
 from common.bus.topology import queues_of
@@ -18,9 +18,11 @@ from deploy import credentials
 from deploy.environment import system_settings
 from deploy.provisioning import AUDITOR_ROLE
 from launcher.ports import HOST, RANGE, Claims
+from tests.faults.books import BankPayment, Books, read, read_bank
 from tests.faults.crash_points.control import Control, Mode, Passed, Plan, Trace
-from tests.faults.crash_points.databases import LeapingDatabases
+from tests.faults.crash_points.databases import OffsetDatabases
 from tests.faults.crash_points.processes import Process, Processes
+from tests.faults.databases import created
 from tests.support import databases
 from tests.support.servers import Servers
 
@@ -43,7 +45,7 @@ class System:
         self._names = {service: url.rsplit("/", 1)[1] for service, url in urls.items()}
         self.secrets = credentials.generate()
         self.urls = dict(zip(_NAMES, (f"http://{HOST}:{port}" for port in ports), strict=True))
-        self.databases = LeapingDatabases(servers, {name: self._names[name] for name in KEPT})
+        self.databases = OffsetDatabases(servers, {name: self._names[name] for name in KEPT})
         broker, cache = servers.redis_url(2 * lane), servers.redis_url(2 * lane + 1)
         self.broker = redis.Redis.from_url(broker)
         self.broker.flushdb()
@@ -136,7 +138,7 @@ class System:
     def leap(self, seconds: float) -> None:
         """Everybody's clock, that of the databases too, is so far ahead of the machine's."""
         self._control.leap = seconds
-        self.databases.leap(seconds)
+        self.databases.set_clock_ahead(seconds)
 
     @property
     def leapt(self) -> float:
@@ -150,9 +152,9 @@ class System:
         self.leap(0)
         self.broker.flushdb()
         if to_the_first:
-            self.databases.forget()
+            self.databases.restore("initial")
             return
-        self.databases.come_back()
+        self.databases.restore("flow")
         for key, content in self._messages.items():
             self.broker.restore(key, 0, content)
 
@@ -161,15 +163,23 @@ class System:
 
     def keep(self) -> None:
         """:meth:`restore` comes back to this moment; only its time begins anew."""
-        self.databases.keep()
+        self.databases.save("flow")
         keys: Any = self.broker.keys()
         self._messages = {key: self.broker.dump(key) or b"" for key in keys}
+
+    def books(self) -> Books:
+        """Read the books of balance, checks and payments."""
+        return read(self.databases.rows)
+
+    def bank(self) -> list[BankPayment]:
+        """Read the payments of the sandbox bank."""
+        return read_bank(self.databases.rows)
 
     def audit(self) -> Report:
         """What the auditor says, in his own role."""
         where = {service: self._servers.postgres_url(self._names[service], AUDITOR_ROLE) for service in KEPT}
         with opened(where) as sources:
-            return books.audit(sources)
+            return auditor_books.audit(sources)
 
     def value(self, service: str, query: str, *parameters: object) -> Any:
         """One value."""
@@ -201,12 +211,10 @@ def when(look: Callable[[], object], what: str, *, within: float = 30.0) -> None
 @contextmanager
 def started(servers: Servers, lane: int) -> Iterator[System]:
     """A system of its own; ``lane`` keeps the broker's of several apart."""
-    names = {service: databases.create(servers, service) for service in (*KEPT, "accounts")}
     folder = Path(tempfile.mkdtemp(prefix="fastcheck-crash-points-"))
     claims = Claims()
     with ExitStack() as stack:
-        for name in names.values():
-            stack.callback(databases.drop, servers, name)
+        names = stack.enter_context(created(servers, (*KEPT, "accounts")))
         stack.callback(shutil.rmtree, folder)
         stack.callback(claims.release)
         ports = _ports(claims, lane)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from tests.faults import checker
 from tests.faults.chaos.wire import Silence
 from tests.faults.crash_points.control import Mode, Passed, Side
 from tests.faults.crash_points.flow import Flow
@@ -12,7 +13,7 @@ from tests.faults.crash_points.hooks import COMMIT
 from tests.faults.crash_points.outcome import Outcome, differences, outcome
 from tests.faults.crash_points.people import People
 from tests.faults.crash_points.points import FAILED, KILLED
-from tests.faults.crash_points.settling import left, settle
+from tests.faults.crash_points.settling import settle, unfinished
 from tests.faults.crash_points.system import System, when
 
 _MOMENT_SECONDS: Final = 0.1
@@ -157,7 +158,7 @@ class Walk:
         if at_once and request is not None and not request.told:
             request.ask()
         settle(system)
-        wrong = [f"left to itself: {what}" for what in left(system)] if not self._flow.waits_for_a_person else []
+        wrong = [f"left to itself: {what}" for what in unfinished(system)] if not self._flow.waits_for_a_person else []
         if request is not None and not request.told:
             request.ask_until_told(system)
             request = None  # it was asked again already
@@ -173,7 +174,7 @@ class Walk:
     def _come_to_rest(self) -> None:
         """Most of what is left a moment after an answer is on its way and needs nobody's help."""
         deadline = time.monotonic() + _MOMENT_SECONDS
-        while any(left(self._system)):
+        while any(unfinished(self._system)):
             if time.monotonic() > deadline:
                 settle(self._system)
                 return
@@ -192,7 +193,7 @@ class Walk:
 
     def _of_books(self) -> list[str]:
         system = self._system
-        wrong = [f"not at its end: {what}" for what in left(system)]
+        wrong = [f"books: {violation}" for violation in checker.violations(system.books(), system.bank())]
         report = system.audit()
         wrong += [f"audit: {finding.rule}: {finding.subject}: {finding.message}" for finding in report.findings]
         wrong += [f"audit: still on its way: {money.subject}: {money.reason}" for money in report.in_flight]

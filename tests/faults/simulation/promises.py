@@ -6,7 +6,7 @@ from datetime import datetime
 
 from cryptography.fernet import Fernet
 
-from tests.faults.simulation.books import Books, Check, unsealed
+from tests.faults.books import Books, Check, unsealed
 from tests.faults.simulation.clients import ENDINGS, USERS, Asked, Clients, Told
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet
 
-from tests.faults.simulation.books import unsealed
+from tests.faults.books import unsealed
 from tests.faults.simulation.moves import Move
 
 if TYPE_CHECKING:

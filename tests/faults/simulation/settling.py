@@ -1,13 +1,14 @@
 """The end of a seed: no more faults, a bounded number of steps, and then everything must be in order."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 from uuid import UUID
 
 from common.bus import dead_letters
 from common.contracts.envelope import Envelope
-from tests.faults.simulation import checker
-from tests.faults.simulation.books import Books, read
+from tests.faults import checker
+from tests.faults.books import read
+from tests.faults.simulation.bank import Payment
 from tests.faults.simulation.calm import calm
 from tests.faults.simulation.clients import Asked, Wish
 from tests.faults.simulation.moves import Move
@@ -34,7 +35,7 @@ def settle(world: World) -> None:
         for task in _TASKS:
             world.apply(Move("nudge", f"end{round_number}-{task}", detail=task))
             calm(world)
-        if not any(_unanswered(world)) and not any(_left_undone(world, read(world.databases.rows))):
+        if not any(_unanswered(world)) and not any(_violations(world)):
             return
 
 
@@ -43,16 +44,17 @@ def judge(world: World) -> list[str]:
     books = read(world.databases.rows)
     return [
         *world.bugs,
-        *checker.everything(books, world.bank.payments, world.clock.now()),
+        *checker.violations(books, _payments(world)),
         *Promises(world.clients, books, CODE_KEY).broken(),
     ]
 
 
-def _left_undone(world: World, books: Books) -> Iterator[str]:
-    """What is not wrong yet and would be at the end: rounds go on until there is nothing of it."""
-    yield from checker.bus(books)
-    yield from checker.checks(books, world.clock.now())
-    yield from checker.topups(books, world.bank.payments)
+def _violations(world: World) -> Iterator[str]:
+    return checker.violations(read(world.databases.rows), _payments(world))
+
+
+def _payments(world: World) -> Collection[Payment]:
+    return world.bank.payments.values()
 
 
 def _unanswered(world: World) -> Iterator[tuple[str, Asked]]:

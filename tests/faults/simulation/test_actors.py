@@ -13,7 +13,7 @@ from tests.faults.simulation.moves import ALL_GATES
 from tests.faults.simulation.world import World
 
 _LOCK: Final = text("SELECT pg_advisory_xact_lock(:number)")
-_WRITE: Final = text("INSERT INTO simulated.notes VALUES (:note)")
+_WRITE: Final = text("INSERT INTO controlled.notes VALUES (:note)")
 
 
 class _Play:
@@ -41,7 +41,7 @@ class _Play:
         return actor
 
     def notes(self) -> list[str]:
-        return [row[0] for row in self._world.databases.rows("checks", "SELECT note FROM simulated.notes")]
+        return [row[0] for row in self._world.databases.rows("checks", "SELECT note FROM controlled.notes")]
 
 
 def _state(actor: Actor) -> State:
@@ -53,11 +53,11 @@ def _state(actor: Actor) -> State:
 def play(world: World) -> Iterator[_Play]:
     world.reset(1)
     administrator = world.databases
-    administrator.run("checks", "CREATE TABLE simulated.notes (note text)")
-    administrator.run("checks", "GRANT INSERT ON simulated.notes TO PUBLIC")
+    administrator.run("checks", "CREATE TABLE controlled.notes (note text)")
+    administrator.run("checks", "GRANT INSERT ON controlled.notes TO PUBLIC")
     yield _Play(world)
     world.stage.abandon()
-    administrator.run("checks", "DROP TABLE simulated.notes")
+    administrator.run("checks", "DROP TABLE controlled.notes")
 
 
 def test_who_waits_for_a_lock_goes_on_when_the_scheduler_chooses(play: _Play) -> None:

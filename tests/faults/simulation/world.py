@@ -47,7 +47,7 @@ class World:
         """As on the first day."""
         self._seed = seed
         self.stage.abandon()
-        self.databases.empty()
+        self.databases.reset()
         self.clock.reset()
         self.network.reset()
         self.bank.reset()
