@@ -22,7 +22,7 @@ find_python = for name in $(PYTHON) python3.11 python3 python3.12 python3.13; do
 pip = $(find_python); if $(BIN)/python -c 'import pip' 2>/dev/null; then pip="$(BIN)/python -m pip"; \
 	else pip="$$python -m pip --python $(BIN)/python"; fi; $$pip --disable-pip-version-check
 
-.PHONY: help setup demo up dev check lint docs settings env bench lock
+.PHONY: help setup demo up dev check lint docs reference settings env bench lock
 .PHONY: test test-unit test-integration test-contract test-browser test-faults test-security chaos crash-points simulation
 
 help: ## list the targets
@@ -85,6 +85,9 @@ lint: $(DEV) ## run ruff, mypy --strict and import-linter
 
 docs: $(DEV) ## build the documentation site strictly and offline (opens at .cache/site/index.html)
 	@$(BIN)/zensical build --strict --clean
+
+reference: settings ## write the generated reference pages: API, errors, events, metrics and settings
+	@$(BIN)/python -m tools.reference_pages
 
 settings: $(DEV) ## write docs/reference/settings.md from the settings classes
 	@$(BIN)/python -m tools.settings_page

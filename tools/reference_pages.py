@@ -1,0 +1,195 @@
+"""Write the reference pages on the API, errors, events and metrics: ``python -m tools.reference_pages``."""
+
+import dataclasses
+import importlib
+import inspect
+import os
+import pkgutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final, get_type_hints
+from unittest import mock
+
+from prometheus_client.metrics import MetricWrapperBase
+
+import auditor.metrics
+import common
+import services
+from common.contracts.events import EVENTS, SUBSCRIBERS
+from common.core.errors import BusinessError
+from deploy.credentials import generate
+from deploy.environment import system_settings
+from deploy.services import SERVICES
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+NOTICE: Final = "<!-- Generated from the code: change the code and run `make reference`. -->"
+#: Not part of the public API: the sandbox bank stands in for a system outside of FastCheck.
+PUBLIC_SERVICES: Final = ("accounts", "balance", "checks", "payments")
+
+
+def api() -> str:
+    """Every public operation, from the OpenAPI documents of the services."""
+    rows = sorted(
+        (
+            path,
+            method.upper(),
+            operation["summary"],
+            " ".join(f"`{status}`" for status in sorted(operation["responses"])),
+        )
+        for service in PUBLIC_SERVICES
+        for path, operations in _openapi(service)["paths"].items()
+        for method, operation in operations.items()
+    )
+    table = "\n".join(f"| `{method} {path}` | {summary} | {statuses} |" for path, method, summary, statuses in rows)
+    return f"""# API
+
+{NOTICE}
+
+The gateway serves the OpenAPI 3.1 document at `/openapi.json` and a page to try the API on at `/docs`. This page lists
+the operations; the document has their fields.
+
+- **Format.** JSON in UTF-8, names in `camelCase`. Unknown fields in a request are rejected with `400`.
+- **Session.** `Authorization: {{"sessionID": "1AF3781BF6B94604B771AEA1D44FA63A"}}`, or
+  `Authorization: Bearer <sessionID>`.
+- **Money.** Integers in the currency's minor unit: `15000` is 150 roubles. `currency` is an ISO 4217 code; the default
+  is `RUB`.
+- **Time.** UTC in whole seconds: `2026-01-19T09:08:18Z`.
+- **Errors.** `{{"message": "…", "code": "…"}}`, and `errors` by field where fields are wrong; see [errors](errors.md).
+  Each response has an `X-Request-ID`.
+- **Idempotency.** A `POST` that moves money takes an `Idempotency-Key`. The same key with the same body gets the first
+  response again, with `Idempotency-Replayed: true`.
+- **Pages.** Lists take `limit` (1 to 500, default 100) and `cursor`. A response with more items has `nextCursor`. The
+  newest item comes first.
+
+| operation | summary | responses |
+| --- | --- | --- |
+{table}
+"""
+
+
+def errors() -> str:
+    """Every business failure with its status and its code."""
+    rows = sorted(
+        {
+            (cls.code, cls.status, cls.message, cls.__module__.split(".")[1] if "services" in cls.__module__ else "all")
+            for cls in _classes(BusinessError)
+            if "sandbox_bank" not in cls.__module__
+        }
+    )
+    table = "\n".join(f"| `{code}` | `{status}` | {service} | {message} |" for code, status, message, service in rows)
+    return f"""# Errors
+
+{NOTICE}
+
+A failed request gets `{{"message": "<for a person>", "code": "<for a program>"}}`. The message may change; the code
+does not. `401` for a missing or invalid session has `message` only. `429` and most `503` responses have `Retry-After`.
+
+| code | status | service | message |
+| --- | --- | --- | --- |
+{table}
+
+An unexpected failure gets `500 internal_error` and an error line in the log with the same `request_id`.
+"""
+
+
+def events() -> str:
+    """Every event with its subscribers and its payload."""
+    sections = "\n".join(_event(name, event) for name, event in EVENTS.items())
+    return f"""# Events
+
+{NOTICE}
+
+An event has an envelope (`event_id`, `type`, `occurred_at`, `request_id`, `traceparent`, `payload`) and is delivered at
+least once. Its id derives from its type and its subject, so a repeated event has the same id. A change that an old
+consumer cannot read gets a new version in the type. [Lifecycle of an event](../explanation/event-lifecycle.md)
+describes the delivery.
+
+{sections}"""
+
+
+def metrics() -> str:
+    """Every Prometheus metric of FastCheck's own."""
+    rows = sorted(_row(metric) for metric in _metrics())
+    table = "\n".join(f"| `{name}` | {kind} | {labels} | {text} |" for name, kind, labels, text in rows)
+    return f"""# Metrics
+
+{NOTICE}
+
+Each web process serves `GET /metrics` for Prometheus; the public port of the gateway does not. The auditor serves its
+own on `--metrics-port`. Python's process metrics are served as well.
+
+| metric | type | labels | meaning |
+| --- | --- | --- | --- |
+{table}
+"""
+
+
+PAGES: Final[dict[str, Callable[[], str]]] = {
+    "docs/reference/api.md": api,
+    "docs/reference/errors.md": errors,
+    "docs/reference/events.md": events,
+    "docs/reference/metrics.md": metrics,
+}
+
+
+def _openapi(service: str) -> dict[str, Any]:
+    names = ["postgres", "redis", *(each.name for each in SERVICES)]
+    addresses = {name: f"127.0.0.1:{20_000 + number}" for number, name in enumerate(names)}
+    settings = system_settings(generate(), addresses, public_url="http://127.0.0.1:8000", user={})
+    with mock.patch.dict(os.environ, settings):
+        document: dict[str, Any] = importlib.import_module(f"services.{service}.app").create_app().api_doc
+    return document
+
+
+def _modules() -> Iterator[ModuleType]:
+    for package in (common, services):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if ".migrations" not in module.name:
+                yield importlib.import_module(module.name)
+
+
+def _classes(base: type[BusinessError]) -> Iterator[type[BusinessError]]:
+    for module in _modules():
+        for _, cls in inspect.getmembers(module, inspect.isclass):
+            if issubclass(cls, base) and cls is not base and cls.__module__ == module.__name__:
+                yield cls
+
+
+def _metrics() -> Iterator[MetricWrapperBase]:
+    found = {id(value): value for module in _modules() for value in vars(module).values() if _is_metric(value)}
+    yield from found.values()
+    yield from (value for value in vars(auditor.metrics.AuditMetrics()).values() if _is_metric(value))
+
+
+def _is_metric(value: object) -> bool:
+    return isinstance(value, MetricWrapperBase)
+
+
+def _row(metric: MetricWrapperBase) -> tuple[str, str, str, str]:
+    """Name as Prometheus stores it, type, labels and description."""
+    (family,) = metric.describe()
+    suffix = "_total" if family.type == "counter" else ""
+    labels = " ".join(f"`{label}`" for label in metric._labelnames)  # noqa: SLF001
+    return family.name + suffix, family.type, labels, family.documentation
+
+
+def _event(name: str, event: type) -> str:
+    subscribers = ", ".join(f"`{subscriber}`" for subscriber in SUBSCRIBERS[name])
+    fields = f"| field | type |\n| --- | --- |\n{_fields(event)}"
+    return f"## `{name}`\n\n{inspect.getdoc(event)}\n\nSubscribers: {subscribers}.\n\n{fields}\n"
+
+
+def _fields(event: type) -> str:
+    types = get_type_hints(event)
+    return "\n".join(f"| `{field.name}` | `{types[field.name].__name__}` |" for field in dataclasses.fields(event))
+
+
+def main() -> None:
+    """Write all pages."""
+    for path, page in PAGES.items():
+        (ROOT / path).write_text(page())
+
+
+if __name__ == "__main__":
+    main()
