@@ -1,4 +1,4 @@
-"""What a test arranges behind the browser's back, over the public API."""
+"""API calls that prepare a browser test."""
 
 import json
 import uuid
@@ -13,7 +13,7 @@ CARD: Final = {"card_number": "4111 1111 1111 1111", "expiry": "12/30", "cvc": "
 
 
 class Api:
-    """One person's view of the API."""
+    """A registered user of the public API."""
 
     def __init__(self, gateway_url: str) -> None:
         self.gateway_url = gateway_url
@@ -23,7 +23,7 @@ class Api:
         self.session_id = str(registered["sessionID"])
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None, *, status: int | None = None) -> Any:
-        """The JSON of the answer; an answer of another status than expected (any 2xx by default) fails the test."""
+        """Return the JSON of the response; fail on any status but the expected one (any 2xx by default)."""
         headers = {}
         if path not in {"/register", "/login"}:
             headers["Authorization"] = json.dumps({"sessionID": self.session_id})
@@ -34,32 +34,32 @@ class Api:
         return response.json() if response.content else None
 
     def balance(self) -> int:
-        """What is free to spend, in kopecks."""
+        """Return the available balance in kopecks."""
         return int(self.call("GET", "/balance")["balance"])
 
     def fund(self, amount_minor: int) -> None:
-        """Top up at the sandbox bank, as its page would."""
+        """Top up at the sandbox bank and wait for the credit."""
         before = self.balance()
         topup = self.call("POST", "/topup", {"amount": amount_minor, "returnUrl": f"{self.gateway_url}/top-up/return"})
         paid = requests.post(topup["paymentUrl"], data=CARD, allow_redirects=False, timeout=TIMEOUT_SECONDS)
         assert paid.status_code < 400, paid.text
         eventually(lambda: self.balance() == before + amount_minor)
 
-    def write_check(self, amount_minor: int, **more: Any) -> dict[str, Any]:
-        """A new check: what ``POST /fastcheck`` answers."""
+    def create_check(self, amount_minor: int, **more: Any) -> dict[str, Any]:
+        """Create a check and return the response of ``POST /fastcheck``."""
         check: dict[str, Any] = self.call("POST", "/fastcheck", {"amount": amount_minor, **more})
         return check
 
     def active_checks(self) -> list[dict[str, Any]]:
-        """The caller's own checks that are still out, newest first."""
+        """Return the user's active checks, newest first."""
         checks: list[dict[str, Any]] = self.call("GET", "/fastcheck/active")["checks"]
         return checks
 
     def accept(self, check: dict[str, Any]) -> None:
-        """Take the money of somebody's check."""
+        """Accept a check."""
         self.call("POST", "/fastcheck/accept", {"fastcheck": check["fastcheck"], "code": check["code"]})
 
 
 def wrong_code(check: dict[str, Any]) -> str:
-    """Some code that is not the check's."""
+    """Return a code that differs from the check's."""
     return "0000" if check["code"] != "0000" else "1111"

@@ -1,17 +1,17 @@
-"""A real browser for the tests of the web app: the system's Chromium, driven by Playwright.
+"""The installed Chromium, driven by Playwright, for the tests of the web app.
 
-Playwright's own browsers are not downloaded. On a machine without Chromium these tests skip and say so.
+Playwright's own browsers are not downloaded. Without Chromium the tests are skipped with a reason.
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.browser.person import TIMEOUT_MS, Person
+from tests.browser.browser_user import TIMEOUT_MS, BrowserUser, NewUser
 from tests.support.system import RunningSystem
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -19,7 +19,7 @@ ARGUMENTS: Final = ["--no-sandbox", "--disable-gpu", "--disable-background-netwo
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of this folder, and skip them where there is no browser."""
+    """Mark the tests of this folder; skip them without a browser."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """One browser for the run; every person has a context of his own in it."""
+    """Return the browser of the session; each user has a context in it."""
     expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGUMENTS)
@@ -38,22 +38,22 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def person(browser: Browser, system: RunningSystem) -> Iterator[Callable[..., Person]]:
-    """``person(funds=50_000)``: somebody new, signed in, at his balance. See ``Person`` for what else he can have.
+def new_user(browser: Browser, system: RunningSystem) -> Iterator[NewUser]:
+    """Return a function that creates a signed-in user: ``new_user(funds=50_000)``, with a balance in kopecks.
 
-    At the end nobody's page may have thrown an error or hit the Content-Security-Policy.
+    Fail the test if a page raised an error or violated the Content-Security-Policy.
     """
-    people: list[Person] = []
+    users: list[BrowserUser] = []
 
-    def make(*, funds: int = 0, signed_in: bool = True, **context_options: object) -> Person:
-        made = Person(browser, system.gateway_url, context_options)
-        people.append(made)
+    def make(*, funds: int = 0, signed_in: bool = True, **context_options: object) -> BrowserUser:
+        user = BrowserUser(browser, system.gateway_url, context_options)
+        users.append(user)
         if funds:
-            made.api.fund(funds)
+            user.api.fund(funds)
         if signed_in:
-            made.sign_in()
-        return made
+            user.sign_in()
+        return user
 
     yield make
-    faults = [fault for made in people for fault in made.close()]
-    assert faults == []
+    errors = [error for user in users for error in user.close()]
+    assert errors == []

@@ -1,13 +1,9 @@
-"""Number and code as people type and paste them."""
-
-from collections.abc import Callable
+"""Number and code on the accept form, typed and pasted."""
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.person import Person, button
-
-NEW_PERSON = Callable[..., Person]
+from tests.browser.browser_user import NewUser, button
 
 PASTE = """(input, text) => {
   const data = new DataTransfer();
@@ -16,14 +12,14 @@ PASTE = """(input, text) => {
 }"""
 
 
-def shown(page: Page) -> tuple[str, str]:
-    """Number and code, as the fields have them."""
+def field_values(page: Page) -> tuple[str, str]:
+    """Return the values of the number and code fields."""
     return page.get_by_label("Number").input_value(), page.get_by_label("Code").input_value()
 
 
-def test_digits_group_themselves(person: NEW_PERSON) -> None:
-    """While one types, corrects in the middle, and goes on; a full number leads on to the code."""
-    page = person().page
+def test_number_is_grouped_while_it_is_typed(new_user: NewUser) -> None:
+    """Grouping survives corrections in the middle; a complete number moves the focus to the code."""
+    page = new_user().page
     page.goto("/accept")
     number = page.get_by_label("Number")
     number.press_sequentially("1234567")
@@ -36,7 +32,7 @@ def test_digits_group_themselves(person: NEW_PERSON) -> None:
     expect(number).to_have_value("1234-5678-0001")
     expect(page.get_by_label("Code")).to_be_focused()
     page.get_by_label("Code").press_sequentially("58-647")
-    assert shown(page) == ("1234-5678-0001", "5864")
+    assert field_values(page) == ("1234-5678-0001", "5864")
     number.press("Home")
     number.press("ArrowRight")
     number.press("ArrowRight")
@@ -59,34 +55,34 @@ def test_digits_group_themselves(person: NEW_PERSON) -> None:
         "Take it: http://127.0.0.1:8000/accept#fastcheck=1234-5678-0001&code=5864 before 2027",
     ],
 )
-def test_paste_fills_both(person: NEW_PERSON, text: str) -> None:
-    """A message, bare digits, a link."""
-    page = person().page
+def test_paste_with_number_and_code_fills_both_fields(new_user: NewUser, text: str) -> None:
+    """The text is a message, bare digits or a link."""
+    page = new_user().page
     page.goto("/accept")
     page.get_by_label("Number").evaluate(PASTE, text)
-    assert shown(page) == ("1234-5678-0001", "5864")
+    assert field_values(page) == ("1234-5678-0001", "5864")
 
 
-def test_paste_without_a_code_leads_to_the_code(person: NEW_PERSON) -> None:
-    """What was in the code field stays."""
-    page = person().page
+def test_paste_without_a_code_moves_the_focus_to_the_code(new_user: NewUser) -> None:
+    """The code field keeps its value."""
+    page = new_user().page
     page.goto("/accept")
     page.get_by_label("Number").evaluate(PASTE, "https://example.org/accept#fastcheck=1234-5678-0001")
-    assert shown(page) == ("1234-5678-0001", "")
+    assert field_values(page) == ("1234-5678-0001", "")
     expect(page.get_by_label("Code")).to_be_focused()
 
 
-def test_a_link_without_the_code_fills_the_number(person: NEW_PERSON) -> None:
-    """And asks for the rest."""
-    page = person().page
+def test_link_without_a_code_fills_the_number(new_user: NewUser) -> None:
+    """The form stays open for the code."""
+    page = new_user().page
     page.goto("/accept#fastcheck=1234-5678-0001")
     expect(page.get_by_label("Number")).to_have_value("1234-5678-0001")
     expect(page.get_by_role("button", name="Continue")).to_be_visible()
 
 
-def test_opening_a_link_spends_no_attempt_and_leaves_the_address_bar_without_the_code(person: NEW_PERSON) -> None:
+def test_opened_link_spends_no_attempt_and_leaves_no_code_in_the_address(new_user: NewUser) -> None:
     """The preview, which counts wrong codes, runs only when the user continues; a reload has nothing to repeat."""
-    page = person().page
+    page = new_user().page
     previews: list[str] = []
     page.on("request", lambda request: previews.append(request.url) if "/fastcheck/preview" in request.url else None)
     page.goto("/accept#fastcheck=1234-5678-0001&code=5864")

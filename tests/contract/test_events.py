@@ -1,4 +1,4 @@
-"""Events on the wire look as they always did. A golden file is never edited: a new form is a new type."""
+"""The wire format of events is stable. A golden file is never edited: a new format is a new type."""
 
 import json
 from datetime import UTC, datetime
@@ -21,15 +21,15 @@ from common.contracts.events import (
 )
 
 GOLDEN = Path(__file__).parent / "golden"
-THING = UUID("11111111-1111-4111-8111-111111111111")
-PERSON = UUID("22222222-2222-4222-8222-222222222222")
-MOMENT = datetime(2026, 1, 19, 9, 8, 18, 123456, tzinfo=UTC)
+SUBJECT_ID = UUID("11111111-1111-4111-8111-111111111111")
+USER_ID = UUID("22222222-2222-4222-8222-222222222222")
+OCCURRED_AT = datetime(2026, 1, 19, 9, 8, 18, 123456, tzinfo=UTC)
 
 SAMPLES: list[Event] = [
-    CheckAccepted(THING, "1234-5678-0001", PERSON, 15000, "RUB", MOMENT),
-    CheckExpired(THING, "1234-5678-0001", PERSON, 15000, "RUB", MOMENT),
-    CheckCancelled(THING, "1234-5678-0001", PERSON, 15000, "RUB", MOMENT),
-    PaymentConfirmed(THING, PERSON, "tbank", 50000, "RUB", MOMENT),
+    CheckAccepted(SUBJECT_ID, "1234-5678-0001", USER_ID, 15000, "RUB", OCCURRED_AT),
+    CheckExpired(SUBJECT_ID, "1234-5678-0001", USER_ID, 15000, "RUB", OCCURRED_AT),
+    CheckCancelled(SUBJECT_ID, "1234-5678-0001", USER_ID, 15000, "RUB", OCCURRED_AT),
+    PaymentConfirmed(SUBJECT_ID, USER_ID, "tbank", 50000, "RUB", OCCURRED_AT),
 ]
 
 
@@ -39,19 +39,19 @@ def test_every_event_has_a_sample_a_subscriber_and_a_golden_file() -> None:
 
 
 @pytest.mark.parametrize("event", SAMPLES, ids=lambda event: event.TYPE)
-def test_the_wire_form_is_the_golden_one(event: Event) -> None:
+def test_wire_format_equals_the_golden_file(event: Event) -> None:
     wire = pack(event, request_id="0123456789abcdef", traceparent=None).to_wire()
     assert wire == json.loads((GOLDEN / f"{event.TYPE}.json").read_text())
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.json")), ids=lambda path: path.stem)
-def test_a_golden_event_can_still_be_read(path: Path) -> None:
+def test_golden_event_can_be_read(path: Path) -> None:
     envelope = Envelope.from_wire(json.loads(path.read_text()))
     assert unpack(envelope) in SAMPLES
 
 
-def test_the_id_of_an_event_depends_on_its_cause_alone() -> None:
-    first = CheckExpired(THING, "1234-5678-0001", PERSON, 15000, "RUB", MOMENT)
-    later = CheckExpired(THING, "1234-5678-0001", PERSON, 15000, "RUB", datetime.now(UTC))
+def test_event_id_depends_only_on_its_cause() -> None:
+    first = CheckExpired(SUBJECT_ID, "1234-5678-0001", USER_ID, 15000, "RUB", OCCURRED_AT)
+    later = CheckExpired(SUBJECT_ID, "1234-5678-0001", USER_ID, 15000, "RUB", datetime.now(UTC))
     assert pack(first).event_id == pack(later).event_id
     assert len({pack(event).event_id for event in SAMPLES}) == len(SAMPLES)

@@ -1,4 +1,4 @@
-"""The document at ``/openapi.json`` against the running gateway: no 500, and every answer as it is documented."""
+"""Generated requests against the running gateway: no 500, and every response matches ``/openapi.json``."""
 
 import json
 from typing import Any, cast
@@ -15,8 +15,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.support.people import somebody
 from tests.support.system import RunningSystem
+from tests.support.users import create_user
 
 CHECKS = [
     not_a_server_error,
@@ -27,12 +27,12 @@ CHECKS = [
 ]
 EXAMPLES_PER_OPERATION = 15
 
-#: Ends the session that all the other operations need.
+#: Operations that end the session, which the other operations need.
 ENDS_THE_SESSION = {"/logout", "/logout/all", "/me/password"}
 
 
-def test_every_operation_answers_as_it_is_documented(system: RunningSystem) -> None:
-    person = somebody(system.gateway_url, kopecks=100_000)
+def test_every_response_matches_the_document(system: RunningSystem) -> None:
+    user = create_user(system.gateway_url, kopecks=100_000)
     document = requests.get(f"{system.gateway_url}/openapi.json", timeout=10).json()
     schema = schemathesis.openapi.from_dict(document)
     schema.config.update(base_url=system.gateway_url)
@@ -40,21 +40,21 @@ def test_every_operation_answers_as_it_is_documented(system: RunningSystem) -> N
     assert len(operations) >= 20
     statuses: dict[str, set[int]] = {}
     for operation in operations:
-        session = "0" * 32 if operation.path in ENDS_THE_SESSION else person.session_id
+        session = "0" * 32 if operation.path in ENDS_THE_SESSION else user.session_id
         headers = {"Authorization": json.dumps({"sessionID": session})}
-        seen = _try(operation, headers, GenerationMode.POSITIVE)
+        seen = _exercise(operation, headers, GenerationMode.POSITIVE)
         if operation.body or operation.query or operation.path_parameters:
-            seen |= _try(operation, headers, GenerationMode.NEGATIVE)
+            seen |= _exercise(operation, headers, GenerationMode.NEGATIVE)
         statuses[operation.label] = seen
-    # The generator did reach what it should: good requests were served, and bad ones refused.
+    # The generator reached both sides: valid requests succeeded and invalid ones were rejected.
     assert 201 in statuses["POST /fastcheck"], statuses
     assert 400 in statuses["POST /fastcheck"], statuses
     assert 200 in statuses["GET /balance"], statuses
     assert 404 in statuses["POST /fastcheck/accept"], statuses
 
 
-def _try(operation: Any, headers: dict[str, str], mode: GenerationMode) -> set[int]:
-    """Make requests of one kind and check each answer; returns the statuses that were seen."""
+def _exercise(operation: Any, headers: dict[str, str], mode: GenerationMode) -> set[int]:
+    """Send generated requests of one mode, validate each response, and return the statuses."""
     seen: set[int] = set()
 
     @given(case=operation.as_strategy(generation_mode=mode))
@@ -65,8 +65,8 @@ def _try(operation: Any, headers: dict[str, str], mode: GenerationMode) -> set[i
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    def answers_as_documented(case: Any) -> None:
+    def responds_as_documented(case: Any) -> None:
         seen.add(case.call_and_validate(headers=headers, checks=CHECKS, timeout=20).status_code)
 
-    answers_as_documented()
+    responds_as_documented()
     return seen

@@ -1,4 +1,4 @@
-"""Processes on the bus, started by a test and ended with it."""
+"""Bus processes of a test, stopped at its end."""
 
 import os
 import sys
@@ -23,7 +23,7 @@ from tests.support.system import ROOT
 
 @contextmanager
 def bus_process(folder: Path, module: str, role: str, settings: Mapping[str, str]) -> Iterator[Child]:
-    """``python -m <module> <role>`` with these settings, from when it is at work until the block ends."""
+    """Run ``python -m <module> <role>``; enter the block when the process is ready."""
     name = f"{module.rsplit('.', 1)[-1]}-{role}-{len(list(folder.iterdir()))}"
     ready = folder / f"{name}.ready"
     child = Child(
@@ -46,7 +46,7 @@ def bus_process(folder: Path, module: str, role: str, settings: Mapping[str, str
 
 @dataclass(frozen=True, slots=True)
 class Bus:
-    """Starts the processes between a publisher and balance, as a test needs them."""
+    """Starts the processes between a publisher and balance on request."""
 
     folder: Path
     stack: ExitStack
@@ -59,7 +59,7 @@ class Bus:
         return child
 
     def ask_to_stop(self) -> None:
-        """All at once: each takes its time to finish."""
+        """Send all processes their stop signal; they stop in parallel."""
         for child in self.started:
             child.ask_to_stop()
 
@@ -77,24 +77,24 @@ class Bus:
 
 
 def confirmed(user_id: UUID, amount_minor: int = 100) -> PaymentConfirmed:
-    """A top-up that the bank has taken."""
+    """Return the event of a confirmed top-up."""
     return PaymentConfirmed(uuid4(), user_id, "tbank", amount_minor, "RUB", datetime.now(UTC))
 
 
 def publish(db: Database, *events: PaymentConfirmed, delay_seconds: float = 0) -> None:
-    """Write events into the outbox, in a transaction of their own."""
+    """Write events into the outbox in one transaction."""
     with db.transaction() as tx:
         outbox.add_all(tx, events, delay_seconds=delay_seconds)
 
 
 def open_events(db: Database) -> int:
-    """How many events of this publisher are not acknowledged."""
+    """Return the number of unacknowledged events of this publisher."""
     with db.autocommit() as tx:
         return outbox.backlog(tx).open
 
 
 def balance_of(db: Database, user_id: UUID) -> int:
-    """What the ledger says that a user has."""
+    """Return a user's balance in the ledger, in minor units."""
     with db.autocommit() as tx:
         found = tx.execute(
             text("SELECT balance_minor FROM accounts WHERE account_id = :id"), {"id": user_account_id(user_id, "RUB")}
@@ -103,11 +103,11 @@ def balance_of(db: Database, user_id: UUID) -> int:
 
 
 def total(db: Database) -> int:
-    """What all users have together."""
+    """Return the sum of all user balances, in minor units."""
     with db.autocommit() as tx:
         return int(tx.execute(text("SELECT COALESCE(sum(balance_minor), 0) FROM accounts")).scalar_one())
 
 
 def has_more_than(db: Database, amount_minor: int) -> bool:
-    """Whether all users together have more than this."""
+    """Return whether the sum of all user balances exceeds this amount."""
     return total(db) > amount_minor

@@ -1,8 +1,7 @@
-"""A publisher of nothing in particular, as real processes: its relay, its worker for acknowledgements,
-and a scheduler that nudges the worker to do nothing.
+"""A minimal publisher as real processes: a relay, a worker for acknowledgements, and a scheduler of an empty task.
 
-``python -m tests.support.bus_process worker|relay|scheduler``, told by ``FASTCHECK_PUBLISHER_DATABASE_URL`` and the
-settings of the bus. The subscriber of these tests is balance itself, as it runs in production.
+``python -m tests.support.bus_process worker|relay|scheduler``, configured by ``FASTCHECK_PUBLISHER_DATABASE_URL`` and
+the settings of the bus. The subscriber in these tests is balance, as in production.
 """
 
 import sys
@@ -25,7 +24,7 @@ class PublisherSettings(Settings, BusSettings, DatabaseSettings):
 
 
 def build() -> BusProcess:
-    """Everything that a service which only publishes brings to the bus."""
+    """Build the bus process of a service that only publishes."""
     settings = PublisherSettings.load()
     configure_logging(NAME, settings.log_level)
     db = Database(settings.publisher_database_url.get_secret_value(), settings=settings, application_name=NAME)

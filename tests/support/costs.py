@@ -1,4 +1,4 @@
-"""Counting what a flow costs in its database: round trips and commits."""
+"""Count the database cost of a flow: round trips and commits."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ Cost = tuple[int, int]
 
 @contextmanager
 def counted(*databases: Database) -> Iterator[Callable[[], Cost]]:
-    """What all threads have cost since the block began; BEGIN travels with the first statement of a transaction."""
+    """Count the cost of all threads since the block began. BEGIN travels with the first statement."""
     seen: list[str] = []
 
     def statement(connection: Connection, _cursor: object, sql: str, *_: object) -> None:

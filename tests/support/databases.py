@@ -1,4 +1,4 @@
-"""Fresh, migrated databases: migrated once per run into a template, then copied."""
+"""Fresh migrated databases: migrated once per test run into a template, then copied."""
 
 import secrets
 from typing import Final, Self
@@ -14,7 +14,7 @@ TEMPLATE_LOCK_ID: Final = 20_260_119
 
 
 def create(servers: Servers, service: str) -> str:
-    """Make a database for ``service`` and return its name. Its owner is the service's role."""
+    """Create a database for ``service``, owned by its role, and return its name."""
     role = f"fastcheck_{service}"
     name = f"test_{service}_{secrets.token_hex(6)}"
     with _Administration(servers) as administration:
@@ -26,7 +26,7 @@ def create(servers: Servers, service: str) -> str:
 
 
 def copy(servers: Servers, service: str, original: str) -> str:
-    """Make a copy of a database to which nobody is connected, and return its name."""
+    """Copy a database without open connections and return the name of the copy."""
     name = f"test_{service}_{secrets.token_hex(6)}"
     with _Administration(servers) as administration:
         administration.run("CREATE DATABASE {} OWNER {} TEMPLATE {}", name, f"fastcheck_{service}", original)
@@ -36,18 +36,18 @@ def copy(servers: Servers, service: str, original: str) -> str:
 
 
 def drop(servers: Servers, name: str) -> None:
-    """Remove a database, whoever is still connected."""
+    """Drop a database and end its connections."""
     with _Administration(servers) as administration:
         administration.run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
 
 def url(servers: Servers, service: str, name: str) -> str:
-    """The URL of such a database as the service's settings take it."""
+    """Return the URL of such a database in the form of the service's settings."""
     return servers.postgres_url(name, f"fastcheck_{service}").replace("postgresql://", "postgresql+psycopg2://", 1)
 
 
 class _Administration:
-    """An administrator's connection that makes databases."""
+    """An administrator connection that creates and drops databases."""
 
     def __init__(self, servers: Servers) -> None:
         self._servers = servers
@@ -65,7 +65,7 @@ class _Administration:
         self._cursor.execute(sql.SQL(statement).format(*(sql.Identifier(name) for name in names)))
 
     def template(self, service: str) -> str:
-        """The name of the migrated template. Workers that ask at once wait for the one that makes it."""
+        """Return the name of the migrated template; concurrent callers wait for the one that creates it."""
         name = f"template_{service}"
         self._cursor.execute("SELECT pg_advisory_lock(%s)", (TEMPLATE_LOCK_ID,))
         try:

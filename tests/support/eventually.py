@@ -1,4 +1,4 @@
-"""Waiting for what another process does: by looking, until a deadline, never by a sleep for luck."""
+"""Wait for an effect of another process: poll with a deadline instead of a fixed sleep."""
 
 import time
 from collections.abc import Callable
@@ -6,25 +6,25 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-LOOK_EVERY_SECONDS: Final = 0.05
+POLL_SECONDS: Final = 0.05
 
 
-def eventually(look: Callable[[], T], timeout: float = 30.0) -> T:
-    """Call ``look`` until it returns something true, and return that.
+def eventually(probe: Callable[[], T], timeout: float = 30.0) -> T:
+    """Call ``probe`` until it returns a true value, and return that value.
 
-    A look may also fail with an AssertionError: it counts as "not yet". When ``timeout`` seconds have passed, an
-    AssertionError tells what the last look saw.
+    An AssertionError from ``probe`` counts as "not yet". After ``timeout`` seconds, raise an AssertionError with the
+    last result.
     """
     deadline = time.monotonic() + timeout
     while True:
         try:
-            seen = look()
+            result = probe()
             failure: AssertionError | None = None
         except AssertionError as error:
             failure = error
         else:
-            if seen:
-                return seen
+            if result:
+                return result
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout:g} s; the last look saw: {failure or seen!r}") from failure
-        time.sleep(LOOK_EVERY_SECONDS)
+            raise AssertionError(f"not within {timeout:g} s; last result: {failure or result!r}") from failure
+        time.sleep(POLL_SECONDS)

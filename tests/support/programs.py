@@ -1,6 +1,6 @@
-"""Small programs for the supervisor to run: ``python -m tests.support.programs NAME FILE``.
+"""Small programs for tests of the supervisor: ``python -m tests.support.programs NAME FILE``.
 
-Each writes its pid, and those of its helpers, as lines at the end of FILE; a polite one writes "NAME stopped" too.
+Each appends its pid and those of its children to FILE, one per line; ``polite`` appends "NAME stopped" too.
 """
 
 import os
@@ -13,7 +13,7 @@ from typing import NoReturn
 
 
 def polite(file: Path) -> None:
-    """Stops when asked."""
+    """Stop on SIGTERM."""
 
     def stop(_number: int, _frame: FrameType | None) -> NoReturn:
         _write(file, f"{file.stem} stopped")
@@ -25,7 +25,7 @@ def polite(file: Path) -> None:
 
 
 def stubborn(file: Path) -> None:
-    """Does not stop when asked."""
+    """Ignore SIGTERM."""
     signal.signal(signal.SIGTERM, lambda *_: _write(file, "stubborn was asked"))
     _write(file, str(os.getpid()))
     while True:
@@ -33,7 +33,7 @@ def stubborn(file: Path) -> None:
 
 
 def with_helper(file: Path) -> None:
-    """Has a helper that takes no notice of its leader's death, as the workers of a web server do not."""
+    """Start a child that survives its parent, as the workers of a web server do not."""
     with subprocess.Popen([sys.executable, "-m", "tests.support.programs", "stubborn", str(file)]) as helper:
         _write(file, str(os.getpid()))
         signal.signal(signal.SIGTERM, lambda *_: helper.kill())
@@ -41,7 +41,7 @@ def with_helper(file: Path) -> None:
 
 
 def with_runaway(file: Path) -> None:
-    """Has a helper that takes no notice of its death and has left its group, as PostgreSQL's processes do."""
+    """Start a child in a session of its own that survives its parent, as PostgreSQL's processes do."""
     helper = [sys.executable, "-m", "tests.support.programs", "stubborn", str(file)]
     with subprocess.Popen(helper, start_new_session=True) as runaway:
         _write(file, str(os.getpid()))
@@ -50,12 +50,12 @@ def with_runaway(file: Path) -> None:
 
 
 def never_ready(_file: Path) -> None:
-    """Runs, and never says that it is ready."""
+    """Run without becoming ready."""
     signal.pause()
 
 
 def failing(_file: Path) -> None:
-    """Cannot start."""
+    """Fail at start."""
     sys.exit("the settings are not complete")
 
 

@@ -1,7 +1,7 @@
-"""A real RabbitMQ, from Debian's package, as a test's own child.
+"""A RabbitMQ node from Debian's package (``apt-get install rabbitmq-server``), as a child of the test.
 
-One node with its own name server (epmd), both on loopback, under an unprivileged user where we are root. The package's
-own service is not touched. ``apt-get install rabbitmq-server`` where it is missing.
+The node and its name server (epmd) listen on loopback. Under root they run as an unprivileged user. The package's own
+service is not touched.
 """
 
 import json
@@ -25,24 +25,24 @@ from launcher.embedded.user import ServerFolder, server_user
 from tests.support.eventually import eventually
 from tests.support.servers import free_ports
 
-#: Where Debian's package has the programs themselves; those on the path are for the package's own service.
+#: The programs of Debian's package; those on the path are wrappers for the package's own service.
 PROGRAMS: Final = Path("/usr/lib/rabbitmq/bin")
 START_TIMEOUT_SECONDS: Final = 60.0
 STOP_TIMEOUT_SECONDS: Final = 30.0
 CONNECT_TIMEOUT_SECONDS: Final = 2.0
 MISSING: Final = "no RabbitMQ here (Debian: apt-get install --no-install-recommends rabbitmq-server)"
 _USER: Final = "fastcheck"
-#: A broker of its own for each of so many tests: what one leaves is not in the way of the next.
+#: One virtual host per test: messages that a test leaves do not reach another.
 VHOSTS: Final = tuple(f"test{number}" for number in range(16))
 
 
 def is_installed() -> bool:
-    """Whether there is a RabbitMQ to be started."""
+    """Return whether RabbitMQ is installed."""
     return (PROGRAMS / "rabbitmq-server").exists()
 
 
 class Node:
-    """One RabbitMQ that can be killed and started again on the same data."""
+    """A RabbitMQ node that can be killed and started again on the same data."""
 
     def __init__(self, folder: Path, *, port: int, distribution_port: int, epmd_port: int) -> None:
         if not is_installed():
@@ -74,7 +74,7 @@ class Node:
             "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
             "RABBITMQ_CONF_ENV_FILE": str(folder / "none"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
-            # Erlang's schedulers would otherwise spin while they wait, at the cost of the tests beside it.
+            # Without this, idle Erlang schedulers busy-wait and slow down concurrent tests.
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
                 "+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}"
             ),
@@ -83,45 +83,45 @@ class Node:
         self._server: Child | None = None
 
     def url(self, vhost: str) -> str:
-        """Where a broker listens that has nothing in it but what was put into this vhost."""
+        """Return the URL of a virtual host."""
         return f"amqp://{_USER}:{self._password}@127.0.0.1:{self.port}/{vhost}"
 
     def start(self) -> None:
-        """Start the server and return when it takes connections."""
+        """Start the server and wait until it accepts connections."""
         self._server = server = Child(self._launch("rabbitmq", str(PROGRAMS / "rabbitmq-server")))
 
         def ready() -> bool:
             if server.poll() is not None:
                 raise RuntimeError(f"RabbitMQ did not start: {server.launch.log.read_text()[-2000:]}")
-            return self._answers()
+            return self._accepts_connections()
 
         eventually(ready, timeout=START_TIMEOUT_SECONDS)
 
     def has_written_down(self, vhost: str, *queues: str) -> bool:
-        """Whether its directory of quorum queues is on disk with these in it.
+        """Return whether the directory of quorum queues on disk lists these queues.
 
-        3.10 writes it about a second late. A queue that is younger when the node is killed never gets a leader again,
-        and nobody who consumes from it an answer.
+        Version 3.10 writes it about a second late. If the node is killed before that, the queue never gets a leader
+        again, and its consumers get no response.
         """
         directory = self._folder / "data" / self._name / "quorum" / self._name / "names.dets"
         written = directory.read_bytes()
         return all(f"{vhost}_{queue}".encode() in written for queue in queues)
 
     def kill(self) -> None:
-        """``kill -9`` the server, in the middle of whatever it does."""
+        """Kill the server with SIGKILL."""
         if self._server is None:
-            raise RuntimeError("it does not run")
+            raise RuntimeError("RabbitMQ does not run")
         self._server.end_group()
         self._server = None
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the server and all its helpers."""
+        """Send a signal to the server and all its child processes."""
         if self._server is None:
-            raise RuntimeError("it does not run")
+            raise RuntimeError("RabbitMQ does not run")
         signal_group(self._server.pid, number)
 
     def stop(self) -> None:
-        """End the server and its name server for good."""
+        """Stop the server and its name server."""
         if self._server is not None:
             self._server.ask_to_stop()
             server = self._server
@@ -130,7 +130,7 @@ class Node:
         self._epmd.end_group()
 
     def control(self, *arguments: str) -> Any:
-        """What ``rabbitmqctl`` tells, for example of ``list_queues name type``."""
+        """Return the JSON output of ``rabbitmqctl``, for example of ``list_queues name type``."""
         result = subprocess.run(
             [str(PROGRAMS / "rabbitmqctl"), "--quiet", "--formatter", "json", *arguments],
             env=self._env,
@@ -145,7 +145,7 @@ class Node:
         return json.loads(result.stdout)
 
     def connect(self, vhost: str) -> amqp.Connection:
-        """A connection of the test's own, for a ``with`` block."""
+        """Return a new connection, for a ``with`` block."""
         return amqp.Connection(
             f"127.0.0.1:{self.port}",
             userid=_USER,
@@ -154,7 +154,7 @@ class Node:
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
         )
 
-    def _answers(self) -> bool:
+    def _accepts_connections(self) -> bool:
         try:
             with self.connect(VHOSTS[-1]):
                 return True
@@ -186,9 +186,9 @@ def _definitions(password: str) -> dict[str, Any]:
 
 @contextmanager
 def running() -> Iterator[Node]:
-    """A node until the block ends; its data go with it."""
+    """Run a node; stop it and delete its data at the end of the block."""
     outer = Path(tempfile.mkdtemp(prefix="fastcheck-rabbitmq-"))
-    outer.chmod(0o711)  # the server's user walks through it, to a folder that is his alone
+    outer.chmod(0o711)  # the server's user traverses it to reach a folder of its own
     ports = free_ports()
     node = Node(outer / "node", port=next(ports), distribution_port=next(ports), epmd_port=next(ports))
     try:

@@ -1,6 +1,6 @@
-"""A supervisor with small programs, as a process of its own: ``python -m tests.support.small_system FOLDER NAME...``.
+"""A supervisor of small programs as a process: ``python -m tests.support.small_system FOLDER NAME...``.
 
-Each NAME is ``program`` or ``program@stage``. What the supervisor says goes to stderr; READY to stdout.
+Each NAME is ``program`` or ``program@stage``. Messages of the supervisor go to stderr, READY to stdout.
 """
 
 import sys

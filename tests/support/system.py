@@ -1,4 +1,4 @@
-"""A whole running FastCheck, started as a user starts it: by ``fastcheck up``."""
+"""A complete running FastCheck, started by ``fastcheck up``."""
 
 import json
 import os
@@ -19,7 +19,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 START_TIMEOUT_SECONDS: Final = 240.0
 STOP_TIMEOUT_SECONDS: Final = 60.0
 
-#: Short lives and no limit on the rate: a test does in a second what people do in a week.
+#: Short check lifetimes and no rate limit: a test does in a second what users do in a week.
 SETTINGS: Final = {
     "FASTCHECK_MIN_CHECK_LIFETIME_SECONDS": "1",
     "FASTCHECK_EXPIRY_SWEEP_SECONDS": "0.5",
@@ -29,7 +29,7 @@ SETTINGS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class RunningSystem:
-    """How to reach a running system. The servers' URLs are empty where they are not its own."""
+    """The addresses of a running system. The URL of a server that is not its own is empty."""
 
     data_dir: Path
     gateway_url: str
@@ -38,26 +38,26 @@ class RunningSystem:
     processes: tuple[dict[str, Any], ...]
 
     def database_url(self, service: str) -> str:
-        """An administrator's URL of the database of ``service``, for psycopg2."""
+        """Return the administrator's psycopg2 URL of the database of ``service``."""
         return urlunsplit(urlsplit(self.postgres_url)._replace(path=f"/fastcheck_{service}"))
 
     def status(self) -> dict[str, Any]:
-        """What ``fastcheck status --json`` says now."""
+        """Return the current ``fastcheck status --json``."""
         return status(self.data_dir)
 
     def pid(self, name: str) -> int:
-        """The pid that the process of this name has now; it changes when the supervisor starts it again."""
+        """Return the current pid of a process; a restart changes it."""
         return int(next(process["pid"] for process in self.status()["processes"] if process["name"] == name))
 
     def url(self, name: str) -> str:
-        """Where the web process of this name answers, e.g. ``balance-web``."""
+        """Return the URL of a web process, for example of ``balance-web``."""
         return str(next(process["url"] for process in self.processes if process["name"] == name))
 
 
 def fastcheck(
     *arguments: str, environ: Mapping[str, str] | None = None, timeout: float = 60
 ) -> subprocess.CompletedProcess[str]:
-    """Run the ``fastcheck`` command to its end."""
+    """Run the ``fastcheck`` command and return its result."""
     return subprocess.run(
         [sys.executable, "-m", "cli", *arguments],
         env=environment(environ),
@@ -70,19 +70,19 @@ def fastcheck(
 
 
 def status(data_dir: Path) -> dict[str, Any]:
-    """What runs in a data folder."""
+    """Return the status of the system in a data folder."""
     content: dict[str, Any] = json.loads(fastcheck("status", "--json", "--data-dir", str(data_dir)).stdout)
     return content
 
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Our environment without settings of the person who runs the tests, and ``more``."""
+    """Return this process's environment without FASTCHECK_* settings, plus ``more``."""
     return {name: value for name, value in os.environ.items() if not name.startswith("FASTCHECK_")} | dict(more or {})
 
 
 @contextmanager
 def running(data_dir: Path, settings: Mapping[str, str] | None = None, *arguments: str) -> Iterator[RunningSystem]:
-    """A system of the test's own, for a test that breaks things. It dies with the test process."""
+    """Run a system for one test that may break it. It ends with the test process."""
     log = data_dir.parent / f"{data_dir.name}.up.log"
     launch = Launch(
         name="fastcheck up",

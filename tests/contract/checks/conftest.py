@@ -1,4 +1,4 @@
-"""The services of the integration tests, running."""
+"""The fixtures of the integration tests."""
 
 from tests.integration.checks.conftest import world
 

@@ -1,4 +1,4 @@
-"""The two lists look as the source document shows them: every field, every form, to the letter."""
+"""The two lists match the source document: every field and every format."""
 
 import re
 from typing import Any
@@ -8,7 +8,7 @@ from tests.integration.checks.world import World
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 NUMBER = re.compile(r"\d{4}-\d{4}-\d{4}")
 
-FORMS: dict[str, Any] = {
+FORMATS: dict[str, Any] = {
     "fastcheck": NUMBER,
     "currency": re.compile("RUB"),
     "code": re.compile(r"\d{4}"),
@@ -18,35 +18,35 @@ FORMS: dict[str, Any] = {
 }
 
 
-def _fits(check: dict[str, Any], fields: list[str]) -> None:
+def _assert_matches(check: dict[str, Any], fields: list[str]) -> None:
     assert list(check) == fields
     for name, value in check.items():
         if name == "amount":
             assert type(value) is int
         else:
-            assert FORMS[name].fullmatch(value), (name, value)
+            assert FORMATS[name].fullmatch(value), (name, value)
 
 
-def test_the_active_list(world: World) -> None:
-    anna = world.person(40_000)
-    world.create(anna, 15_000)
-    world.create(anna, 25_000)
-    response = world.call(anna, "GET", "/fastcheck/active")
+def test_active_list_has_the_documented_fields(world: World) -> None:
+    alice = world.person(40_000)
+    world.create(alice, 15_000)
+    world.create(alice, 25_000)
+    response = world.call(alice, "GET", "/fastcheck/active")
     assert (response.status_code, response.content_type) == (200, "application/json")
     assert list(response.get_json()) == ["checks"]
     for check in response.get_json()["checks"]:
-        _fits(check, ["fastcheck", "amount", "currency", "code", "createdAt", "expiration", "status"])
+        _assert_matches(check, ["fastcheck", "amount", "currency", "code", "createdAt", "expiration", "status"])
 
 
-def test_the_history(world: World) -> None:
-    anna, boris = world.person(15_000), world.person(10_000)
-    assert world.accept(boris, world.create(anna, 5_000)).status_code == 200
-    assert world.accept(anna, world.create(boris, 10_000)).status_code == 200
-    response = world.call(anna, "GET", "/fastcheck/history")
+def test_history_has_the_documented_fields(world: World) -> None:
+    alice, bob = world.person(15_000), world.person(10_000)
+    assert world.accept(bob, world.create(alice, 5_000)).status_code == 200
+    assert world.accept(alice, world.create(bob, 10_000)).status_code == 200
+    response = world.call(alice, "GET", "/fastcheck/history")
     assert list(response.get_json()) == ["checks"]
     created, accepted = sorted(response.get_json()["checks"], key=lambda check: check["amount"])
-    _fits(created, ["fastcheck", "amount", "currency", "type", "createdAt", "usedAt", "status"])
-    _fits(accepted, ["fastcheck", "amount", "currency", "type", "acceptedAt", "status"])
+    _assert_matches(created, ["fastcheck", "amount", "currency", "type", "createdAt", "usedAt", "status"])
+    _assert_matches(accepted, ["fastcheck", "amount", "currency", "type", "acceptedAt", "status"])
     assert (created["type"], created["status"]) == ("created", "used")
     assert (accepted["type"], accepted["status"]) == ("accepted", "used")
 
@@ -63,13 +63,13 @@ ROUTES = [
 ]
 
 
-def test_nothing_is_to_be_had_without_a_user(world: World) -> None:
+def test_every_route_requires_a_session(world: World) -> None:
     for method, path in ROUTES:
-        response = world.call(None, method, path, {"amount": "not even looked at"} if method == "POST" else None)
+        response = world.call(None, method, path, {"amount": "not validated"} if method == "POST" else None)
         assert (response.status_code, response.get_json()) == (401, {"message": "not authorized"}), path
 
 
-def test_the_document_has_the_whole_section_and_says_who_may_call(world: World) -> None:
+def test_document_covers_every_route_and_its_session(world: World) -> None:
     documented = {(method.upper(), path) for path, item in world.documented["paths"].items() for method in item}
     assert documented == {(method, path.replace("1234-5678-0001", "{fastcheck}")) for method, path in ROUTES}
     for item in world.documented["paths"].values():

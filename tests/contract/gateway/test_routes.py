@@ -1,4 +1,4 @@
-"""The gateway serves exactly what the services behind it say that they serve to the public."""
+"""The gateway serves exactly the public routes that the services document."""
 
 import importlib
 import json
@@ -15,11 +15,11 @@ from deploy.services import BY_NAME
 from services.gateway.clients import SERVICES
 from services.gateway.documentation import merge
 
-#: Served by the gateway itself, and of no service.
+#: Routes of the gateway itself.
 OWN = re.compile(r"/(healthz|readyz|metrics|openapi\.json|docs.*|assets/.*)")
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 
-#: The public API, call by call.
+#: The public API: the service that owns each call.
 CONTRACT = {
     ("POST", "/register"): "accounts",
     ("POST", "/login"): "accounts",
@@ -57,8 +57,8 @@ OPEN = {
 Documents = dict[str, dict[str, Any]]
 
 
-def made(name: str, monkeypatch: pytest.MonkeyPatch) -> Flask:
-    """The application of a service, with the settings of a system that does not run: it connects to nothing."""
+def create_app(name: str, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """Return the application of a service with the settings of a system that does not run; it opens no connection."""
     addresses = dict.fromkeys((*BY_NAME, "postgres", "redis"), "127.0.0.1:1")
     settings = system_settings(credentials.generate(), addresses, public_url="http://127.0.0.1:1", user={})
     for variable, value in process_environment(BY_NAME[name], settings).items():
@@ -76,16 +76,16 @@ def monkeypatched() -> Iterator[pytest.MonkeyPatch]:
 
 @pytest.fixture(scope="module")
 def gateway(monkeypatched: pytest.MonkeyPatch) -> Flask:
-    return made("gateway", monkeypatched)
+    return create_app("gateway", monkeypatched)
 
 
 @pytest.fixture(scope="module")
 def documents(monkeypatched: pytest.MonkeyPatch) -> Documents:
-    return {name: made(name, monkeypatched).test_client().get("/openapi.json").get_json() for name in SERVICES}
+    return {name: create_app(name, monkeypatched).test_client().get("/openapi.json").get_json() for name in SERVICES}
 
 
 def plain(path: str) -> str:
-    """``/topup/{transactionID}`` and ``/topup/<transactionID>`` are one path."""
+    """Return a path with its parameters as ``{}``, from the notation of OpenAPI or of Flask."""
     return re.sub(r"<[^>]+>|\{[^}]+\}", "{}", path)
 
 
@@ -99,7 +99,7 @@ def calls_of(document: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def api_of(gateway: Flask) -> dict[tuple[str, str], Any]:
-    """Call -> view, without what the gateway serves by itself."""
+    """Return the view of each call, without the gateway's own routes."""
     return {
         (method, plain(rule.rule)): gateway.view_functions[rule.endpoint]
         for rule in gateway.url_map.iter_rules()
@@ -108,18 +108,18 @@ def api_of(gateway: Flask) -> dict[tuple[str, str], Any]:
     }
 
 
-def test_the_gateway_serves_the_contract_and_hands_each_call_to_its_owner(gateway: Flask) -> None:
+def test_gateway_routes_each_call_of_the_contract_to_its_owner(gateway: Flask) -> None:
     assert {call: view.__fastcheck_owner__ for call, view in api_of(gateway).items()} == CONTRACT
 
 
-def test_each_service_documents_its_calls_and_no_other(documents: Documents) -> None:
-    said = {
+def test_each_service_documents_exactly_its_calls(documents: Documents) -> None:
+    documented = {
         call: name
         for name, document in documents.items()
         for call in calls_of(document)
         if not call[1].startswith("/internal")
     }
-    assert said == CONTRACT
+    assert documented == CONTRACT
 
 
 def test_gateway_and_documents_agree_on_which_calls_need_a_session(gateway: Flask, documents: Documents) -> None:
@@ -130,25 +130,25 @@ def test_gateway_and_documents_agree_on_which_calls_need_a_session(gateway: Flas
             assert bool(operation.get("security")) == (call not in OPEN), call
 
 
-def test_the_public_document_is_whole(documents: Documents) -> None:
+def test_public_document_is_complete(documents: Documents) -> None:
     merged = merge(documents, "http://x")
     assert set(calls_of(merged)) == {*CONTRACT, ("GET", "/healthz")}
     text = json.dumps(merged)
     schemas = merged["components"]["schemas"]
     used = set(re.findall(r'"#/components/schemas/([^"]+)"', text))
-    assert used <= set(schemas), "every reference leads somewhere"
+    assert used <= set(schemas), "unresolved reference"
     operation_ids = [operation["operationId"] for operation in calls_of(merged).values()]
     assert len(operation_ids) == len(set(operation_ids))
     assert "/internal" not in text
 
 
-def test_no_address_of_the_web_app_hides_a_call(gateway: Flask) -> None:
+def test_pages_of_the_web_app_shadow_no_call(gateway: Flask) -> None:
     pages = {plain(rule.rule) for rule in gateway.url_map.iter_rules() if rule.endpoint.startswith("web_app.")}
     assert pages
     assert pages.isdisjoint(path for _, path in CONTRACT)
 
 
-def test_nothing_is_served_that_the_contract_does_not_know(gateway: Flask) -> None:
+def test_gateway_serves_no_route_outside_the_contract(gateway: Flask) -> None:
     named = {plain(rule.rule) for rule in gateway.url_map.iter_rules()}
     known = {path for _, path in CONTRACT}
     own = {path for path in named if OWN.fullmatch(path)}

@@ -21,8 +21,8 @@ from hypothesis.stateful import (
 )
 
 from launcher.demo.person import Person, wait_until
-from tests.support.people import raw, somebody, top_up
 from tests.support.system import RunningSystem
+from tests.support.users import create_user, send, top_up
 
 PEOPLE = 3
 MAX_WRONG_CODES = 3
@@ -50,7 +50,7 @@ class Bank(RuleBasedStateMachine):
 
     @initialize()
     def three_people(self) -> None:
-        self.persons: list[Person] = [somebody(self.gateway_url) for _ in range(PEOPLE)]
+        self.persons: list[Person] = [create_user(self.gateway_url) for _ in range(PEOPLE)]
         self.have = [0] * PEOPLE
         self.paid_in = 0
         self.checks: list[KnownCheck] = []
@@ -59,7 +59,7 @@ class Bank(RuleBasedStateMachine):
 
     def _post(self, who: int, path: str, body: Any = None) -> requests.Response:
         key = secrets.token_hex(8)
-        answer = raw(self.persons[who], self.gateway_url, "POST", path, body, key=key)
+        answer = send(self.persons[who], self.gateway_url, "POST", path, body, key=key)
         self.last = (who, path, body, key, answer)
         return answer
 
@@ -99,7 +99,9 @@ class Bank(RuleBasedStateMachine):
         with ThreadPoolExecutor(PEOPLE * 3) as pool:
             tries = list(range(PEOPLE)) * 3
             answers = list(
-                pool.map(lambda who: raw(self.persons[who], self.gateway_url, "POST", "/fastcheck/accept", body), tries)
+                pool.map(
+                    lambda who: send(self.persons[who], self.gateway_url, "POST", "/fastcheck/accept", body), tries
+                )
             )
         winners = [who for who, answer in zip(tries, answers, strict=True) if answer.status_code == 200]
         assert len(winners) == 1, [answer.text for answer in answers]
@@ -139,7 +141,7 @@ class Bank(RuleBasedStateMachine):
         self.last = None
         assert self.persons[who].balance() == self.have[who] - amount
         wait_until("the money came back", lambda: self.persons[who].balance() == self.have[who])
-        answer = raw(
+        answer = send(
             self.persons[who],
             self.gateway_url,
             "POST",
@@ -153,7 +155,7 @@ class Bank(RuleBasedStateMachine):
     def the_last_request_again(self) -> None:
         assert self.last is not None
         who, path, body, key, first = self.last
-        again = raw(self.persons[who], self.gateway_url, "POST", path, body, key=key)
+        again = send(self.persons[who], self.gateway_url, "POST", path, body, key=key)
         if first.status_code == 429:
             return
         assert (again.status_code, again.json()) == (first.status_code, first.json())

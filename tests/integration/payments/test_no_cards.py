@@ -11,8 +11,8 @@ from deploy.services import DATABASES
 from services.payments.notifications.masking import passes_luhn
 from tests.integration.payments.servers import DECLINED_CARD, PAYING_CARD, TIMEOUT
 from tests.support.eventually import eventually
-from tests.support.people import somebody
 from tests.support.system import RunningSystem
+from tests.support.users import create_user
 
 FOREIGN_CARD = "5555 5555 5555 4444"
 NUMBERS = [card.replace(" ", "") for card in (PAYING_CARD, DECLINED_CARD, FOREIGN_CARD)]
@@ -20,7 +20,7 @@ LONG_NUMBER = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w.-])")
 
 
 def test_nothing_of_a_card_is_stored_or_logged(system: RunningSystem) -> None:
-    person = somebody(system.gateway_url, kopecks=1_000)
+    person = create_user(system.gateway_url, kopecks=1_000)
     for card, end in ((FOREIGN_CARD, "pending"), (DECLINED_CARD, "failed")):
         body = {"amount": 1_000, "returnUrl": f"{system.gateway_url}/top-up"}
         topup = person.move("/topup", body, 201)
