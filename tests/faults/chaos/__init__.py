@@ -1,4 +1,4 @@
-"""Chaos over real processes: people who use a whole running FastCheck while parts of it are killed, frozen and wiped.
+"""Chaos test: clients use a complete running FastCheck while its processes are killed, frozen and wiped.
 
-``python -m tests.faults.chaos --help``. What it proves and how is in ``docs/explanation/chaos.md``.
+``python -m tests.faults.chaos --help``. ``docs/explanation/chaos.md`` describes what it checks.
 """

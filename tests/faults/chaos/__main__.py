@@ -11,7 +11,7 @@ from typing import Final
 import click
 from rich.console import Console
 
-from tests.faults.chaos import picture, seeds
+from tests.faults.chaos import seeds, timeline
 from tests.faults.chaos.options import Options
 from tests.faults.chaos.outcome import Outcome
 from tests.faults.chaos.run import run
@@ -21,15 +21,15 @@ DEFAULT_OUT: Final = Path(".fastcheck-chaos")
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--seed", type=int, help="Run this seed alone. Without it: all that ever failed, then a new one.")
-@click.option("--minutes", type=click.FloatRange(0.2, 60), default=9.0, help="How long people work and faults strike.")
-@click.option("--clients", type=click.IntRange(2, 200), default=24, help="How many at once; two act for one user.")
-@click.option("--rate", type=click.FloatRange(1, 1000), default=60.0, help="Operations a second that they aim at.")
-@click.option("--settle-seconds", type=float, default=30.0, help="Within this all is settled after the last fault.")
-@click.option("--out", type=click.Path(path_type=Path), default=DEFAULT_OUT, help="The folder for all that is kept.")
-@click.option("--replicas", type=click.IntRange(1, 8), default=1, help="How often each web process, worker, ... runs.")
-@click.option("--rabbitmq", is_flag=True, help="The bus is a RabbitMQ of the run's own (Debian: rabbitmq-server).")
-@click.option("--keep", is_flag=True, help="Keep the data of the system when all is well, too.")
+@click.option("--seed", type=int, help="Run only this seed. By default: all seeds that failed before, then a new one.")
+@click.option("--minutes", type=click.FloatRange(0.2, 60), default=9.0, help="Duration of the workload and the faults.")
+@click.option("--clients", type=click.IntRange(2, 200), default=24, help="Number of concurrent clients; two per user.")
+@click.option("--rate", type=click.FloatRange(1, 1000), default=60.0, help="Target operations per second.")
+@click.option("--settle-seconds", type=float, default=30.0, help="Limit for settling after the last fault.")
+@click.option("--out", type=click.Path(path_type=Path), default=DEFAULT_OUT, help="Folder for reports and journals.")
+@click.option("--replicas", type=click.IntRange(1, 8), default=1, help="Replicas of each process.")
+@click.option("--rabbitmq", is_flag=True, help="Run the bus on a RabbitMQ node (Debian: rabbitmq-server).")
+@click.option("--keep", is_flag=True, help="Keep the data of the system even after a clean run.")
 def main(
     *,
     seed: int | None,
@@ -42,10 +42,10 @@ def main(
     rabbitmq: bool,
     keep: bool,
 ) -> None:
-    """Start a FastCheck of its own, let people use it while parts of it die, and compare their record with its books.
+    """Run a workload on a new FastCheck, inject faults, and compare the clients' records with its books.
 
-    Exit 0: nothing lost, nothing doubled, all settled in time. Exit 1: it says what was wrong, and keeps the seed in
-    tests/faults/chaos/seeds.txt.
+    Exit 0: no money lost or duplicated, and all settled in time. Exit 1: violations are printed, and the seed is added
+    to tests/faults/chaos/seeds.txt.
     """
     fresh = Options(
         seed=secrets.randbelow(10**6) if seed is None else seed,
@@ -58,12 +58,12 @@ def main(
         replicas=replicas,
         on_rabbitmq=rabbitmq,
     )
-    kept = [] if seed is not None else [replace(fresh, seed=s.seed, minutes=s.minutes) for s in seeds.read()]
+    saved = [] if seed is not None else [replace(fresh, seed=s.seed, minutes=s.minutes) for s in seeds.read()]
     console = Console()
-    for options in (*kept, fresh):
+    for options in (*saved, fresh):
         outcome = _one(console, replace(options, out=out.absolute() / str(options.seed)))
         if not outcome.is_clean:
-            seeds.keep(options.seed, options.minutes)
+            seeds.save(options.seed, options.minutes)
             sys.exit(1)
 
 
@@ -75,7 +75,7 @@ def _one(console: Console, options: Options) -> Outcome:
     with Screen(console, options.minutes) as screen:
         outcome = run(options, screen.say, watched=screen.watch)
     (options.out / "report.json").write_text(json.dumps(outcome.as_json(), indent=2, ensure_ascii=False))
-    (options.out / "timeline.svg").write_text(picture.draw(outcome))
+    (options.out / "timeline.svg").write_text(timeline.draw(outcome))
     show(console, outcome)
     with (options.out / "report.txt").open("w") as file:
         show(Console(file=file, width=120), outcome)

@@ -1,4 +1,4 @@
-"""The system's own auditor, asked as an operator asks it."""
+"""Run the system's own auditor."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ TIMEOUT_SECONDS: Final = 60.0
 
 
 def audit(data_dir: Path) -> list[Violation] | None:
-    """What ``fastcheck audit`` finds; None when it could not read the books to their end."""
+    """Return the findings of ``fastcheck audit``, or None if it could not read all books."""
     try:
         result = fastcheck("audit", "--json", "--data-dir", str(data_dir), timeout=TIMEOUT_SECONDS)
         report: dict[str, Any] = json.loads(result.stdout)

@@ -1,4 +1,4 @@
-"""The sandbox bank's switches, and an impostor who sends notifications in its name."""
+"""Control the sandbox bank's faults, and send forged notifications in its name."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ from tests.support.system import RunningSystem
 TIMEOUT_SECONDS: Final = 10.0
 FORGERIES_AT_ONCE: Final = 10
 
-#: Orders that are not paid, and the amounts that somebody would like to have for nothing.
+#: Unpaid orders with their amounts.
 _UNPAID: Final = """
     SELECT a.bank_order_id, COALESCE(a.bank_payment_id, '1'), t.amount_minor
       FROM attempts a JOIN topups t USING (topup_id)
@@ -26,7 +26,7 @@ _UNPAID: Final = """
 
 
 class BankControl:
-    """Speaks to the bank as its operator, and to the gateway as nobody."""
+    """Acts at the sandbox bank as its operator, and at the gateway as an unauthenticated caller."""
 
     def __init__(self, system: RunningSystem) -> None:
         self._system = system
@@ -38,7 +38,7 @@ class BankControl:
         self._authorization = "Basic " + base64.b64encode(pair.encode()).decode()
 
     def set_plan(self, plan: object) -> bool:
-        """What goes wrong with the orders that come from now on; False when the bank did not answer."""
+        """Set the faults of the next orders; return False without a response of the bank."""
         wire = Wire(self._system.url("sandbox_bank-web"))
         headers = {"Authorization": self._authorization, "Content-Type": "application/json"}
         try:
@@ -56,12 +56,12 @@ class BankControl:
         return answer.status == 204
 
     def forge(self, choice: int) -> tuple[int, int]:
-        """Say of unpaid orders that they are paid, without the password; returns how many were sent and believed.
+        """Report unpaid orders as paid, without the password; return how many were sent and accepted.
 
-        Believed is what was answered 200, as the bank's own notifications are.
+        A notification is accepted if the response is 200, as for the bank's own notifications.
         """
         rng = random.Random(choice)
-        sent = believed = 0
+        sent = accepted = 0
         wire = Wire(self._system.gateway_url)
         for order_id, payment_id, amount in self._unpaid():
             body = {
@@ -85,9 +85,9 @@ class BankControl:
             except Silence:
                 continue
             sent += 1
-            believed += answer.status == 200
+            accepted += answer.status == 200
         wire.close()
-        return sent, believed
+        return sent, accepted
 
     def _unpaid(self) -> list[tuple[str, str, int]]:
         connection = psycopg2.connect(self._system.database_url("payments"), connect_timeout=3)

@@ -1,4 +1,4 @@
-"""All books as they lie in the databases, read by the checker's own SQL as an administrator."""
+"""All books of the databases, read as an administrator with SQL of the checker's own."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class TopUp:
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """A payment as the bank has it, and the top-up that its order is of, None where nobody made that order."""
+    """A payment at the bank and the top-up of its order, None for an unknown order."""
 
     order_id: str
     topup_id: str | None
@@ -66,7 +66,7 @@ class Account:
 
 @dataclass(slots=True)
 class Books:
-    """One reading of everything, taken while nothing moves."""
+    """All books at one time; read them only when nothing changes."""
 
     users: set[str] = field(default_factory=set)
     checks: list[Check] = field(default_factory=list)
@@ -75,14 +75,14 @@ class Books:
     transfers: list[Transfer] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     accounts: list[Account] = field(default_factory=list)
-    #: By check: when the sweep decided that it was over.
+    #: By check: the time at which the sweep expired it.
     expired_at: dict[str, datetime] = field(default_factory=dict)
     open_events: list[str] = field(default_factory=list)
     dead_letters: list[str] = field(default_factory=list)
     unprocessed: list[str] = field(default_factory=list)
 
     def posted(self) -> dict[str, list[Transfer]]:
-        """Posted transfers by what they are about."""
+        """Return the posted transfers by subject."""
         found: dict[str, list[Transfer]] = defaultdict(list)
         for transfer in self.transfers:
             if transfer.posted:
@@ -112,20 +112,20 @@ _UNPROCESSED = "SELECT event_id::text FROM inbox WHERE processed_at IS NULL"
 
 
 def read_books(databases: Databases) -> Books:
-    """Read everything; raises psycopg2.Error."""
+    """Read all books; raise psycopg2.Error."""
 
-    def made(kind: Any, name: str, sql: str) -> list[Any]:
+    def read(kind: Any, name: str, sql: str) -> list[Any]:
         return [kind(*row) for row in databases.rows(name, sql)]
 
     orders: dict[str, str] = dict(databases.rows("payments", _ORDERS))
     return Books(
         users=databases.ids("accounts", "SELECT user_id FROM users"),
-        checks=made(Check, "checks", _CHECKS),
-        topups=made(TopUp, "payments", _TOPUPS),
+        checks=read(Check, "checks", _CHECKS),
+        topups=read(TopUp, "payments", _TOPUPS),
         paid=[Paid(order, orders.get(order), amount) for order, amount in databases.rows("sandbox_bank", _PAYMENTS)],
-        transfers=made(Transfer, "balance", _TRANSFERS),
-        entries=made(Entry, "balance", _ENTRIES),
-        accounts=made(Account, "balance", _ACCOUNTS),
+        transfers=read(Transfer, "balance", _TRANSFERS),
+        entries=read(Entry, "balance", _ENTRIES),
+        accounts=read(Account, "balance", _ACCOUNTS),
         expired_at=dict(databases.rows("checks", _EXPIRED_AT)),
         open_events=[*databases.ids("checks", _OPEN), *databases.ids("payments", _OPEN)],
         dead_letters=sorted(databases.ids("balance", _DEAD)),

@@ -1,15 +1,15 @@
-"""The independent checker: the clients' record against the books. It shares no code with the services."""
+"""The independent checker: compares the clients' record with the books and shares no code with the services."""
 
 from collections.abc import Sequence
 
-from tests.faults.chaos import rules_ledger, rules_promises
+from tests.faults.chaos import rules_ledger, rules_responses
 from tests.faults.chaos.books import Books
 from tests.faults.chaos.record import Record
 from tests.faults.chaos.violation import Violation
 
 
 def check(books: Books, record: Record, clocks: Sequence[tuple[float, float, float]]) -> list[Violation]:
-    """Everything that is wrong. To be called when nothing moves; ``clocks`` as in ``nothing_expires_early``."""
+    """Return all violations. Call only after the system has settled; ``clocks`` as in ``nothing_expires_early``."""
     return [
         *rules_ledger.ledger_adds_up(books),
         *rules_ledger.balances_are_never_negative(books),
@@ -18,11 +18,11 @@ def check(books: Books, record: Record, clocks: Sequence[tuple[float, float, flo
         *rules_ledger.topups_are_what_was_paid(books),
         *rules_ledger.nothing_expires_early(books, clocks),
         *rules_ledger.nothing_is_left_over(books),
-        *rules_promises.answers_are_expected(record),
-        *rules_promises.repeats_are_repeats(record),
-        *rules_promises.created_checks_exist_once(books, record),
-        *rules_promises.accepted_checks_are_paid_once(books, record),
-        *rules_promises.ended_checks_are_as_told(books, record),
-        *rules_promises.topups_are_as_told(books, record),
-        *rules_promises.everybody_has_what_is_his(books, record),
+        *rules_responses.responses_are_expected(record),
+        *rules_responses.repeats_get_the_first_response(record),
+        *rules_responses.created_checks_exist_once(books, record),
+        *rules_responses.accepted_checks_are_paid_once(books, record),
+        *rules_responses.ended_checks_are_as_reported(books, record),
+        *rules_responses.topups_are_as_reported(books, record),
+        *rules_responses.balances_are_as_recorded(books, record),
     ]

@@ -1,4 +1,4 @@
-"""A second worker of checks whose clock is ahead: the sweep's nudges go to it and to the right one by turns."""
+"""A second worker of checks whose clock is ahead; it alternates with the regular one at the sweep."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Final
 
 from launcher.children import Child, Launch
 from launcher.processes import READY_FILE_VARIABLE
-from tests.faults.chaos.victims import NotThere, Victims
+from tests.faults.chaos.victims import TargetMissing, Victims
 from tests.support.system import ROOT
 
 WORKER: Final = "checks-worker"
@@ -14,10 +14,10 @@ OFFSET_VARIABLE: Final = "FASTCHECK_CLOCK_OFFSET_SECONDS"
 
 
 class ClockAhead:
-    """Such a worker's life: from :meth:`start` until it is killed by :meth:`end`."""
+    """The worker process, from construction until :meth:`end` kills it."""
 
     def __init__(self, victims: Victims, folder: Path, *, offset_seconds: int) -> None:
-        """Raises NotThere when the right worker, whose settings this one gets, does not run."""
+        """Start the worker with the settings of the regular one; raise TargetMissing if that does not run."""
         self._ready = folder / f"clock-ahead-{offset_seconds}.ready"
         self._ready.unlink(missing_ok=True)
         settings = _environment_of(victims.find(WORKER).pid)
@@ -32,14 +32,14 @@ class ClockAhead:
             )
         )
 
-    def is_at_work(self) -> bool:
+    def is_ready(self) -> bool:
         return self._ready.exists() and self._child.poll() is None
 
     def has_died(self) -> bool:
         return self._child.poll() is not None
 
     def end(self) -> None:
-        """Kill it, in the middle of whatever it does."""
+        """Kill the process with SIGKILL."""
         self._child.end_group()
         self._ready.unlink(missing_ok=True)
 
@@ -57,4 +57,4 @@ def _read(pid: int, name: str) -> str:
     try:
         return os.fsdecode(Path(f"/proc/{pid}/{name}").read_bytes())
     except (FileNotFoundError, ProcessLookupError):
-        raise NotThere(str(pid)) from None
+        raise TargetMissing(str(pid)) from None

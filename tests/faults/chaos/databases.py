@@ -1,4 +1,4 @@
-"""The administrator's eyes: connections to the databases of a system that may be down at any moment."""
+"""Administrator connections to the databases of a system that may be down."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -13,14 +13,14 @@ Rows = list[tuple[Any, ...]]
 
 
 class Databases:
-    """One connection to each database, made when it is needed and again after a loss."""
+    """One connection per database, opened on demand and reopened after a loss."""
 
     def __init__(self, system: RunningSystem) -> None:
         self._system = system
         self._open: dict[str, Any] = {}
 
     def rows(self, name: str, sql: str, parameters: Sequence[object] | None = None) -> Rows:
-        """The rows of a query; raises psycopg2.Error when the server is away."""
+        """Return the rows of a query; raise psycopg2.Error without a server."""
         connection = self._open.get(name)
         if connection is None or connection.closed:
             connection = psycopg2.connect(self._system.database_url(name), connect_timeout=3)
@@ -35,7 +35,7 @@ class Databases:
             raise
 
     def ids(self, name: str, sql: str) -> set[str]:
-        """The first column, as text."""
+        """Return the first column as text."""
         return {str(row[0]) for row in self.rows(name, sql)}
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""How each kind of fault strikes. A fault is over when the function returns; what it did to the system is not."""
+"""How each kind of fault strikes. Its effect on the system may outlast the function."""
 
 import signal
 import threading
@@ -14,18 +14,18 @@ import redis
 from tests.faults.chaos.bank_control import BankControl
 from tests.faults.chaos.broker import RabbitMQ
 from tests.faults.chaos.clock_ahead import ClockAhead
-from tests.faults.chaos.plan import CLOCK_OFFSETS_SECONDS, MISBEHAVIOURS, Fault, Kind
-from tests.faults.chaos.victims import NotThere, Victims
+from tests.faults.chaos.plan import BANK_FAULTS, CLOCK_OFFSETS_SECONDS, Fault, Kind
+from tests.faults.chaos.victims import TargetMissing, Victims
 from tests.support.system import RunningSystem
 
-#: A worker must be at work within this, or the fault is counted as missed.
+#: Start limit of the worker; after it the fault counts as missed.
 CLOCK_START_SECONDS: Final = 25.0
-#: The bank is told to behave again until it hears it.
-BANK_PATIENCE_SECONDS: Final = 30.0
-LOOK_EVERY_SECONDS: Final = 0.1
-#: Who takes the events that move money, and how long after his death there are some in his queue.
+#: Limit for clearing the faults of the bank.
+BANK_TIMEOUT_SECONDS: Final = 30.0
+POLL_SECONDS: Final = 0.1
+#: The consumer of the events that move money, and the time until events queue up without it.
 CONSUMER: Final = "balance-worker"
-MESSAGES_COME_SECONDS: Final = 1.5
+QUEUE_FILLS_SECONDS: Final = 1.5
 
 _SESSIONS: Final = """
     SELECT pid FROM pg_stat_activity
@@ -34,16 +34,16 @@ _SESSIONS: Final = """
 
 
 class Forged(Exception):
-    """A forged notification was believed."""
+    """A forged notification was accepted."""
 
 
 class Striker:
-    """Everything that faults need to strike one system."""
+    """Injects faults into one system."""
 
     def __init__(
         self, system: RunningSystem, folder: Path, over: threading.Event, rabbitmq: RabbitMQ | None = None
     ) -> None:
-        """``over`` cuts lasting faults short. With a ``rabbitmq``, what would befall the bus in Redis befalls that."""
+        """``over`` ends lasting faults early. With ``rabbitmq``, faults of the Redis bus strike that instead."""
         self._system = system
         self._rabbitmq = rabbitmq
         self._folder = folder
@@ -52,12 +52,12 @@ class Striker:
         self._bank = BankControl(system)
 
     def strike(self, fault: Fault) -> str:
-        """Do it, and say what was done; raises NotThere when there was nothing to strike, Forged."""
+        """Inject a fault and return what was done; raise TargetMissing or Forged."""
         return _HOW[fault.kind](self, fault)
 
-    def calm(self) -> None:
-        """End what an interrupted fault may have left: the bank behaves again."""
-        self._bank_behaves()
+    def restore(self) -> None:
+        """Undo what an interrupted fault may have left: clear the faults of the bank."""
+        self._clear_bank_faults()
 
     def kill_process(self, fault: Fault) -> str:
         return f"kill -9 {self._victims.strike(fault.target, choice=fault.choice)}"
@@ -66,11 +66,11 @@ class Striker:
         return f"kill -9 {self._victims.strike_helper(fault.target, fault.choice)}"
 
     def kill_session(self, fault: Fault) -> str:
-        """Kill the process of one session: PostgreSQL then throws all of them out and recovers."""
+        """Kill the process of one session: PostgreSQL then ends all sessions and recovers."""
         try:
             connection = psycopg2.connect(self._system.postgres_url, connect_timeout=3)
         except psycopg2.OperationalError as error:
-            raise NotThere("PostgreSQL") from error
+            raise TargetMissing("PostgreSQL") from error
         try:
             with connection.cursor() as cursor:
                 cursor.execute(_SESSIONS)
@@ -78,7 +78,7 @@ class Striker:
         finally:
             connection.close()
         if not pids:
-            raise NotThere("a session")
+            raise TargetMissing("a session")
         return f"kill -9 {self._victims.strike_session(pids[fault.choice % len(pids)])}"
 
     def kill_broker(self, fault: Fault) -> str:
@@ -98,7 +98,7 @@ class Striker:
         self._over.wait(fault.seconds)
         try:
             self._victims.strike("redis", signal.SIGCONT)
-        except NotThere:
+        except TargetMissing:
             return f"kill -STOP {pid}; another fault killed it meanwhile"
         return f"kill -STOP {pid}, kill -CONT"
 
@@ -106,48 +106,48 @@ class Striker:
         return f"kill -TERM {self._victims.strike('redis', signal.SIGTERM)}"
 
     def wipe_redis(self, fault: Fault) -> str:
-        """Every second time while the consumer is dead, so that there are messages that nobody else has."""
+        """Flush Redis; every second time without a consumer, so that only Redis holds some messages."""
         if fault.choice % 2:
             self._victims.find("redis")
-            with suppress(NotThere):  # who is dead already need not be killed
+            with suppress(TargetMissing):  # it may be down already
                 self._victims.strike_all(CONSUMER)
-            self._over.wait(MESSAGES_COME_SECONDS)
+            self._over.wait(QUEUE_FILLS_SECONDS)
         client = redis.Redis.from_url(self._system.redis_url, socket_timeout=2, socket_connect_timeout=2)
         try:
             held = client.info("keyspace")
             client.flushall()
         except redis.RedisError as error:
-            raise NotThere("Redis") from error
+            raise TargetMissing("Redis") from error
         finally:
             client.close()
         return f"FLUSHALL of {sum(int(database['keys']) for database in held.values())} keys"
 
-    def spoil_bank(self, fault: Fault) -> str:
-        plan = MISBEHAVIOURS[fault.choice % len(MISBEHAVIOURS)]
+    def break_bank(self, fault: Fault) -> str:
+        plan = BANK_FAULTS[fault.choice % len(BANK_FAULTS)]
         if not self._bank.set_plan(plan):
-            raise NotThere("the sandbox bank")
+            raise TargetMissing("the sandbox bank")
         try:
             self._over.wait(fault.seconds)
         finally:
-            self._bank_behaves()
-        return ", ".join("+".join(faults) or "well" for faults in plan)
+            self._clear_bank_faults()
+        return ", ".join("+".join(faults) or "none" for faults in plan)
 
-    def _bank_behaves(self) -> None:
-        deadline = time.monotonic() + BANK_PATIENCE_SECONDS
+    def _clear_bank_faults(self) -> None:
+        deadline = time.monotonic() + BANK_TIMEOUT_SECONDS
         while not self._bank.set_plan([]):
             if time.monotonic() > deadline:
                 raise TimeoutError("the sandbox bank does not answer")
-            time.sleep(LOOK_EVERY_SECONDS)
+            time.sleep(POLL_SECONDS)
 
     def forge(self, fault: Fault) -> str:
         try:
-            sent, believed = self._bank.forge(fault.choice)
+            sent, accepted = self._bank.forge(fault.choice)
         except psycopg2.OperationalError as error:
-            raise NotThere("orders to forge notifications for") from error
-        if believed:
-            raise Forged(f"{believed} of {sent} forged notifications were believed")
+            raise TargetMissing("orders for forged notifications") from error
+        if accepted:
+            raise Forged(f"{accepted} of {sent} forged notifications were accepted")
         if not sent:
-            raise NotThere("anybody to hear forged notifications")
+            raise TargetMissing("a gateway for forged notifications")
         return f"{sent} notifications without a valid signature"
 
     def set_clock_forward(self, fault: Fault) -> str:
@@ -155,10 +155,10 @@ class Striker:
         worker = ClockAhead(self._victims, self._folder, offset_seconds=offset)
         try:
             deadline = time.monotonic() + CLOCK_START_SECONDS
-            while not worker.is_at_work():
+            while not worker.is_ready():
                 if worker.has_died() or self._over.is_set() or time.monotonic() > deadline:
-                    raise NotThere("a second worker of checks in time")
-                time.sleep(LOOK_EVERY_SECONDS)
+                    raise TargetMissing("a second worker of checks")
+                time.sleep(POLL_SECONDS)
             self._over.wait(fault.seconds)
         finally:
             worker.end()
@@ -175,7 +175,7 @@ _HOW: Final[Mapping[Kind, Callable[[Striker, Fault], str]]] = {
     Kind.REDIS_FROZEN: Striker.freeze_broker,
     Kind.REDIS_RESTARTED: Striker.restart_redis,
     Kind.REDIS_WIPED: Striker.wipe_redis,
-    Kind.BANK: Striker.spoil_bank,
+    Kind.BANK: Striker.break_bank,
     Kind.FORGED: Striker.forge,
     Kind.CLOCK: Striker.set_clock_forward,
 }

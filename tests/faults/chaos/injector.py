@@ -1,4 +1,4 @@
-"""Strikes when the plan says so, and writes down what it struck."""
+"""Inject the faults of the plan and record them."""
 
 import threading
 import time
@@ -9,16 +9,16 @@ from typing import Final
 from tests.faults.chaos.faults import Forged, Striker
 from tests.faults.chaos.journal import Journal
 from tests.faults.chaos.plan import Fault
-from tests.faults.chaos.victims import NotThere
+from tests.faults.chaos.victims import TargetMissing
 
-#: Who is being started again when his turn comes is waited for so long.
-WAIT_FOR_VICTIM_SECONDS: Final = 5.0
-LOOK_EVERY_SECONDS: Final = 0.1
+#: Wait for a target that is being restarted.
+WAIT_FOR_TARGET_SECONDS: Final = 5.0
+POLL_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Struck:
-    """A fault that happened: from ``began`` to ``ended`` (Unix time). ``missed``: there was nothing to strike."""
+    """An injected fault, from ``began`` to ``ended`` (Unix time). ``missed``: the target did not run."""
 
     fault: Fault
     began: float
@@ -28,7 +28,7 @@ class Struck:
 
 
 class Injector:
-    """Runs the faults of one round after another."""
+    """Runs the faults of each round."""
 
     def __init__(self, striker: Striker, journal: Journal, over: threading.Event) -> None:
         self._striker = striker
@@ -36,44 +36,44 @@ class Injector:
         self._over = over
         self._lock = threading.Lock()
         self.struck: list[Struck] = []
-        #: What must not have happened: a forgery that was believed, or a fault of the harness itself.
+        #: Accepted forgeries and errors of the harness.
         self.failures: list[str] = []
 
     def run_round(self, faults: Sequence[Fault]) -> float:
-        """Strike with each in its time; returns the Unix time at which the last one was over."""
+        """Inject each fault at its time; return the Unix time at which the last one ended."""
         began = time.monotonic()
         threads = []
         for fault in faults:
             if self._over.wait(max(0.0, began + fault.at - time.monotonic())):
                 break
-            # Each in a thread of its own: what lasts does not put off what comes next.
+            # Each fault has a thread, so that a lasting one does not delay the next.
             thread = threading.Thread(target=self._strike, args=(fault,), name=f"fault {fault.number}")
             thread.start()
             threads.append(thread)
         for thread in threads:
             thread.join()
-        # The bank remembers its plan over a restart: it is told once more, whatever became of the fault.
-        self._striker.calm()
+        # The bank keeps its plan over a restart, so it is cleared again after every round.
+        self._striker.restore()
         return max((struck.ended for struck in self.happened), default=time.time())
 
     @property
     def happened(self) -> list[Struck]:
-        """Without those that were missed."""
+        """Return the faults that were not missed."""
         with self._lock:
             return [struck for struck in self.struck if not struck.missed]
 
     def _strike(self, fault: Fault) -> None:
         began = [time.time()]
         try:
-            done, missed = self._patiently(fault, began), False
-        except NotThere as error:
-            done, missed = f"not there: {error}", True
+            done, missed = self._strike_when_present(fault, began), False
+        except TargetMissing as error:
+            done, missed = f"not running: {error}", True
         except Forged as error:
             done, missed = str(error), False
             self.failures.append(str(error))
-        except Exception as error:  # noqa: BLE001  a thread's exception would be nobody's; the run ends with it
+        except Exception as error:  # noqa: BLE001  an exception would be lost with the thread; it fails the run
             done, missed = repr(error), True
-            self.failures.append(f"fault {fault.number} ({fault.title}) could not be made: {error!r}")
+            self.failures.append(f"fault {fault.number} ({fault.title}) could not be injected: {error!r}")
         struck = Struck(fault, began[-1], time.time(), done, missed)
         with self._lock:
             self.struck.append(struck)
@@ -89,14 +89,14 @@ class Injector:
             missed=missed,
         )
 
-    def _patiently(self, fault: Fault, began: list[float]) -> str:
-        """Strike as soon as there is something to strike; ``began`` gets the time of each attempt."""
-        deadline = time.monotonic() + WAIT_FOR_VICTIM_SECONDS
+    def _strike_when_present(self, fault: Fault, began: list[float]) -> str:
+        """Strike as soon as the target runs; ``began`` gets the time of each attempt."""
+        deadline = time.monotonic() + WAIT_FOR_TARGET_SECONDS
         while True:
             began.append(time.time())
             try:
                 return self._striker.strike(fault)
-            except NotThere:
+            except TargetMissing:
                 if time.monotonic() > deadline or self._over.is_set():
                     raise
-                time.sleep(LOOK_EVERY_SECONDS)
+                time.sleep(POLL_SECONDS)

@@ -1,6 +1,6 @@
-"""What a client writes down for himself: every request before it is sent, every answer when it is there.
+"""The journal of a client: every request before it is sent, every response when it arrives.
 
-One JSON object per line, one file per client. The checker believes these lines and the books, nothing else.
+One JSON object per line, one file per client. The checker reads only journals and books.
 """
 
 import json
@@ -12,15 +12,15 @@ from typing import Any
 
 
 class Journal:
-    """One client's record. A line is with the operating system when :meth:`write` returns."""
+    """One client's journal. A line has reached the operating system when :meth:`write` returns."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("a", buffering=1)
         self._lock = threading.Lock()
 
-    def write(self, say: str, **fields: Any) -> None:
-        """``say`` tells what kind of line it is: user, ask, answer, silence, end, seen."""
-        line = json.dumps({"at": round(time.time(), 3), "say": say, **fields}, ensure_ascii=False)
+    def write(self, event: str, **fields: Any) -> None:
+        """Append a line; ``event`` is user, request, response, repeat, no_response, end or balance_read."""
+        line = json.dumps({"at": round(time.time(), 3), "event": event, **fields}, ensure_ascii=False)
         with self._lock:
             self._file.write(line + "\n")
 
@@ -29,7 +29,7 @@ class Journal:
 
 
 def read(folder: Path) -> Iterator[dict[str, Any]]:
-    """All lines of all clients, each client's in order; ``who`` is the name of his file."""
+    """Yield all lines of all clients, each client's in order; ``who`` is the name of its file."""
     for path in sorted(folder.glob("*.jsonl")):
         with path.open() as file:
             for line in file:

@@ -1,4 +1,4 @@
-"""Where checks change hands: a number and a code, as one person gives them to another."""
+"""Checks on offer: number and code, passed from one client to another."""
 
 import random
 import threading
@@ -6,43 +6,43 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
-MOST_OFFERS: Final = 5_000
-#: Who runs for a check waits so long for the others, so that their requests meet.
-GATE_SECONDS: Final = 1.5
+MAX_OFFERS: Final = 5_000
+#: A racing client waits this long for the others, so that their requests overlap.
+BARRIER_SECONDS: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What somebody needs to know to get the money. ``gate`` is for those who run for the same check."""
+    """What an acceptor needs. ``barrier`` synchronizes the clients that race for one check."""
 
     number: str
     code: str
     amount: int
-    gate: threading.Barrier | None = None
+    barrier: threading.Barrier | None = None
 
-    def on_your_marks(self) -> None:
-        """Return when all who run are there, or do not come."""
-        if self.gate is not None:
-            # Who comes too late, or waits in vain, runs by himself.
+    def wait_for_others(self) -> None:
+        """Return when all racing clients have arrived, or after the limit."""
+        if self.barrier is not None:
+            # A client that is late or waits in vain continues alone.
             with suppress(threading.BrokenBarrierError):
-                self.gate.wait(GATE_SECONDS)
+                self.barrier.wait(BARRIER_SECONDS)
 
 
-class Market:
-    """Offers that are open. One that is put up several times is run for by several people."""
+class OfferPool:
+    """Open offers. Several clients race for an offer that was added in several copies."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._offers: list[Offer] = []
 
-    def put_up(self, offer: Offer, copies: int) -> None:
-        gate = threading.Barrier(copies) if copies > 1 else None
+    def add(self, offer: Offer, copies: int) -> None:
+        barrier = threading.Barrier(copies) if copies > 1 else None
         with self._lock:
-            if len(self._offers) < MOST_OFFERS:
-                self._offers.extend([replace(offer, gate=gate)] * copies)
+            if len(self._offers) < MAX_OFFERS:
+                self._offers.extend([replace(offer, barrier=barrier)] * copies)
 
     def take(self, rng: random.Random) -> Offer | None:
-        """One of the newest, so that copies of one check meet."""
+        """Remove and return one of the newest offers, so that the copies of one check meet."""
         with self._lock:
             if not self._offers:
                 return None

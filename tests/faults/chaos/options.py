@@ -1,17 +1,17 @@
-"""What one run is told."""
+"""The options of one run."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-#: One round: people work and faults strike, then both stop until all is settled, and the books are compared.
+#: One round: workload and faults, then a pause until all is settled and the books are compared.
 ROUND_SECONDS: Final = 100.0
 #: The part of a round in which faults strike; the rest is for settling.
 STRIKING_SHARE: Final = 0.8
 LONGEST_FREEZE_SECONDS: Final = 20.0
 
-#: What the system under chaos is told besides the defaults. Lives of seconds, so that checks expire while one watches;
-#: and a bank that loses its notifications is asked in seconds and not in minutes, so that "settled" can be seen soon.
+#: Settings that differ from the defaults: lifetimes of seconds, so that checks expire during a run, and polling after
+#: seconds instead of minutes, so that a lost notification does not delay settling.
 SETTINGS: Final = {
     "FASTCHECK_MIN_CHECK_LIFETIME_SECONDS": "1",
     "FASTCHECK_EXPIRY_SWEEP_SECONDS": "1",
@@ -23,7 +23,7 @@ SETTINGS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """``rate`` is how many operations per second the clients aim at together; ``out`` gets all that is to be kept."""
+    """``rate``: target operations per second of all clients; ``out``: folder for the results."""
 
     seed: int
     minutes: float
@@ -32,9 +32,9 @@ class Options:
     out: Path
     settle_seconds: float = 30.0
     keep: bool = False
-    #: How often each process of the services runs.
+    #: Replicas of each process of the services.
     replicas: int = 1
-    #: Whether the bus is a RabbitMQ of the run's own; Redis then is the gateway's cache alone.
+    #: Whether the bus is RabbitMQ; Redis is then only the gateway's cache.
     on_rabbitmq: bool = False
 
     @property
@@ -47,5 +47,5 @@ class Options:
 
     @property
     def striking_seconds(self) -> float:
-        """How long faults strike in each round."""
+        """Return how long faults strike in each round."""
         return self.minutes * 60 / self.rounds * STRIKING_SHARE

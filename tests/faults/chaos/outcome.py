@@ -1,4 +1,4 @@
-"""What came out of a run: round by round, and all together."""
+"""The result of a run, per round and in total."""
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field
@@ -6,17 +6,17 @@ from typing import Any
 
 from tests.faults.chaos.injector import Struck
 from tests.faults.chaos.options import Options
+from tests.faults.chaos.sampler import Sample
 from tests.faults.chaos.tally import Tally
 from tests.faults.chaos.violation import Violation
-from tests.faults.chaos.watch import Sample
 
 
 @dataclass(slots=True)
 class Round:
-    """``began``, ``last_fault``, ``ended``: Unix time. The rest is in seconds after the last fault.
+    """``began``, ``last_fault``, ``ended``: Unix time. The other times are seconds after the last fault.
 
-    ``settled``: every client has his answer and nothing is under way any more; ``money_settled``: the money was where
-    it belongs, whether or not the last event was acknowledged. None: not in the time that we waited.
+    ``settled``: every client has finished and nothing is in progress. ``money_settled``: the money is where it belongs,
+    even if an acknowledgement is open. None: not within the limit.
     """
 
     number: int
@@ -27,9 +27,9 @@ class Round:
     answered: float | None = None
     settled: float | None = None
     left: dict[str, int] = field(default_factory=dict)
-    #: How the auditor of the system itself found the books while faults struck; None: it could not read them.
-    audit_under_fire: bool | None = None
-    #: Transfers and checks that were compared at its end.
+    #: Whether the system's auditor found the books clean during the faults; None: it could not read them.
+    audit_during_faults: bool | None = None
+    #: Number of compared rows by kind.
     compared: dict[str, int] = field(default_factory=dict)
 
 
@@ -55,7 +55,7 @@ class Outcome:
 
     @property
     def longest_settling(self) -> float | None:
-        """Seconds; None where a round did not settle at all."""
+        """Return the longest settling time in seconds; None if a round did not settle."""
         settled = [each.settled for each in self.rounds]
         return (
             max((seconds for seconds in settled if seconds is not None), default=None) if None not in settled else None
@@ -63,7 +63,7 @@ class Outcome:
 
     @property
     def working_seconds(self) -> float:
-        """While clients began new operations."""
+        """Return the seconds in which clients started operations."""
         return sum(max(0.0, each.last_fault - each.began) for each in self.rounds)
 
     @property
@@ -71,7 +71,7 @@ class Outcome:
         return self.tally.total / self.working_seconds if self.working_seconds else 0.0
 
     def as_json(self) -> dict[str, Any]:
-        """For programs. Times are Unix time or seconds, amounts minor units."""
+        """Return the report. Times are Unix time or seconds, amounts minor units."""
         kinds = Counter(struck.fault.kind.value for struck in self.happened)
         return {
             "seed": self.options.seed,

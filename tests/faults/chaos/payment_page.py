@@ -1,4 +1,4 @@
-"""A visit to the bank's payment page, by a person whose browser may get no answer and who then looks again."""
+"""Visits to the bank's payment page, repeated after lost responses."""
 
 import time
 from typing import Final
@@ -6,55 +6,55 @@ from urllib.parse import urlencode, urlsplit
 
 from launcher.demo.bank_page import CARD_THAT_PAYS, Form
 from tests.faults.chaos.client import (
-    FIRST_PAUSE_SECONDS,
-    LONGEST_PAUSE_SECONDS,
-    PATIENCE_SECONDS,
+    GIVE_UP_SECONDS,
+    RETRY_FIRST_SECONDS,
+    RETRY_MAX_SECONDS,
     TIMEOUT_SECONDS,
     Client,
 )
 from tests.faults.chaos.wire import Answer, Silence, Wire
 
 CARD_THAT_IS_DECLINED: Final = {**CARD_THAT_PAYS, "card_number": "4000 0000 0000 0002"}
-#: What somebody does at the page; also the names of these operations.
-INTENTS: Final = ("pay", "decline", "call off")
-#: So many people close the browser at the bank, and never come back by its redirect.
-COMES_BACK_SHARE: Final = 0.6
+#: The actions on the page, which are the names of the operations.
+KINDS: Final = ("pay", "decline", "abort")
+#: Share of visits that follow the redirect to the shop; the others close the browser.
+RETURN_SHARE: Final = 0.6
 
 
-def visit(client: Client, payment_url: str, transaction_id: str, intent: str) -> None:
-    """Pay, be declined or call it off (``intent``), until the page says that the payment is over."""
+def visit(client: Client, payment_url: str, transaction_id: str, kind: str) -> None:
+    """Pay, be declined or abort (``kind``) until the page reports the end of the payment."""
     operation = client.new_operation()
-    client.journal.write("ask", operation=operation, kind=intent, transaction=transaction_id)
+    client.journal.write("request", operation=operation, kind=kind, transaction=transaction_id)
     outcome = "unknown"
     parts = urlsplit(payment_url)
     bank = Wire(payment_url)
     try:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + GIVE_UP_SECONDS
         while outcome == "unknown" and time.monotonic() < deadline:
-            outcome = _try_once(client, bank, parts.path, intent)
+            outcome = _act_once(client, bank, parts.path, kind)
             if outcome == "unknown":
-                client.world.pace.over.wait(client.rng.uniform(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS))
+                client.shared.pace.over.wait(client.rng.uniform(RETRY_FIRST_SECONDS, RETRY_MAX_SECONDS))
     finally:
         bank.close()
-    client.journal.write("end", operation=operation, kind=intent, outcome=outcome)
-    client.world.tally.operation(intent, outcome)
+    client.journal.write("end", operation=operation, kind=kind, outcome=outcome)
+    client.shared.tally.operation(kind, outcome)
 
 
-def _try_once(client: Client, bank: Wire, path: str, intent: str) -> str:
-    """``done`` when the page is over: nobody but this client knows its address."""
+def _act_once(client: Client, bank: Wire, path: str, kind: str) -> str:
+    """Return ``done`` when the page has ended: only this client knows its address."""
     page = _ask(client, bank, "GET", path)
     if page is None or page.status >= 500:
         return "unknown"
     form = Form(page.text)
     if "card_number" not in form.fields:
         return "done" if page.status == 200 else f"{page.status}"
-    card = CARD_THAT_IS_DECLINED if intent == "decline" else CARD_THAT_PAYS
-    fields = {**form.fields, **card, "action": "cancel" if intent == "call off" else "pay"}
+    card = CARD_THAT_IS_DECLINED if kind == "decline" else CARD_THAT_PAYS
+    fields = {**form.fields, **card, "action": "cancel" if kind == "abort" else "pay"}
     answer = _ask(client, bank, "POST", path, urlencode(fields))
     if answer is None or answer.status >= 500:
         return "unknown"
     if answer.status == 303:
-        _perhaps_come_back(client, answer.headers["location"])
+        _return_to_shop(client, answer.headers["location"])
         return "done"
     return str(answer.status)
 
@@ -64,15 +64,15 @@ def _ask(client: Client, bank: Wire, method: str, path: str, body: str | None = 
     try:
         answer = bank.request(method, path, headers=headers, body=body, timeout_seconds=TIMEOUT_SECONDS)
     except Silence:
-        client.world.tally.request("no answer", decides=False)
+        client.shared.tally.request("no response", decides=False)
         return None
-    client.world.tally.request(str(answer.status), decides=answer.status < 500)
+    client.shared.tally.request(str(answer.status), decides=answer.status < 500)
     return answer
 
 
-def _perhaps_come_back(client: Client, location: str) -> None:
-    """The redirect moves no money; whether it is answered does not matter to anybody's balance."""
-    if client.rng.random() >= COMES_BACK_SHARE:
+def _return_to_shop(client: Client, location: str) -> None:
+    """Follow the redirect, which moves no money; its response is ignored."""
+    if client.rng.random() >= RETURN_SHARE:
         return
     parts = urlsplit(location)
     gateway = Wire(location)

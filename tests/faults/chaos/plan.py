@@ -1,4 +1,4 @@
-"""Which fault strikes when: all of it follows from the seed, and nothing of it from what the system does."""
+"""The plan of faults. It follows from the seed alone, not from the behaviour of the system."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -11,10 +11,10 @@ from tests.faults.chaos.options import LONGEST_FREEZE_SECONDS
 
 
 class Kind(StrEnum):
-    """What can befall the system. The values are what people read."""
+    """Kinds of faults. The values appear in reports."""
 
     WEB = "web server killed"
-    WEB_WORKER = "web server's helper killed"
+    WEB_WORKER = "web server's worker process killed"
     BUS = "worker, relay or scheduler killed"
     POSTGRES = "PostgreSQL killed"
     POSTGRES_SESSION = "PostgreSQL session killed"
@@ -22,16 +22,16 @@ class Kind(StrEnum):
     REDIS_FROZEN = "Redis frozen"
     REDIS_RESTARTED = "Redis restarted"
     REDIS_WIPED = "Redis wiped"
-    BANK = "bank misbehaves"
+    BANK = "bank fails"
     FORGED = "notifications forged"
     CLOCK = "sweep's clock ahead"
 
 
-#: Faults that last; the others are over in a moment.
+#: Faults with a duration; the others are instantaneous.
 LASTING: Final = frozenset({Kind.REDIS_FROZEN, Kind.BANK, Kind.CLOCK})
 
-#: What the sandbox bank does to the orders that come meanwhile: each next order gets the next list.
-MISBEHAVIOURS: Final = (
+#: Plans of the sandbox bank: each new order gets the next list of faults.
+BANK_FAULTS: Final = (
     (("notify_twice",), ("notify_late", "notify_twice"), ("notify_out_of_order",)),
     (("notify_lost",), (), ("notify_lost",)),
     (("wrong_signature",), ("wrong_amount",), ("wrong_terminal",)),
@@ -40,13 +40,13 @@ MISBEHAVIOURS: Final = (
     (("notify_lost",), ("notify_twice",), ("api_dead",), ("wrong_signature",), ("notify_late",)),
 )
 
-#: Each ends the lives of some of the checks that are alive: an hour, a day, a week.
+#: Each offset expires some of the checks with lifetimes of an hour, a day or a week.
 CLOCK_OFFSETS_SECONDS: Final = (2 * 3_600, 2 * 86_400, 8 * 86_400)
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """``at`` and ``seconds``: when after the beginning of its round, and for how long. ``target`` is a process."""
+    """``at`` and ``seconds``: start after the beginning of the round, and duration. ``target`` is a process."""
 
     number: int
     round_no: int
@@ -66,8 +66,8 @@ _WEB: Final = tuple(f"{service.name}-web" for service in SERVICES)
 _BUS: Final = tuple(f"{service.name}-{role}" for service in SERVICES for role in service.bus_roles)
 
 _Card = tuple[Kind, str]
-#: What a round is made of: so many faults from each pile. A pile is drawn to its end before it is shuffled again, so
-#: that everything comes about equally often and nothing is left out for long.
+#: The faults of a round: a number from each pile. A pile is drawn to its end before it is shuffled again, so that all
+#: faults occur about equally often.
 _PILES: Final[tuple[tuple[int, tuple[_Card, ...]], ...]] = (
     (2, tuple((Kind.WEB, name) for name in _WEB)),
     (1, tuple((Kind.WEB_WORKER, name) for name in _WEB)),
@@ -92,7 +92,7 @@ FAULTS_PER_ROUND: Final = sum(count for count, _ in _PILES)
 
 
 def make_plan(seed: int, *, rounds: int, striking_seconds: float) -> list[list[Fault]]:
-    """The faults of each round, in order of time. A shorter run of the same seed begins like a longer one."""
+    """Return the faults of each round in order of time. A shorter run of a seed begins like a longer one."""
     piles = [
         (count, _draw(random.Random(f"{seed}/pile/{place}"), cards)) for place, (count, cards) in enumerate(_PILES)
     ]
@@ -102,9 +102,9 @@ def make_plan(seed: int, *, rounds: int, striking_seconds: float) -> list[list[F
         cards = [next(pile) for count, pile in piles for _ in range(count)]
         rng = random.Random(f"{seed}/round/{round_no}")
         rng.shuffle(cards)
-        moments = sorted(rng.uniform(0, striking_seconds) for _ in cards)
+        times = sorted(rng.uniform(0, striking_seconds) for _ in cards)
         faults = []
-        for (kind, target), at in zip(cards, moments, strict=True):
+        for (kind, target), at in zip(cards, times, strict=True):
             number += 1
             seconds = _lasts(rng, kind, striking_seconds)
             faults.append(Fault(number, round_no, kind, at, seconds, target, rng.randrange(1_000_000)))
@@ -118,7 +118,7 @@ def _draw(rng: random.Random, cards: Sequence[_Card]) -> Iterator[_Card]:
 
 
 def _lasts(rng: random.Random, kind: Kind, striking_seconds: float) -> float:
-    """Every second time as long as can be. In a short run nothing lasts for more than a third of it."""
+    """Return a duration: half of the faults last as long as allowed, at most a third of a short run."""
     if kind not in LASTING:
         return 0.0
     longest = min(LONGEST_FREEZE_SECONDS, striking_seconds / 3)

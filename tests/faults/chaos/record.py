@@ -1,11 +1,11 @@
-"""The clients' journals, put together: what each operation asked for, and what its client knows about it."""
+"""The combined journals: what each operation requested, and what its client knows about it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-#: Of an answer that is given again, the parts that must be the same as the first time.
-SAME: Final[Mapping[str, tuple[str, ...]]] = {
+#: The fields of a repeated response that must equal the first one.
+REPEATED_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "top up": ("transactionID", "amount", "paymentUrl"),
     "create": ("fastcheck", "code", "amount", "expiration", "note"),
     "accept": ("fastcheck", "amount", "acceptedAt"),
@@ -15,7 +15,7 @@ SAME: Final[Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(slots=True)
 class Operation:
-    """``status`` and ``answer`` are None while no answer has decided it: then it may or may not have happened."""
+    """``status`` and ``response`` are None without a final response: the operation may or may not have happened."""
 
     name: str
     kind: str
@@ -24,12 +24,12 @@ class Operation:
     body: dict[str, Any] = field(default_factory=dict)
     transaction: str = ""
     status: int | None = None
-    answer: dict[str, Any] = field(default_factory=dict)
+    response: dict[str, Any] = field(default_factory=dict)
     outcome: str = "unknown"
-    again: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    repeats: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
 
     @property
-    def said_yes(self) -> bool:
+    def succeeded(self) -> bool:
         return self.status is not None and self.status < 300
 
     @property
@@ -38,54 +38,54 @@ class Operation:
 
     @property
     def code(self) -> str:
-        """The code of a refusal."""
-        return str(self.answer.get("code", ""))
+        """Return the error code of the response."""
+        return str(self.response.get("code", ""))
 
     @property
     def number(self) -> str:
-        """The check that it is about, as twelve digits."""
-        spelt = self.body.get("fastcheck") or self.answer.get("fastcheck") or _number_in(self.path)
-        return str(spelt).replace("-", "")
+        """Return the number of its check as twelve digits."""
+        written = self.body.get("fastcheck") or self.response.get("fastcheck") or _number_in(self.path)
+        return str(written).replace("-", "")
 
 
 @dataclass(slots=True)
 class Record:
-    """Everything that clients wrote. ``balances`` is what each user was told last, while nothing moved."""
+    """All journals. ``balances``: the last balance that each user read while nothing changed."""
 
     users: dict[str, str] = field(default_factory=dict)
     operations: dict[str, Operation] = field(default_factory=dict)
     balances: dict[str, int] = field(default_factory=dict)
-    #: Operations that were answered 500 on the way: a bug, whatever became of them.
-    bugs: list[str] = field(default_factory=list)
+    #: Operations with a response of 500 on any attempt, which is always a bug.
+    server_errors: list[str] = field(default_factory=list)
 
     def of_kind(self, kind: str) -> list[Operation]:
         return [operation for operation in self.operations.values() if operation.kind == kind]
 
 
 def read_record(lines: Iterable[dict[str, Any]]) -> Record:
-    """Put the lines of all journals together; each client's come in their order."""
+    """Combine the lines of all journals; the lines of each client are in order."""
     record = Record()
     for line in lines:
         if line.get("status") == 500:
-            record.bugs.append(f"{line['kind']} {line['operation']}")
-        match line["say"]:
+            record.server_errors.append(f"{line['kind']} {line['operation']}")
+        match line["event"]:
             case "user":
                 record.users[line["who"]] = line["user"]
-            case "ask":
-                _ask(record, line)
-            case "answer" if line["decides"]:
+            case "request":
+                _add_operation(record, line)
+            case "response" if line["decides"]:
                 operation = record.operations[line["operation"]]
-                operation.status, operation.answer = line["status"], _object(line["body"])
-            case "again" if line["decides"]:
-                record.operations[line["operation"]].again.append((line["status"], _object(line["body"])))
+                operation.status, operation.response = line["status"], _object(line["body"])
+            case "repeat" if line["decides"]:
+                record.operations[line["operation"]].repeats.append((line["status"], _object(line["body"])))
             case "end":
                 record.operations[line["operation"]].outcome = line["outcome"]
-            case "seen":
+            case "balance_read":
                 record.balances[line["user"]] = line["balance"]
     return record
 
 
-def _ask(record: Record, line: dict[str, Any]) -> None:
+def _add_operation(record: Record, line: dict[str, Any]) -> None:
     record.operations[line["operation"]] = Operation(
         name=line["operation"],
         kind=line["kind"],

@@ -1,4 +1,4 @@
-"""Books and a record of a few people, which fit: for tests of the checker to damage."""
+"""Consistent books and journals of two users, for tests of the checker to damage."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,37 +8,37 @@ from typing import Any, Final
 from tests.faults.chaos.books import Account, Books, Check, Entry, Paid, TopUp, Transfer
 from tests.faults.chaos.record import Record, read_record
 
-ANNA: Final = "user-anna"
-BORIS: Final = "user-boris"
+ALICE: Final = "user-alice"
+BOB: Final = "user-bob"
 BANK: Final = "account-bank"
 ESCROW: Final = "account-escrow"
 NOON: Final = datetime(2026, 1, 19, 12, tzinfo=UTC)
 
 
-class SmallWorld:
-    """Does each thing on both sides: in the books, and in the journals."""
+class SampleBooks:
+    """Performs each operation in the books and in the journals."""
 
     def __init__(self) -> None:
         self.lines: list[dict[str, Any]] = []
-        self.books = Books(users={ANNA, BORIS})
-        self._balances = {ANNA: 0, BORIS: 0}
-        for who, user in (("a", ANNA), ("b", BORIS)):
+        self.books = Books(users={ALICE, BOB})
+        self._balances = {ALICE: 0, BOB: 0}
+        for who, user in (("a", ALICE), ("b", BOB)):
             self._line(who, "user", user=user)
-        self._play()
+        self._perform()
         self.books.accounts = [
             Account(BANK, "bank", None, None),
             Account(ESCROW, "escrow", None, None),
             *(Account(f"account-{user}", "user", user, balance) for user, balance in self._balances.items()),
         ]
         for user, balance in self._balances.items():
-            self._line("looks", "seen", user=user, balance=balance)
+            self._line("balances", "balance_read", user=user, balance=balance)
 
     def record(self) -> Record:
         return read_record(self.lines)
 
-    def _play(self) -> None:
-        self._top_up("a-1", ANNA, 100_000, paid=True)
-        self._top_up("a-2", ANNA, 100_001, paid=False)
+    def _perform(self) -> None:
+        self._top_up("a-1", ALICE, 100_000, paid=True)
+        self._top_up("a-2", ALICE, 100_001, paid=False)
         for number, status in enumerate(("active", "used", "cancelled", "expired", "rejected"), start=1):
             self._check(f"a-{status}", f"{number:012d}", status)
 
@@ -50,7 +50,7 @@ class SmallWorld:
         self.books.topups.append(TopUp(topup_id, user, amount, "confirmed" if paid else "failed"))
         visit = f"{operation}-visit"
         kind = "pay" if paid else "decline"
-        self._line("a", "ask", operation=visit, kind=kind, transaction=topup_id)
+        self._line("a", "request", operation=visit, kind=kind, transaction=topup_id)
         self._line("a", "end", operation=visit, kind=kind, outcome="done")
         if paid:
             self.books.paid.append(Paid(f"order-{operation}", topup_id, amount))
@@ -60,26 +60,26 @@ class SmallWorld:
         amount, check_id = 1_000, f"check-{status}"
         body = {"amount": amount, "note": operation}
         self._asked("a", operation, "create", "/fastcheck", body)
-        acceptor = BORIS if status == "used" else None
+        acceptor = BOB if status == "used" else None
         expires_at = NOON if status == "expired" else NOON + timedelta(days=7)
-        self.books.checks.append(Check(check_id, number, ANNA, acceptor, amount, operation, status, expires_at))
+        self.books.checks.append(Check(check_id, number, ALICE, acceptor, amount, operation, status, expires_at))
         if status == "rejected":
             self._answered("a", operation, "create", 409, {"code": "insufficient_funds"})
             return
         told = {"fastcheck": number, "code": "1234", "amount": amount, "note": operation}
         self._answered("a", operation, "create", 201, told)
-        self._move("check_created", check_id, ANNA, -amount, ESCROW)
+        self._move("check_created", check_id, ALICE, -amount, ESCROW)
         if status == "used":
             self._asked("b", "b-accept", "accept", "/fastcheck/accept", {"fastcheck": number, "code": "1234"})
             self._answered("b", "b-accept", "accept", 200, {"fastcheck": number, "amount": amount})
-            self._move("check_accepted", check_id, BORIS, amount, ESCROW)
+            self._move("check_accepted", check_id, BOB, amount, ESCROW)
         elif status == "cancelled":
             self._asked("a", "a-cancel", "cancel", f"/fastcheck/{number}/cancel", None)
             self._answered("a", "a-cancel", "cancel", 200, {"fastcheck": number, "status": "cancelled"})
-            self._move("check_cancelled", check_id, ANNA, amount, ESCROW)
+            self._move("check_cancelled", check_id, ALICE, amount, ESCROW)
         elif status == "expired":
             self.books.expired_at[check_id] = NOON + timedelta(seconds=1)
-            self._move("check_expired", check_id, ANNA, amount, ESCROW)
+            self._move("check_expired", check_id, ALICE, amount, ESCROW)
 
     def _move(self, kind: str, subject: str, user: str, amount: int, other: str) -> None:
         transfer_id = f"{kind}-{subject}"
@@ -90,19 +90,19 @@ class SmallWorld:
         entries.append(Entry(len(entries), transfer_id, other, -amount, None))
 
     def _asked(self, who: str, operation: str, kind: str, path: str, body: dict[str, Any] | None) -> None:
-        self._line(who, "ask", operation=operation, kind=kind, path=path, body=body)
+        self._line(who, "request", operation=operation, kind=kind, path=path, body=body)
 
     def _answered(self, who: str, operation: str, kind: str, status: int, body: dict[str, Any]) -> None:
-        self._line(who, "answer", operation=operation, kind=kind, status=status, body=body, decides=True)
+        self._line(who, "response", operation=operation, kind=kind, status=status, body=body, decides=True)
         self._line(who, "end", operation=operation, kind=kind, outcome=str(status))
 
-    def _line(self, who: str, say: str, **fields: Any) -> None:
-        self.lines.append({"who": who, "say": say, **fields})
+    def _line(self, who: str, event: str, **fields: Any) -> None:
+        self.lines.append({"who": who, "event": event, **fields})
 
     def change_check(self, having: str, **fields: Any) -> None:
-        """The check of this status gets other particulars in the books alone."""
+        """Change the check of this status in the books alone."""
         self.books.checks = [replace(c, **fields) if c.status == having else c for c in self.books.checks]
 
-    def drop_line(self, unwanted: Callable[[dict[str, Any]], bool]) -> None:
-        """The client does not know it."""
-        self.lines = [line for line in self.lines if not unwanted(line)]
+    def drop_line(self, is_dropped: Callable[[dict[str, Any]], bool]) -> None:
+        """Remove lines from the journals."""
+        self.lines = [line for line in self.lines if not is_dropped(line)]

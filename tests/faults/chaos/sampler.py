@@ -1,4 +1,4 @@
-"""Looks at the running system once a second: how much money is where, and how much of it is on its way."""
+"""Sample once a second how much money is where and how much is in flight."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ from tests.faults.chaos.databases import Databases
 from tests.faults.chaos.journal import Journal
 from tests.support.system import RunningSystem
 
-EVERY_SECONDS: Final = 1.0
+SAMPLE_SECONDS: Final = 1.0
 
 _BANK: Final = "SELECT COALESCE(sum(amount_minor), 0) FROM payments WHERE state = 'CONFIRMED'"
 _ACTIVE: Final = "SELECT COALESCE(sum(amount_minor), 0) FROM checks WHERE status = 'active' AND expires_at > now()"
@@ -24,10 +24,10 @@ _LEDGER: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look, in minor units. ``at`` is Unix time; None where PostgreSQL did not answer.
+    """One sample in minor units. ``at`` is Unix time; the values are None without PostgreSQL.
 
-    ``paid`` is what the bank has taken, ``users`` and ``escrow`` what the ledger shows, ``active`` what the open
-    checks are worth. What the bank has and the ledger has not, and what is in escrow for no open check, is on its way.
+    ``paid``: confirmed at the bank. ``users``, ``escrow``: in the ledger. ``active``: the worth of active checks.
+    Money that is at the bank and not in the ledger, or in escrow for no active check, is in flight.
     """
 
     at: float
@@ -37,25 +37,25 @@ class Sample:
     active: int | None = None
 
     @property
-    def on_its_way(self) -> int | None:
+    def in_flight(self) -> int | None:
         if self.paid is None or self.users is None or self.escrow is None or self.active is None:
             return None
         return abs(self.paid - self.users - self.escrow) + abs(self.escrow - self.active)
 
 
-class Watch(threading.Thread):
-    """Takes a sample a second until :meth:`stop`."""
+class Sampler(threading.Thread):
+    """Takes a sample every second until :meth:`stop`."""
 
     def __init__(self, system: RunningSystem, journal: Journal) -> None:
-        super().__init__(name="watch", daemon=True)
+        super().__init__(name="sampler", daemon=True)
         self._databases = Databases(system)
         self._journal = journal
         self._stop_asked = threading.Event()
         self.samples: list[Sample] = []
 
     def run(self) -> None:
-        while not self._stop_asked.wait(EVERY_SECONDS):
-            sample = self._look()
+        while not self._stop_asked.wait(SAMPLE_SECONDS):
+            sample = self._read()
             self.samples.append(sample)
             self._journal.write("sample", **{**asdict(sample), "at": round(sample.at, 3)})
         self._databases.close()
@@ -64,7 +64,7 @@ class Watch(threading.Thread):
         self._stop_asked.set()
         self.join()
 
-    def _look(self) -> Sample:
+    def _read(self) -> Sample:
         try:
             paid = int(self._databases.rows("sandbox_bank", _BANK)[0][0])
             active = int(self._databases.rows("checks", _ACTIVE)[0][0])

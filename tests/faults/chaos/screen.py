@@ -1,4 +1,4 @@
-"""What a run shows: a line that lives while it runs, tables at its end."""
+"""Output of a run: a live line during the run, tables at its end."""
 
 import time
 from collections import Counter
@@ -15,20 +15,17 @@ from rich.text import Text
 from tests.faults.chaos.outcome import Outcome
 from tests.faults.chaos.run import Run
 
-#: Where nobody looks at a terminal, one line in so many seconds.
-LINE_EVERY_SECONDS: Final = 10.0
 WINDOW_SECONDS: Final = 5
 
 
 class Screen:
-    """Shows a run to a person, or to a log."""
+    """Shows a run on a terminal or in a log."""
 
     def __init__(self, console: Console, minutes: float) -> None:
         self._console = console
         self._expected_seconds = minutes * 60
         self._began = time.monotonic()
         self._run: Run | None = None
-        self._last_line = 0.0
         self._live = Live(console=console, get_renderable=self._now, refresh_per_second=2, transient=True)
 
     def __enter__(self) -> Self:
@@ -47,42 +44,40 @@ class Screen:
         self._began = time.monotonic()
 
     def say(self, sentence: str) -> None:
-        """A line that stays."""
+        """Print a permanent line."""
         self._console.print(sentence, highlight=False, soft_wrap=True)
 
     def _now(self) -> Group:
         elapsed = time.monotonic() - self._began
         bar = ProgressBar(total=self._expected_seconds, completed=min(elapsed, self._expected_seconds), width=40)
-        return Group(bar, Text(f"{elapsed:5.0f} s  {self._figures()}"))
+        return Group(bar, Text(f"{elapsed:5.0f} s  {self._totals()}"))
 
-    def _figures(self) -> str:
+    def _totals(self) -> str:
         run = self._run
         if run is None:
-            return "the system starts"
-        tally, now = run.crowd.tally, int(time.time())
+            return "starting the system"
+        tally, now = run.workload.tally, int(time.time())
         recent = sum(tally.finished_at[now - back] for back in range(1, WINDOW_SECONDS + 1)) / WINDOW_SECONDS
-        samples = [sample.on_its_way for sample in run.watch.samples[-1:]]
-        moving = (
-            f"{samples[0] / 100:,.0f} roubles on their way" if samples and samples[0] is not None else "no database"
-        )
+        samples = [sample.in_flight for sample in run.sampler.samples[-1:]]
+        moving = f"{samples[0] / 100:,.0f} roubles in flight" if samples and samples[0] is not None else "no database"
         faults = len(run.injector.happened)
         last = run.injector.happened[-1].fault.title if faults else ""
         return f"{run.phase} | {tally.total} operations, {recent:.0f}/s | {moving} | {faults} faults; {last}"
 
 
 def show(console: Console, outcome: Outcome) -> None:
-    """The tables at the end."""
+    """Print the tables of a finished run."""
     console.print(_operations(outcome))
     console.print(_faults(outcome))
     console.print(_rounds(outcome))
-    console.print(_figures(outcome))
+    console.print(_totals(outcome))
     for violation in outcome.violations[:50]:
         console.print(f"[bold red]WRONG[/] {escape(str(violation))}", soft_wrap=True, highlight=False)
     if len(outcome.violations) > 50:
         console.print(f"[bold red]... and {len(outcome.violations) - 50} more[/]")
-    verdict = "[bold green]Clean[/]" if outcome.is_clean else f"[bold red]{len(outcome.violations)} violations[/]"
-    console.print(f"{verdict}: seed {outcome.options.seed}, {outcome.tally.total} operations, ", end="")
-    console.print(f"{len(outcome.happened)} faults. All of it is in {outcome.options.out}.", soft_wrap=True)
+    result = "[bold green]Clean[/]" if outcome.is_clean else f"[bold red]{len(outcome.violations)} violations[/]"
+    console.print(f"{result}: seed {outcome.options.seed}, {outcome.tally.total} operations, ", end="")
+    console.print(f"{len(outcome.happened)} faults. Details are in {outcome.options.out}.", soft_wrap=True)
 
 
 def _operations(outcome: Outcome) -> Table:
@@ -100,7 +95,7 @@ def _operations(outcome: Outcome) -> Table:
 
 
 def _faults(outcome: Outcome) -> Table:
-    table = Table("fault", "struck", "nothing there to strike", title="Faults")
+    table = Table("fault", "struck", "missed", title="Faults")
     struck = Counter(each.fault.kind.value for each in outcome.happened)
     missed = Counter(each.fault.kind.value for each in outcome.struck if each.missed)
     for kind in sorted(struck | missed):
@@ -109,22 +104,22 @@ def _faults(outcome: Outcome) -> Table:
 
 
 def _rounds(outcome: Outcome) -> Table:
-    columns = ("round", "money settled", "last answer", "all settled", "audit under fire", "checks compared")
+    columns = ("round", "money settled", "last response", "all settled", "audit during faults", "checks compared")
     table = Table(*columns, title="Rounds: seconds after the last fault")
     for each in outcome.rounds:
-        figures = [each.money_settled, each.answered, each.settled]
-        audit = {True: "clean", False: "NOT clean", None: "PostgreSQL away"}[each.audit_under_fire]
-        seconds = ["never" if figure is None else f"{figure:.1f}" for figure in figures]
+        times = [each.money_settled, each.answered, each.settled]
+        audit = {True: "clean", False: "NOT clean", None: "no database"}[each.audit_during_faults]
+        seconds = ["never" if at is None else f"{at:.1f}" for at in times]
         table.add_row(str(each.number), *seconds, audit, str(each.compared.get("checks", "")))
     return table
 
 
-def _figures(outcome: Outcome) -> Table:
-    table = Table("figure", "value", title="All together", show_header=False)
+def _totals(outcome: Outcome) -> Table:
+    table = Table("figure", "value", title="Totals", show_header=False)
     longest = outcome.longest_settling
     table.add_row("seed", str(outcome.options.seed))
     table.add_row("clients", str(outcome.options.clients))
-    table.add_row("replicas of everything", str(outcome.options.replicas))
+    table.add_row("replicas", str(outcome.options.replicas))
     table.add_row("bus", outcome.options.bus)
     table.add_row("seconds", f"{outcome.seconds:.0f}")
     table.add_row("operations", f"{outcome.tally.total} ({outcome.tally.moving} that move money)")

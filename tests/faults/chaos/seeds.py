@@ -1,4 +1,4 @@
-"""The seeds that ever failed: each is run again before a new one."""
+"""Seeds that failed in earlier runs; each runs again before a new one."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,21 +8,21 @@ FILE: Final = Path(__file__).with_name("seeds.txt")
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A seed, and how long its run was."""
+class SavedSeed:
+    """A seed and the length of its run."""
 
     seed: int
     minutes: float
 
 
-def read() -> list[Kept]:
-    """In the order of the file."""
+def read() -> list[SavedSeed]:
+    """Return the seeds in the order of the file."""
     lines = (line.partition("#")[0].split() for line in FILE.read_text().splitlines())
-    return [Kept(int(words[0]), float(words[1])) for words in lines if words]
+    return [SavedSeed(int(words[0]), float(words[1])) for words in lines if words]
 
 
-def keep(seed: int, minutes: float) -> None:
-    """Add a seed, unless it is there."""
-    if seed not in {kept.seed for kept in read()}:
+def save(seed: int, minutes: float) -> None:
+    """Add a seed if it is new."""
+    if seed not in {saved.seed for saved in read()}:
         with FILE.open("a") as file:
             file.write(f"{seed} {minutes:g}\n")

@@ -1,4 +1,4 @@
-"""What is not settled yet: counted one by one, decider against ledger, as often as anybody looks."""
+"""What is in progress: compares the deciding service with the ledger, row by row."""
 
 from typing import Final
 
@@ -20,9 +20,9 @@ _ENDINGS: Final = "'check_accepted', 'check_expired', 'check_cancelled'"
 
 
 def unsettled(databases: Databases) -> dict[str, int]:
-    """How many things of each kind are under way; all zero: everything is settled.
+    """Return the number of unsettled items by kind; all zero means settled.
 
-    Raises psycopg2.Error when the server is away. Deciders are read before those who follow them.
+    Read the deciding service before those that follow it. Raise psycopg2.Error without a server.
     """
     paid = databases.ids("sandbox_bank", _PAID)
     confirmed_orders = databases.ids("payments", _CONFIRMED_ORDERS)
@@ -34,13 +34,13 @@ def unsettled(databases: Databases) -> dict[str, int]:
     endings = databases.ids("balance", _POSTED.format(kinds=_ENDINGS))
     events = sum(len(databases.ids(name, _OPEN_EVENTS)) for name in ("checks", "payments"))
     return {
-        "payments that only the bank knows of": len(paid - confirmed_orders),
-        "top-ups without their money": len(confirmed - topups),
-        "checks that are not decided": len(pending),
-        "checks that are due and not expired": len(due),
+        "payments known only to the bank": len(paid - confirmed_orders),
+        "confirmed top-ups without a credit": len(confirmed - topups),
+        "pending checks": len(pending),
+        "due checks that are not expired": len(due),
         "checks without a hold": len(funded - holds),
-        "ended checks whose money has not moved": len(ended - endings),
-        "events that are not acknowledged": events,
+        "ended checks without a movement": len(ended - endings),
+        "unacknowledged events": events,
     }
 
 
@@ -48,12 +48,12 @@ _SOON: Final = "SELECT check_id FROM checks WHERE status = 'active' AND expires_
 
 
 def is_still(databases: Databases) -> bool:
-    """Whether nothing will move by itself in the next minute either, so that all books can be read as one.
+    """Return whether nothing will change within a minute, so that all books can be read consistently.
 
-    Raises psycopg2.Error.
+    Raise psycopg2.Error without a server.
     """
     return not databases.ids("checks", _SOON) and not any(unsettled(databases).values())
 
 
-#: Events may be acknowledged after their effect; the money is where it belongs before that.
-NOT_MONEY: Final = "events that are not acknowledged"
+#: An event is acknowledged after its effect, when the money has already moved.
+NOT_MONEY: Final = "unacknowledged events"

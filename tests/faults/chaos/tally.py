@@ -1,4 +1,4 @@
-"""What has happened so far, counted: for the screen, the report and the picture."""
+"""Counters for the screen, the report and the timeline."""
 
 import threading
 import time
@@ -6,27 +6,27 @@ from collections import Counter
 
 
 class Tally:
-    """Counts of all clients together."""
+    """Counters of all clients."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        #: Finished operations by kind and how they ended.
+        #: Finished operations by kind and outcome.
         self.operations: Counter[tuple[str, str]] = Counter()
-        #: Single requests by what came back: a status, or "no answer".
+        #: Attempts by status, or "no response".
         self.requests: Counter[str] = Counter()
-        #: Finished operations, and requests without an answer or with one that decides nothing, by second.
+        #: Finished operations, and attempts without a final response, by second.
         self.finished_at: Counter[int] = Counter()
         self.unanswered_at: Counter[int] = Counter()
 
     def request(self, outcome: str, *, decides: bool) -> None:
-        """A request was answered, or not."""
+        """Count an attempt and whether its response is final."""
         with self._lock:
             self.requests[outcome] += 1
             if not decides:
                 self.unanswered_at[int(time.time())] += 1
 
     def operation(self, kind: str, outcome: str) -> None:
-        """An operation is over for its client."""
+        """Count a finished operation."""
         with self._lock:
             self.operations[kind, outcome] += 1
             self.finished_at[int(time.time())] += 1
@@ -37,5 +37,5 @@ class Tally:
 
     @property
     def moving(self) -> int:
-        """Operations that were to move money: all but looking and signing in."""
-        return sum(count for (kind, _), count in self.operations.items() if kind not in ("look", "sign in"))
+        """Return the number of operations that move money."""
+        return sum(count for (kind, _), count in self.operations.items() if kind not in ("read", "sign in"))

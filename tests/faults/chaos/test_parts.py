@@ -1,4 +1,4 @@
-"""The plan, the picture and the kept seeds."""
+"""The plan, the victims, the reports and the saved seeds."""
 
 import ast
 import io
@@ -17,16 +17,16 @@ from launcher import state
 from launcher.children import Child, Launch
 from launcher.data_dir import DataDir
 from launcher.state import RunningProcess, State
-from tests.faults.chaos import picture, seeds
+from tests.faults.chaos import seeds, timeline
 from tests.faults.chaos.injector import Struck
 from tests.faults.chaos.options import LONGEST_FREEZE_SECONDS, Options
 from tests.faults.chaos.outcome import Outcome, Round
 from tests.faults.chaos.plan import FAULTS_PER_ROUND, LASTING, Fault, Kind, make_plan
+from tests.faults.chaos.sampler import Sample
 from tests.faults.chaos.screen import show
 from tests.faults.chaos.tally import Tally
-from tests.faults.chaos.victims import NotThere, Victims
+from tests.faults.chaos.victims import TargetMissing, Victims
 from tests.faults.chaos.violation import Violation
-from tests.faults.chaos.watch import Sample
 from tests.support.eventually import eventually
 from tests.support.system import ROOT, environment
 
@@ -35,7 +35,7 @@ def options(tmp_path: Path, minutes: float = 9.0) -> Options:
     return Options(seed=7, minutes=minutes, clients=24, rate=60, out=tmp_path)
 
 
-def test_a_seed_is_a_plan() -> None:
+def test_seed_determines_the_plan() -> None:
     def plan(seed: int, rounds: int = 5) -> list[list[Fault]]:
         return make_plan(seed, rounds=rounds, striking_seconds=70)
 
@@ -43,22 +43,22 @@ def test_a_seed_is_a_plan() -> None:
     assert plan(1, rounds=2) == plan(1)[:2], "a shorter run must begin like a longer one"
     faults = [fault for faults in plan(1) for fault in faults]
     assert len(faults) == 5 * FAULTS_PER_ROUND == 65
-    assert set(Kind) == {fault.kind for fault in faults}, "in five rounds everything happens"
+    assert set(Kind) == {fault.kind for fault in faults}, "five rounds must contain every kind"
     assert all(0 <= fault.at <= 70 for fault in faults)
     assert all((fault.seconds > 0) == (fault.kind in LASTING) for fault in faults)
     assert max(fault.seconds for fault in faults) <= LONGEST_FREEZE_SECONDS
 
 
-def test_every_process_is_struck() -> None:
+def test_every_process_is_struck_about_equally_often() -> None:
     faults = [fault for faults in make_plan(3, rounds=10, striking_seconds=70) for fault in faults]
     killed = Counter(fault.target for fault in faults if fault.kind in (Kind.WEB, Kind.BUS))
     assert len(killed) == 6 + 8, "six web servers, and eight processes on the bus"
-    assert max(killed.values()) - min(killed.values()) <= 1 + 3, "none is spared for long"
+    assert max(killed.values()) - min(killed.values()) <= 1 + 3, "unequal numbers of faults"
 
 
 @pytest.fixture
 def replicas(tmp_path: Path) -> Iterator[dict[str, Child]]:
-    """Programs that do nothing, as the replicas of one process of a system."""
+    """Yield idle programs as the replicas of a system's process."""
     names = ("checks-web", "checks-web-2", "checks-web-3", "checks-worker")
     data_dir = DataDir(tmp_path)
     data_dir.open()
@@ -74,7 +74,7 @@ def replicas(tmp_path: Path) -> Iterator[dict[str, Child]]:
         yield children
 
 
-def test_every_living_replica_is_struck_sooner_or_later(replicas: dict[str, Child], tmp_path: Path) -> None:
+def test_choice_selects_among_the_running_replicas(replicas: dict[str, Child], tmp_path: Path) -> None:
     victims = Victims(tmp_path)
     assert [victims.find("checks-web", choice).name for choice in range(4)] == [
         "checks-web",
@@ -86,12 +86,12 @@ def test_every_living_replica_is_struck_sooner_or_later(replicas: dict[str, Chil
     eventually(lambda: [process.name for process in victims.find_all("checks-web")] == ["checks-web", "checks-web-3"])
     victims.strike_all("checks-web")
     eventually(lambda: replicas["checks-web"].poll() is not None and replicas["checks-web-3"].poll() is not None)
-    with pytest.raises(NotThere):
+    with pytest.raises(TargetMissing):
         victims.find("checks-web")
     assert victims.find("checks-worker").pid == replicas["checks-worker"].pid
 
 
-def test_the_checker_shares_no_code_with_what_it_checks() -> None:
+def test_checker_imports_nothing_of_the_services() -> None:
     imported = {
         name.split(".")[0]
         for path in Path(__file__).parent.glob("*.py")
@@ -100,29 +100,29 @@ def test_the_checker_shares_no_code_with_what_it_checks() -> None:
         for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
     }
     assert not imported & {"services", "common"}
-    assert {"psycopg2", "tests"} <= imported, "or this test looks at nothing"
+    assert {"psycopg2", "tests"} <= imported, "no imports were found"
 
 
-def test_what_a_run_shows_can_be_read(tmp_path: Path) -> None:
+def test_report_shows_every_table_and_the_first_violations(tmp_path: Path) -> None:
     outcome = Outcome(options(tmp_path), Tally())
     outcome.tally.operation("create", "201")
-    outcome.tally.request("no answer", decides=False)
+    outcome.tally.request("no response", decides=False)
     outcome.rounds = [Round(1, began=100.0, last_fault=170.0, ended=190.0, settled=4.5), Round(2, began=200.0)]
     outcome.violations = [Violation("a rule", "check [bold]", "is wrong")] * 60
     text = io.StringIO()
     show(Console(file=text, width=200), outcome)
-    for wanted in ("create", "no answer", "4.5", "never", "check [bold]", "and 10 more", "60 violations"):
-        assert wanted in text.getvalue()
+    for expected in ("create", "no response", "4.5", "never", "check [bold]", "and 10 more", "60 violations"):
+        assert expected in text.getvalue()
     assert json.loads(json.dumps(outcome.as_json()))["operations"] == 1
 
 
-def test_a_short_run_is_one_round(tmp_path: Path) -> None:
+def test_short_run_has_one_round(tmp_path: Path) -> None:
     assert options(tmp_path, minutes=0.5).rounds == 1
     assert options(tmp_path, minutes=0.5).striking_seconds == pytest.approx(24)
     assert options(tmp_path).rounds == 5
 
 
-def test_the_picture_is_svg_and_shows_everything(tmp_path: Path) -> None:
+def test_timeline_is_svg_and_shows_every_fault(tmp_path: Path) -> None:
     outcome = Outcome(options(tmp_path), Tally())
     outcome.tally.operation("create", "201")
     outcome.rounds = [Round(1, began=100.0, last_fault=170.0, ended=190.0, settled=4.5)]
@@ -130,32 +130,32 @@ def test_the_picture_is_svg_and_shows_everything(tmp_path: Path) -> None:
     outcome.struck = [Struck(fault, 100 + fault.at, 101 + fault.at, "<done> & so on") for fault in faults]
     outcome.samples = [Sample(101.0), Sample(102.0, paid=500, users=200, escrow=100, active=100)]
     outcome.violations = [Violation("a rule", "<it>", "is & was wrong")]
-    root = ET.fromstring(picture.draw(outcome))  # noqa: S314  our own picture
+    root = ET.fromstring(timeline.draw(outcome))  # noqa: S314  generated by the test
     titles = [element for element in root.iter() if element.tag.endswith("title")]
     assert len(titles) == len(faults)
     assert "settled in 4.5 s" in ET.tostring(root, encoding="unicode")
 
 
-def test_a_picture_can_be_drawn_of_nothing(tmp_path: Path) -> None:
-    root = ET.fromstring(picture.draw(Outcome(options(tmp_path), Tally())))  # noqa: S314
+def test_timeline_of_an_empty_run_is_svg(tmp_path: Path) -> None:
+    root = ET.fromstring(timeline.draw(Outcome(options(tmp_path), Tally())))  # noqa: S314
     assert root.tag.endswith("svg")
 
 
-def test_what_is_on_its_way_is_what_fits_nowhere() -> None:
+def test_money_in_flight_is_what_the_samples_leave_open() -> None:
     settled = Sample(1.0, paid=1_000, users=700, escrow=300, active=300)
-    assert settled.on_its_way == 0
-    assert Sample(1.0, paid=1_500, users=700, escrow=300, active=250).on_its_way == 500 + 50
-    assert Sample(1.0).on_its_way is None
+    assert settled.in_flight == 0
+    assert Sample(1.0, paid=1_500, users=700, escrow=300, active=250).in_flight == 500 + 50
+    assert Sample(1.0).in_flight is None
 
 
-def test_seeds_that_failed_are_kept_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_seed_is_saved_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "seeds.txt"
     file.write_text("# why\n12 9\n")
     monkeypatch.setattr(seeds, "FILE", file)
-    seeds.keep(34, 0.5)
-    seeds.keep(12, 9.0)
-    assert seeds.read() == [seeds.Kept(12, 9.0), seeds.Kept(34, 0.5)]
+    seeds.save(34, 0.5)
+    seeds.save(12, 9.0)
+    assert seeds.read() == [seeds.SavedSeed(12, 9.0), seeds.SavedSeed(34, 0.5)]
 
 
-def test_the_kept_seeds_can_be_read() -> None:
-    assert len({kept.seed for kept in seeds.read()}) == len(seeds.read())
+def test_saved_seeds_are_unique() -> None:
+    assert len({saved.seed for saved in seeds.read()}) == len(seeds.read())

@@ -1,4 +1,4 @@
-"""The timeline of a run as SVG, drawn by hand: throughput, money on its way, and the faults, over one axis of time."""
+"""Draw the timeline of a run as SVG: throughput, money in flight and faults over one time axis."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Final
 from tests.faults.chaos.injector import Struck
 from tests.faults.chaos.outcome import Outcome, Round
 from tests.faults.chaos.plan import Kind
-from tests.faults.chaos.watch import Sample
+from tests.faults.chaos.sampler import Sample
 
 WIDTH: Final = 1200
 LEFT: Final = 150
@@ -27,7 +27,7 @@ MONEY: Final = "#b45309"
 CALM: Final = "#ecfdf5"
 AWAY: Final = "#fee2e2"
 
-#: Lanes from above, with the kinds that are drawn in each.
+#: Lanes from top to bottom with their kinds of faults.
 LANES: Final[tuple[tuple[str, str, frozenset[Kind]], ...]] = (
     ("web servers", "#7c3aed", frozenset({Kind.WEB, Kind.WEB_WORKER})),
     ("bus processes", "#0891b2", frozenset({Kind.BUS})),
@@ -43,7 +43,7 @@ LANES: Final[tuple[tuple[str, str, frozenset[Kind]], ...]] = (
 
 
 class Axis:
-    """Turns Unix time into a place from left to right."""
+    """Maps Unix time to a horizontal position."""
 
     def __init__(self, begins: float, ends: float) -> None:
         self.begins = begins
@@ -55,7 +55,7 @@ class Axis:
 
 
 def draw(outcome: Outcome) -> str:
-    """The picture, as one document without anything from elsewhere."""
+    """Return the timeline as one self-contained SVG document."""
     rounds = outcome.rounds
     axis = Axis(rounds[0].began, max(each.ended or each.last_fault for each in rounds)) if rounds else Axis(0, 1)
     lanes_top = TOP + 2 * (PANEL + GAP)
@@ -78,8 +78,8 @@ def draw(outcome: Outcome) -> str:
 
 
 def _title(outcome: Outcome) -> str:
-    verdict = "clean" if outcome.is_clean else f"{len(outcome.violations)} violations"
-    return f"Chaos, seed {outcome.options.seed}: {verdict}"
+    result = "clean" if outcome.is_clean else f"{len(outcome.violations)} violations"
+    return f"Chaos, seed {outcome.options.seed}: {result}"
 
 
 def _subtitle(outcome: Outcome) -> str:
@@ -92,7 +92,7 @@ def _subtitle(outcome: Outcome) -> str:
 
 
 def _calms(axis: Axis, rounds: Sequence[Round], bottom: int) -> list[str]:
-    """The time after the last fault of each round, in which all settles and the books are compared."""
+    """Mark the time after the last fault of each round, in which the system settles and the books are compared."""
     parts = []
     for each in rounds:
         x, end = axis.x(each.last_fault), axis.x(each.ended or each.last_fault)
@@ -134,7 +134,7 @@ def _bars(axis: Axis, seconds: Sequence[int], counts: Sequence[int], top: float)
 
 
 def _money(axis: Axis, samples: Sequence[Sample], y: int) -> list[str]:
-    top = _round_up(max([sample.on_its_way / 100 for sample in samples if sample.on_its_way is not None] or [1.0]))
+    top = _round_up(max([sample.in_flight / 100 for sample in samples if sample.in_flight is not None] or [1.0]))
     lines = [
         f'<polyline points="{" ".join(f"{axis.x(at)},{_y(y, roubles, top)}" for at, roubles in line)}"'
         f' fill="none" stroke="{MONEY}" stroke-width="1.4"/>'
@@ -144,11 +144,11 @@ def _money(axis: Axis, samples: Sequence[Sample], y: int) -> list[str]:
         f'<rect x="{axis.x(sample.at - 1)}" y="{y}" width="{max(axis.x(sample.at) - axis.x(sample.at - 1), 1):.1f}" '
         f'height="{PANEL}" fill="{AWAY}"/>'
         for sample in samples
-        if sample.on_its_way is None and sample.at > axis.begins
+        if sample.in_flight is None and sample.at > axis.begins
     ]
     return [
         *away,
-        *_frame(y, top, "money on its way", f"{top:,.0f} ₽"),
+        *_frame(y, top, "money in flight", f"{top:,.0f} ₽"),
         *lines,
         _text(12, y + 14, "roubles", fill=MONEY, size=11),
         _text(12, y + 29, "red: no database", fill=FAINT, size=11),
@@ -156,13 +156,13 @@ def _money(axis: Axis, samples: Sequence[Sample], y: int) -> list[str]:
 
 
 def _without_gaps(samples: Sequence[Sample]) -> list[list[tuple[float, float]]]:
-    """Pieces of the line: nothing is drawn over a time in which nobody could look."""
+    """Return the pieces of the line; times without a sample are left out."""
     pieces: list[list[tuple[float, float]]] = [[]]
     for sample in samples:
-        if sample.on_its_way is None:
+        if sample.in_flight is None:
             pieces.append([])
         else:
-            pieces[-1].append((sample.at, sample.on_its_way / 100))
+            pieces[-1].append((sample.at, sample.in_flight / 100))
     return [piece for piece in pieces if piece]
 
 
@@ -207,7 +207,7 @@ def _seconds(axis: Axis, bottom: int) -> list[str]:
         x = axis.x(axis.begins + second)
         parts.append(f'<line x1="{x}" y1="{bottom}" x2="{x}" y2="{bottom + 6}" stroke="{FAINT}"/>')
         parts.append(_text(x, bottom + 20, f"{second // 60}:{second % 60:02d}", fill=FAINT, anchor="middle", size=11))
-    legend = "minutes; green: all settles, the books are compared"
+    legend = "minutes; green: settling and comparison"
     parts.append(_text(WIDTH - RIGHT, bottom + 38, legend, fill=FAINT, anchor="end", size=11))
     return parts
 
@@ -217,7 +217,7 @@ def _y(top: int, value: float, highest: float) -> float:
 
 
 def _round_up(value: float) -> float:
-    """The next of 1, 2, 5, 10, 20, 50, ..."""
+    """Return the next of 1, 2, 5, 10, 20, 50, ..."""
     power = 10.0 ** math.floor(math.log10(max(value, 1)))
     return next(step * power for step in (1, 2, 5, 10) if step * power >= value)
 

@@ -1,11 +1,11 @@
-"""What the checker finds."""
+"""A violation found by the checker."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """Something that must never be so. ``subject`` says where to look."""
+    """A broken rule. ``subject`` names the row or operation."""
 
     rule: str
     subject: str

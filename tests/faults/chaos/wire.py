@@ -1,4 +1,4 @@
-"""One kept-alive HTTP connection, as plain as can be: what is tested is the other side."""
+"""One keep-alive HTTP connection without retries or interpretation."""
 
 import json
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 
 class Silence(Exception):
-    """No answer came: what the other side did is not known."""
+    """No response arrived: the outcome of the request is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``body`` is the JSON that came, None where none did; header names are in lower case."""
+    """``body`` is the parsed JSON or None; header names are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -22,7 +22,7 @@ class Answer:
 
 
 class Wire:
-    """A client's line to one server. For one thread at a time."""
+    """A connection to one server, for one thread at a time."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -38,7 +38,7 @@ class Wire:
         body: str | None = None,
         timeout_seconds: float,
     ) -> Answer:
-        """Ask once; raises Silence."""
+        """Send one request; raise Silence without a response."""
         connection = self._connection or HTTPConnection(self._host, self._port)
         self._connection = None
         connection.timeout = timeout_seconds
