@@ -1,4 +1,5 @@
-# One image for everything of ours; which process it is, the command says. See docker-compose.yml.
+# One image for every process of FastCheck; the command selects the process (see docker-compose.yml). The launcher is a
+# development tool and is left out.
 FROM python:3.11-slim AS libraries
 COPY requirements.txt .
 RUN python -m venv /opt/venv \
@@ -12,10 +13,9 @@ COPY auditor auditor
 COPY cli cli
 COPY common common
 COPY deploy deploy
-COPY launcher launcher
 COPY services services
-# Compiled now: the user who runs it may not write here.
-RUN /opt/venv/bin/python -m compileall -q auditor cli common deploy launcher services
+# Compiled at build time: the runtime user cannot write here.
+RUN /opt/venv/bin/python -m compileall -q auditor cli common deploy services
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPATH=/app \
     PYTHONUNBUFFERED=1 \

@@ -1,6 +1,5 @@
 """Read-only views of the services' databases, each at one moment."""
 
-import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -10,20 +9,10 @@ from typing import Any, Final
 import psycopg2
 import psycopg2.extensions
 
-from deploy import credentials
-from deploy.environment import database_url
-from deploy.failure import LaunchError
-from deploy.provisioning import AUDITOR_ROLE
-from deploy.services import AUDITOR
-from launcher import ports, state
-from launcher.data_dir import DataDir
+from deploy.auditor import AUDITED, BANK
+from deploy.failure import CANNOT_RUN, LaunchError
 
-#: The databases that hold money or decide about it.
-AUDITED: Final = ("checks", "payments", "balance")
-#: The sandbox bank's books, where there is one: the bank's own word on what was paid.
-BANK: Final = "sandbox_bank"
 ROWS_AT_ONCE: Final = 5_000
-COULD_NOT_AUDIT: Final = 2
 
 #: A long look must not be cut off. Whoever reads everything reads it from end to end, and hashes and sorts in memory:
 #: the planner must not hope for rows that are fetched one by one, in a cache that holds them all, until we have enough.
@@ -110,34 +99,6 @@ class Sources:
                 source.look_now()
 
 
-def urls(data_dir: DataDir) -> dict[str, str]:
-    """Where to read: ``FASTCHECK_AUDIT_<SERVICE>_DATABASE_URL``, else the system in the data folder."""
-    given = {name: os.environ.get(variable(name), "") for name in (*AUDITED, BANK)}
-    if all(given[name] for name in AUDITED):
-        return {name: url for name, url in given.items() if url}
-    secrets = credentials.load(data_dir)
-    port = (data_dir.read_json(ports.FILE) or {}).get("postgres")
-    if secrets is None or port is None or not state.now(data_dir).processes:
-        raise LaunchError(
-            f"No FastCheck runs in {data_dir.path}. Start one with `fastcheck up`, or say where the databases are with"
-            f" {', '.join(variable(name) for name in AUDITED)}.",
-            exit_code=COULD_NOT_AUDIT,
-        )
-    password = secrets.role_passwords[AUDITOR]
-    return {name: given[name] or auditor_url(name, password, port) for name in (*AUDITED, BANK)}
-
-
-def variable(service: str) -> str:
-    """The environment variable that says where the auditor reads a service's database."""
-    return f"FASTCHECK_AUDIT_{service.upper()}_DATABASE_URL"
-
-
-def auditor_url(service: str, password: str, port: int) -> str:
-    """The URL of a service's database on our own server, for the auditor."""
-    own = database_url(AUDITOR_ROLE, password, f"{ports.HOST}:{port}")
-    return own.removesuffix(AUDITOR_ROLE) + f"fastcheck_{service}"
-
-
 @contextmanager
 def opened(where: Mapping[str, str]) -> Iterator[Sources]:
     """Connect to all; raises LaunchError with a sentence for each that cannot be read, then or later."""
@@ -151,7 +112,7 @@ def opened(where: Mapping[str, str]) -> Iterator[Sources]:
                 except LaunchError as error:
                     closed.append(error)
         if closed:
-            raise LaunchError("\n".join(map(str, closed)), exit_code=COULD_NOT_AUDIT)
+            raise LaunchError("\n".join(map(str, closed)), exit_code=CANNOT_RUN)
         yield Sources(**{name: sources[name] for name in AUDITED}, bank=sources.get(BANK))
 
 
@@ -165,4 +126,4 @@ def _connected(name: str, url: str) -> Source:
 def could_not_read(what: str, error: psycopg2.Error) -> LaunchError:
     """The sentence for a database that does not answer, or not to us."""
     reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return LaunchError(f"The audit cannot read {what}: {reason}", exit_code=COULD_NOT_AUDIT)
+    return LaunchError(f"The audit cannot read {what}: {reason}", exit_code=CANNOT_RUN)

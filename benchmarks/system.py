@@ -16,11 +16,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 
-from deploy import credentials
 from deploy.credentials import Credentials
 from deploy.environment import PREFIX
 from deploy.failure import LaunchError
-from launcher import ports, state
+from launcher import ports, state, stored_credentials
 from launcher.children import Child, Launch
 from launcher.data_dir import DataDir
 
@@ -72,7 +71,7 @@ class System:
 
 def attached(data_dir: DataDir) -> System:
     """The system that runs in a data folder."""
-    now, secrets = state.now(data_dir), credentials.load(data_dir)
+    now, secrets = state.now(data_dir), stored_credentials.load(data_dir)
     if not now.ready or not now.gateway_url or not now.postgres_url or not now.redis_url or secrets is None:
         raise LaunchError(f"No system with servers of its own runs in {data_dir.path}.")
     pids = {process.name: process.pid for process in now.processes}

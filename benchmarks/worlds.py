@@ -18,9 +18,9 @@ from benchmarks import big_books, people
 from benchmarks.bulk import THROWAWAY
 from benchmarks.people import Person
 from benchmarks.system import System, free_port, running
-from deploy import credentials
 from deploy.credentials import Credentials
 from deploy.failure import LaunchError
+from launcher import stored_credentials
 from launcher.children import Child
 from launcher.data_dir import DataDir
 from launcher.embedded.postgres import EmbeddedPostgres
@@ -91,7 +91,7 @@ def _without_auditor(system: System) -> Iterator[None]:
 
 
 def _secrets(data_dir: DataDir) -> Credentials:
-    secrets = credentials.load(data_dir)
+    secrets = stored_credentials.load(data_dir)
     if secrets is None:
         raise LaunchError(f"There is no system in {data_dir.path}.")
     return secrets

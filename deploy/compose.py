@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from auditor.sources import AUDITED
+from deploy.auditor import AUDITED, auditor_url, variable
 from deploy.credentials import Credentials
 from deploy.environment import database_url, system_settings
 from deploy.provisioning import AUDITOR_ROLE
-from deploy.services import AUDITOR, BY_NAME, SERVICES
+from deploy.services import AUDITOR, SERVICES
 
 #: Inside of the containers. Only the gateway's is published.
 WEB_HOST: Final = "0.0.0.0"  # noqa: S104 (a container has a network of its own)
@@ -33,7 +33,7 @@ def env_file(credentials: Credentials) -> dict[str, str]:
         "FASTCHECK_ADMINISTRATOR_DATABASE_URL": administrator.replace("+psycopg2", ""),
         "FASTCHECK_AUDITOR_DATABASE_URL": auditor,
         **{
-            f"FASTCHECK_AUDIT_{name.upper()}_DATABASE_URL": auditor.removesuffix(AUDITOR_ROLE) + BY_NAME[name].database
+            variable(name): auditor_url(name, credentials.role_passwords[AUDITOR], ADDRESSES["postgres"])
             for name in AUDITED
         },
     }

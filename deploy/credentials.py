@@ -1,23 +1,20 @@
-"""The secrets of one system: made at random once, kept in its data folder, the same after every restart."""
+"""The secrets of one installation: random, and never replaced once they exist."""
 
 import base64
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deploy.services import AUDITOR, CALLERS, DATABASES
-from launcher.data_dir import DataDir
-
-FILE: Final = "credentials.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """All secrets, by what they open."""
+    """All secrets of one installation, by what they give access to."""
 
     postgres_password: str
     redis_password: str
@@ -31,38 +28,24 @@ class Credentials:
     sber_callback_secret: str
 
     def public_keys(self) -> dict[str, str]:
-        """What everybody may know: with it a service checks who calls it."""
+        """Return the public key of each caller, with which services verify its tokens."""
         return {caller: public_key(private) for caller, private in self.token_keys.items()}
 
 
 def public_key(private: str) -> str:
-    """The base64 raw public half of a base64 raw Ed25519 private key."""
+    """Return the public key of an Ed25519 private key, both raw and in base64."""
     key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(private))
     return base64.b64encode(key.public_key().public_bytes_raw()).decode()
 
 
-def load_or_create(data_dir: DataDir) -> Credentials:
-    """Read the secrets; make the ones that are missing, and never change one that is there."""
-    stored = data_dir.read_json(FILE) or {}
-    complete = _completed(stored)
-    if complete != stored:
-        data_dir.write_json(FILE, complete)
-    return Credentials(**complete)
-
-
-def load(data_dir: DataDir) -> Credentials | None:
-    """The secrets of a system that has been started before."""
-    stored = data_dir.read_json(FILE)
-    return Credentials(**_completed(stored)) if stored else None
-
-
 def generate() -> Credentials:
-    """A new set, kept nowhere."""
-    return Credentials(**_completed({}))
+    """Return a new set of random secrets, stored nowhere."""
+    return complete({})
 
 
-def _completed(stored: dict[str, Any]) -> dict[str, Any]:
-    return {
+def complete(stored: Mapping[str, Any]) -> Credentials:
+    """Return the credentials whose fields are ``stored``, with a new random secret for each missing one."""
+    values: dict[str, Any] = {
         "postgres_password": stored.get("postgres_password") or _password(),
         "redis_password": stored.get("redis_password") or _password(),
         "role_passwords": _each((*DATABASES, AUDITOR), stored.get("role_passwords"), _password),
@@ -74,6 +57,7 @@ def _completed(stored: dict[str, Any]) -> dict[str, Any]:
         "sber_password": stored.get("sber_password") or _password(),
         "sber_callback_secret": stored.get("sber_callback_secret") or _password(),
     }
+    return Credentials(**values)
 
 
 def _each(names: tuple[str, ...], stored: dict[str, str] | None, make: Callable[[], str]) -> dict[str, str]:

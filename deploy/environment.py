@@ -106,9 +106,9 @@ def _is_for_everybody(name: str) -> bool:
     return name not in _OWNED and not name.endswith(_SECRET_ENDINGS)
 
 
-def database_url(role: str, password: str, address: str) -> str:
-    """SQLAlchemy's URL of the database that has the name of its role."""
-    return f"postgresql+psycopg2://{role}:{quote(password)}@{address}/{role}"
+def database_url(role: str, password: str, address: str, *, database: str | None = None) -> str:
+    """Return the SQLAlchemy URL of a database, by default the one named as the role; ``address`` is ``host:port``."""
+    return f"postgresql+psycopg2://{role}:{quote(password)}@{address}/{database or role}"
 
 
 def redis_url(credentials: Credentials, address: str, number: int) -> str:

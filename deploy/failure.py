@@ -1,10 +1,14 @@
-"""What goes wrong while starting or stopping a system, told in one sentence."""
+"""Expected failures of commands and daemons, each reported as one sentence."""
 
 import errno
+from typing import Final
+
+#: The exit code of a command that could not do its work; the code 1 of some commands is a result.
+CANNOT_RUN: Final = 2
 
 
 class LaunchError(Exception):
-    """Its text is a whole sentence for the person at the terminal; the command ends with ``exit_code``."""
+    """An expected failure; its text is a whole sentence for the user, and the command exits with ``exit_code``."""
 
     def __init__(self, sentence: str, *, exit_code: int = 1) -> None:
         self.exit_code = exit_code
@@ -12,7 +16,7 @@ class LaunchError(Exception):
 
 
 def explain_os_error(error: OSError, doing: str) -> LaunchError:
-    """Turn an operating system's refusal into a sentence; ``doing`` is what was tried, as in "write to /x"."""
+    """Return the sentence for an error of the operating system; ``doing`` names the action, as in "write to /x"."""
     reasons = {
         errno.ENOSPC: "the disk is full",
         errno.EDQUOT: "the disk quota is used up",

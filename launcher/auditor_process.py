@@ -1,4 +1,4 @@
-"""The auditor as one of the processes of a running system."""
+"""The auditor as one of the processes that the launcher runs."""
 
 import os
 import sys
@@ -6,24 +6,25 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Final
 
-from auditor.sources import AUDITED, BANK, auditor_url, variable
+from deploy.auditor import AUDITED, BANK, auditor_url, variable
 from deploy.credentials import Credentials
 from deploy.environment import PASSED_ON
-from deploy.services import AUDITOR
+from deploy.services import AUDITOR, COMMON_VARIABLES
 from launcher.children import Launch
 from launcher.data_dir import DataDir
 from launcher.ports import HOST
 from launcher.processes import PROBE_TIMEOUT_SECONDS, Process, Stage
 
-EVERY_VARIABLE: Final = "FASTCHECK_AUDIT_EVERY_SECONDS"
-DEFAULT_EVERY_SECONDS: Final = "300"
+#: Settings of the system that the auditor reads too.
+PASSED_SETTINGS: Final = (*COMMON_VARIABLES, "FASTCHECK_AUDIT_EVERY_SECONDS")
 
 
 def auditor_process(
     secrets: Credentials, ports: Mapping[str, int], data_dir: DataDir, settings: Mapping[str, str]
 ) -> Process:
-    """Audits at intervals, keeps the chain's head outside of the database, serves its figures."""
+    """Return the auditor: it audits at intervals, stores the chain's head in the data folder, and serves metrics."""
     port = ports[AUDITOR]
+    address = f"{HOST}:{ports['postgres']}"
     password = secrets.role_passwords[AUDITOR]
     return Process(
         launch=Launch(
@@ -31,17 +32,15 @@ def auditor_process(
             command=[
                 sys.executable,
                 "-m",
-                "cli",
-                "audit",
-                f"--every={settings.get(EVERY_VARIABLE, DEFAULT_EVERY_SECONDS)}",
-                f"--metrics-port={port}",
-                f"--head-file={data_dir.path / 'chain-head'}",
-                f"--data-dir={data_dir.path}",
+                "auditor",
             ],
             env={
                 **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
                 "PYTHONUNBUFFERED": "1",
-                **{variable(name): auditor_url(name, password, ports["postgres"]) for name in (*AUDITED, BANK)},
+                **{variable(name): auditor_url(name, password, address) for name in (*AUDITED, BANK)},
+                **{name: settings[name] for name in PASSED_SETTINGS if name in settings},
+                "FASTCHECK_AUDIT_METRICS_PORT": str(port),
+                "FASTCHECK_AUDIT_HEAD_FILE": str(data_dir.path / "chain-head"),
             },
             log=data_dir.log(AUDITOR),
         ),

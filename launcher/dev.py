@@ -12,15 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from deploy import credentials
+from deploy.commands import bus_command, web_command
 from deploy.environment import process_environment, system_settings, user_settings
 from deploy.failure import LaunchError
 from deploy.services import Service
-from launcher import ports, state
+from launcher import ports, state, stored_credentials
 from launcher.children import Child, Launch
 from launcher.data_dir import DataDir
 from launcher.logfiles import last_line
-from launcher.processes import bus_command, web_command
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 START_TIMEOUT_SECONDS: Final = 120.0
@@ -87,7 +86,7 @@ def _run_with_reload(data_dir: DataDir, service: Service, role: str, gateway_url
     known_ports = data_dir.read_json(ports.FILE) or {}
     addresses = {name: f"{ports.HOST}:{port}" for name, port in known_ports.items()}
     settings = system_settings(
-        credentials.load_or_create(data_dir), addresses, public_url=gateway_url, user=user_settings()
+        stored_credentials.load_or_create(data_dir), addresses, public_url=gateway_url, user=user_settings()
     )
     if role == "web":
         command = [sys.executable, *web_command(service, host=ports.HOST, port=known_ports[service.name])]

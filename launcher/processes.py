@@ -9,6 +9,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Final
 
+from deploy.commands import READY_FILE_VARIABLE, bus_command, web_command
 from deploy.environment import process_environment
 from deploy.services import SERVICES, Service
 from launcher.children import Launch
@@ -16,11 +17,6 @@ from launcher.data_dir import DataDir
 from launcher.ports import HOST
 
 PROBE_TIMEOUT_SECONDS: Final = 2.0
-#: How long a web process may finish what it is at before its workers are killed.
-WORKERS_KILL_TIMEOUT_SECONDS: Final = 8
-
-#: Tells a process on the bus which file to make when it listens.
-READY_FILE_VARIABLE: Final = "FASTCHECK_READY_FILE"
 
 
 class Stage(IntEnum):
@@ -81,31 +77,6 @@ def replica_name(name: str, number: int) -> str:
 def is_replica_of(name: str, of: str) -> bool:
     """Whether the process ``name`` is the first or any other replica of ``of``."""
     return re.fullmatch(rf"{re.escape(of)}(-\d+)?", name) is not None
-
-
-def web_command(service: Service, *, host: str, port: int) -> list[str]:
-    """The command line of a service's web process, without the interpreter in front of it."""
-    return [
-        "-m",
-        "granian",
-        "--interface=wsgi",
-        "--factory",
-        f"services.{service.name}.app:create_app",
-        f"--host={host}",
-        f"--port={port}",
-        f"--workers={service.web_workers}",
-        f"--blocking-threads={service.web_threads}",
-        # Not "auto": cleartext HTTP/2 lets one connection occupy many threads at once.
-        "--http=1",
-        "--no-ws",
-        f"--workers-kill-timeout={WORKERS_KILL_TIMEOUT_SECONDS}",
-        "--log-level=error",
-    ]
-
-
-def bus_command(service: Service, role: str) -> list[str]:
-    """The command line of one of a service's processes on the bus, without the interpreter in front of it."""
-    return ["-m", f"services.{service.name}.worker", role]
 
 
 def _web(service: Service, settings: Mapping[str, str], port: int, data_dir: DataDir, number: int) -> Process:

@@ -4,18 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from auditor.sources import AUDITED, BANK
-from deploy import credentials
+from deploy.auditor import AUDITED, BANK
 from deploy.environment import BROKER_DATABASE, system_settings, user_settings
 from deploy.failure import LaunchError
-from deploy.migrating import migrate
 from deploy.provisioning import provision
 from deploy.services import AUDITOR, SERVICES, Service
-from launcher import logfiles, ports, state
+from launcher import logfiles, ports, state, stored_credentials
 from launcher.auditor_process import auditor_process
 from launcher.data_dir import DataDir
 from launcher.embedded.postgres import EmbeddedPostgres
 from launcher.embedded.redis import EmbeddedRedis
+from launcher.migrating import migrate
 from launcher.processes import Process, Stage, service_processes
 from launcher.signals import SignalWatch
 from launcher.supervisor import START_TIMEOUT_SECONDS, StopRequested, Supervisor
@@ -46,7 +45,7 @@ class System:
         self._say = say
         self._watch = watch
         user = user_settings(environ)
-        self._secrets = credentials.load_or_create(data_dir)
+        self._secrets = stored_credentials.load_or_create(data_dir)
         names = ["postgres", "redis", AUDITOR, *(service.name for service in SERVICES)]
         self._claims = ports.Claims()
         self._ports = ports.choose(data_dir, names, gateway=gateway_port, claims=self._claims)

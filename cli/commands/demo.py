@@ -31,7 +31,7 @@ ORDINARY_LIFETIME_SECONDS: Final = 60
     type=click.IntRange(min=1),
     help="Seconds that the check lives which expires.  [default: 60 with --url, else 4]",
 )
-def demo(url: str | None, data_dir: DataDir, lifetime: int | None) -> None:
+def demo(url: str | None, data_dir: Path, lifetime: int | None) -> None:
     """Play the whole story over the public API, and check it.
 
     Two people register. One tops up by card at the sandbox bank and writes three checks: the other accepts the first,
@@ -51,8 +51,8 @@ def demo(url: str | None, data_dir: DataDir, lifetime: int | None) -> None:
     click.echo("All of it happened as it should.")
 
 
-def _play(url: str | None, data_dir: DataDir, lifetime_seconds: int) -> None:
-    audited = not url or state.now(data_dir).gateway_url == url
+def _play(url: str | None, data_dir: Path, lifetime_seconds: int) -> None:
+    audited = not url or state.now(DataDir(data_dir)).gateway_url == url
     steps = len(Story("", lifetime_seconds).steps()) + (not url) + audited
     with ExitStack() as stack, Screen(steps) as screen:
         if not url:
@@ -61,11 +61,11 @@ def _play(url: str | None, data_dir: DataDir, lifetime_seconds: int) -> None:
         for title, action in story.steps():
             screen.step(title, action)
         if audited:
-            screen.step("The books of all services are checked", lambda: _audit(data_dir.path))
+            screen.step("The books of all services are checked", lambda: _audit(data_dir))
         screen.closing_table(story)
 
 
-def _own_system(stack: ExitStack, screen: Screen) -> tuple[DataDir, str]:
+def _own_system(stack: ExitStack, screen: Screen) -> tuple[Path, str]:
     started: list[tuple[Path, str]] = []
 
     def start() -> str:
@@ -73,8 +73,7 @@ def _own_system(stack: ExitStack, screen: Screen) -> tuple[DataDir, str]:
         return started[0][1]
 
     screen.step("A system is started: databases, broker, every service, worker and scheduler", start)
-    path, url = started[0]
-    return DataDir(path), url
+    return started[0]
 
 
 def _audit(data_dir: Path) -> str:

@@ -1,5 +1,6 @@
 """``fastcheck dev``"""
 
+from pathlib import Path
 from typing import Final
 
 import click
@@ -16,10 +17,10 @@ ROLES: Final = ("web", "worker", "scheduler", "relay")
 @click.argument("service", type=click.Choice(sorted(BY_NAME)))
 @click.option("--role", type=click.Choice(ROLES), default="web", show_default=True, help="Which of its processes.")
 @data_dir_option
-def dev(service: str, role: str, data_dir: DataDir) -> None:
+def dev(service: str, role: str, data_dir: Path) -> None:
     """Run one process of SERVICE in the foreground and restart it when its code changes.
 
     Starts the rest of the system as `fastcheck up` does. The process logs to this terminal, and `breakpoint()` in its
     code opens pdb here. Ctrl-C stops the process and the system; the data stays.
     """
-    development.run(data_dir, BY_NAME[service], role, say=lambda sentence: click.echo(sentence, err=True))
+    development.run(DataDir(data_dir), BY_NAME[service], role, say=lambda sentence: click.echo(sentence, err=True))

@@ -1,5 +1,6 @@
 """``fastcheck down``"""
 
+from pathlib import Path
 from typing import Final
 
 import click
@@ -15,12 +16,12 @@ PATIENCE_SECONDS: Final = 60.0
 
 @click.command()
 @data_dir_option
-def down(data_dir: DataDir) -> None:
+def down(data_dir: Path) -> None:
     """Stop the system that runs in a data folder, and wait until it has stopped. The data stays."""
-    stopped = state.stop_supervisor(data_dir, PATIENCE_SECONDS)
+    stopped = state.stop_supervisor(DataDir(data_dir), PATIENCE_SECONDS)
     if stopped is None:
-        click.echo(f"No FastCheck runs in {data_dir.path}.")
+        click.echo(f"No FastCheck runs in {data_dir}.")
     elif stopped:
         click.echo("FastCheck is stopped.")
     else:
-        raise LaunchError(f"FastCheck in {data_dir.path} has not stopped within {PATIENCE_SECONDS:.0f} seconds.")
+        raise LaunchError(f"FastCheck in {data_dir} has not stopped within {PATIENCE_SECONDS:.0f} seconds.")

@@ -5,6 +5,7 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,6 @@ from cli.operators import databases
 from cli.operators import events as operations
 from common.core.clock import format_utc
 from common.core.money import MINOR_DIGITS, Money
-from launcher.data_dir import DataDir
 
 limit_option = click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
@@ -37,7 +37,7 @@ event_argument = click.argument("event_id", type=click.UUID)
 
 
 @contextmanager
-def _opened(data_dir: DataDir) -> Iterator[dict[str, Any]]:
+def _opened(data_dir: Path) -> Iterator[dict[str, Any]]:
     with databases.opened(databases.urls(data_dir)) as opened:
         yield opened
 
@@ -57,7 +57,7 @@ def events() -> None:
 @click.option("--state", "states", type=click.Choice(operations.STATES), multiple=True, help="Only these.")
 @limit_option
 @json_option
-def list_(*, data_dir: DataDir, states: tuple[str, ...], limit: int, as_json: bool) -> None:
+def list_(*, data_dir: Path, states: tuple[str, ...], limit: int, as_json: bool) -> None:
     """List what has not arrived, and what cannot be decided."""
     with _opened(data_dir) as opened:
         lines = operations.list_events(opened, states=states or operations.STATES, limit=limit)
@@ -84,7 +84,7 @@ def list_(*, data_dir: DataDir, states: tuple[str, ...], limit: int, as_json: bo
 @event_argument
 @data_dir_option
 @json_option
-def show(*, event_id: UUID, data_dir: DataDir, as_json: bool) -> None:
+def show(*, event_id: UUID, data_dir: Path, as_json: bool) -> None:
     """Show one event with its history."""
     with _opened(data_dir) as opened:
         story = operations.show(opened, event_id)
@@ -103,7 +103,7 @@ def show(*, event_id: UUID, data_dir: DataDir, as_json: bool) -> None:
 @reason_option
 @operator_option
 @data_dir_option
-def replay(*, event_id: UUID, reason: str, operator: str, data_dir: DataDir) -> None:
+def replay(*, event_id: UUID, reason: str, operator: str, data_dir: Path) -> None:
     """Send an event again, by the ordinary road: outbox, relay, inbox. What has taken effect takes none again."""
     with _opened(data_dir) as opened:
         click.echo(operations.replay(opened, event_id, operator=operator, reason=reason))
@@ -114,7 +114,7 @@ def replay(*, event_id: UUID, reason: str, operator: str, data_dir: DataDir) -> 
 @reason_option
 @operator_option
 @data_dir_option
-def discard(*, event_id: UUID, reason: str, operator: str, data_dir: DataDir) -> None:
+def discard(*, event_id: UUID, reason: str, operator: str, data_dir: Path) -> None:
     """Decide that a parked event never takes effect. The audit goes on naming money that it leaves behind."""
     with _opened(data_dir) as opened:
         click.echo(operations.discard(opened, event_id, operator=operator, reason=reason))
@@ -124,7 +124,7 @@ def discard(*, event_id: UUID, reason: str, operator: str, data_dir: DataDir) ->
 @data_dir_option
 @limit_option
 @json_option
-def actions(*, data_dir: DataDir, limit: int, as_json: bool) -> None:
+def actions(*, data_dir: Path, limit: int, as_json: bool) -> None:
     """List what operators did, newest first."""
     with _opened(data_dir) as opened:
         found = operations.list_actions(opened, limit=limit)

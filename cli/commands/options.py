@@ -7,13 +7,11 @@ from typing import Final
 
 import click
 
-from launcher.data_dir import DataDir
-
 DEFAULT_DATA_DIR: Final = ".fastcheck"
 
 
-def _as_data_dir(_context: click.Context, _parameter: click.Parameter, value: Path) -> DataDir:
-    return DataDir(value)
+def _absolute(_context: click.Context, _parameter: click.Parameter, value: Path) -> Path:
+    return value.expanduser().absolute()
 
 
 data_dir_option = click.option(
@@ -22,14 +20,16 @@ data_dir_option = click.option(
     default=DEFAULT_DATA_DIR,
     show_default=True,
     envvar="FASTCHECK_DATA_DIR",
-    callback=_as_data_dir,
-    help="The folder that holds all of one system. Two systems in two folders run side by side.",
+    callback=_absolute,
+    help="The folder that holds all data of one system. Systems in different folders can run at the same time.",
 )
 
 
-def _who() -> str:
+def _current_user() -> str:
     return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
-operator_option = click.option("--operator", default=_who, show_default="user@host", help="Who you are.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
+operator_option = click.option(
+    "--operator", default=_current_user, show_default="user@host", help="The operator's name for the audit trail."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

@@ -1,6 +1,7 @@
 """``fastcheck payments``"""
 
 import json
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,7 +10,6 @@ import click
 from cli.commands.options import data_dir_option, json_option, operator_option
 from cli.operators.payments import Payments
 from common.core.money import MINOR_DIGITS, Money
-from launcher.data_dir import DataDir
 
 topup_argument = click.argument("topup_id", type=click.UUID)
 
@@ -24,7 +24,7 @@ def payments() -> None:
 @click.option("--bank", help="Only of this bank.")
 @click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
 @json_option
-def refused(*, data_dir: DataDir, bank: str | None, limit: int, as_json: bool) -> None:
+def refused(*, data_dir: Path, bank: str | None, limit: int, as_json: bool) -> None:
     """List what came in a bank's name and was not acted on, newest first.
 
     Forged notifications, wrong amounts, unknown orders, second payments: each as it came, card numbers masked.
@@ -49,7 +49,7 @@ def refused(*, data_dir: DataDir, bank: str | None, limit: int, as_json: bool) -
 @topup_argument
 @data_dir_option
 @json_option
-def show(*, topup_id: UUID, data_dir: DataDir, as_json: bool) -> None:
+def show(*, topup_id: UUID, data_dir: Path, as_json: bool) -> None:
     """Show a top-up with its attempts at the bank, the bank's notifications, and its refunds."""
     story = Payments.of(data_dir).get(f"/internal/topups/{topup_id}")
     if as_json:
@@ -73,7 +73,7 @@ def show(*, topup_id: UUID, data_dir: DataDir, as_json: bool) -> None:
 @payments.command()
 @topup_argument
 @data_dir_option
-def ask(*, topup_id: UUID, data_dir: DataDir) -> None:
+def ask(*, topup_id: UUID, data_dir: Path) -> None:
     """Ask the bank about a top-up now, and take its word by the ordinary road."""
     click.echo(Payments.of(data_dir).post(f"/internal/topups/{topup_id}/polls")["answer"])
 
@@ -95,7 +95,7 @@ def refund(
     refund_id: UUID | None,
     reason: str,
     operator: str,
-    data_dir: DataDir,
+    data_dir: Path,
     as_json: bool,
 ) -> None:
     """Take money off the user's balance and give it back to his card.

@@ -11,7 +11,6 @@ import click
 
 from cli.commands.options import data_dir_option, json_option, operator_option
 from cli.operators.payments import Payments
-from launcher.data_dir import DataDir
 
 DIFFERENT: Final = 1
 WORDS: Final = {
@@ -47,7 +46,7 @@ def reconcile(
     reason: str,
     operator: str,
     as_json: bool,
-    data_dir: DataDir,
+    data_dir: Path,
 ) -> None:
     """Compare our payments with a bank's: its list, a statement file, or the bank asked about each.
 

@@ -1,6 +1,7 @@
 """``fastcheck status``"""
 
 import json
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -14,17 +15,17 @@ from launcher.data_dir import DataDir
 @click.command()
 @data_dir_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs. It holds passwords.")
-def status(data_dir: DataDir, as_json: bool) -> None:
+def status(data_dir: Path, as_json: bool) -> None:
     """Tell what runs in a data folder.
 
     The JSON object has: ready, gateway_url, postgres_url (an administrator's), redis_url, and processes, a list of
     name, pid and, where it serves HTTP, url.
     """
-    now = state.now(data_dir)
+    now = state.now(DataDir(data_dir))
     if as_json:
         click.echo(json.dumps(now.public(), indent=2))
     elif not now.processes:
-        click.echo(f"No FastCheck runs in {data_dir.path}.")
+        click.echo(f"No FastCheck runs in {data_dir}.")
     else:
         _show(now)
 

@@ -1,5 +1,6 @@
 """``fastcheck up``"""
 
+from pathlib import Path
 from typing import Final
 
 import click
@@ -27,7 +28,7 @@ MAX_REPLICAS: Final = 8
     help="How often each web process, worker, scheduler and relay runs.",
 )
 @click.option("--without", metavar="PROCESS", help="Leave out one process, such as checks-web, to run it yourself.")
-def up(data_dir: DataDir, port: int | None, replicas: int, without: str | None) -> None:
+def up(data_dir: Path, port: int | None, replicas: int, without: str | None) -> None:
     """Start the whole system and stay until Ctrl-C.
 
     Starts PostgreSQL and a Redis-compatible server of its own, makes the databases, runs the migrations, then starts
@@ -38,7 +39,7 @@ def up(data_dir: DataDir, port: int | None, replicas: int, without: str | None) 
     What dies is started again. Ctrl-C (or `fastcheck down`) stops everything in order; the data stays, and the next
     `fastcheck up` goes on with it. FASTCHECK_* variables that name servers of your own are used instead.
     """
-    system.run(data_dir, gateway_port=port, replicas=replicas, without=without, say=_say, ready=_ready)
+    system.run(DataDir(data_dir), gateway_port=port, replicas=replicas, without=without, say=_say, ready=_ready)
 
 
 def _say(sentence: str) -> None:

@@ -3,18 +3,17 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from cli import local_system
 from common.core.settings import DatabaseSettings
 from common.db.engine import Database
-from deploy import credentials
 from deploy.environment import database_url
 from deploy.failure import LaunchError
 from deploy.services import BY_NAME
-from launcher import ports, state
-from launcher.data_dir import DataDir
 
 #: Who writes events into an outbox, and who receives them in an inbox.
 PUBLISHERS: Final = ("checks", "payments")
@@ -22,23 +21,16 @@ SUBSCRIBERS: Final = ("balance",)
 SERVICES: Final = (*SUBSCRIBERS, *PUBLISHERS)
 
 
-def urls(data_dir: DataDir) -> dict[str, str]:
+def urls(data_dir: Path) -> dict[str, str]:
     """``FASTCHECK_<SERVICE>_DATABASE_URL``, else the system in the data folder."""
     given = {name: os.environ.get(BY_NAME[name].database_variable, "") for name in SERVICES}
     if all(given.values()):
         return given
-    secrets = credentials.load(data_dir)
-    port = (data_dir.read_json(ports.FILE) or {}).get("postgres")
-    if secrets is None or port is None or not state.now(data_dir).processes:
-        names = ", ".join(BY_NAME[name].database_variable for name in SERVICES)
-        raise LaunchError(
-            f"No FastCheck runs in {data_dir.path}. Start one with `fastcheck up`, or say where the databases are with"
-            f" {names}."
-        )
-    address = f"{ports.HOST}:{port}"
+    system = local_system.require(data_dir, [BY_NAME[name].database_variable for name in SERVICES])
     return {
-        name: given[name] or database_url(BY_NAME[name].database, secrets.role_passwords[name], address)
-        for name in SERVICES
+        name: url
+        or database_url(BY_NAME[name].database, system.credentials.role_passwords[name], system.postgres_address)
+        for name, url in given.items()
     }
 
 

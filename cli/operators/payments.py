@@ -2,21 +2,19 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Self
 
 import requests
 
+from cli import local_system
 from common.http.server.identity import TokenIssuer
-from deploy import credentials
-from deploy.failure import LaunchError
+from deploy.failure import CANNOT_RUN, LaunchError
 from deploy.services import BY_NAME
-from launcher import state
-from launcher.data_dir import DataDir
 
 KEY_VARIABLE: Final = "FASTCHECK_OPERATOR_TOKEN_KEY"
 #: A comparison asks a bank about many payments.
 TIMEOUT_SECONDS: Final = 600.0
-CANNOT: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +25,14 @@ class Payments:
     issuer: TokenIssuer
 
     @classmethod
-    def of(cls, data_dir: DataDir) -> Self:
+    def of(cls, data_dir: Path) -> Self:
         """``FASTCHECK_PAYMENTS_URL`` and the operator's key, else the system in the data folder; raises LaunchError."""
         url, key = os.environ.get(BY_NAME["payments"].url_variable, ""), os.environ.get(KEY_VARIABLE, "")
         if not url or not key:
-            secrets = credentials.load(data_dir)
-            running = {process.name: process.url for process in state.now(data_dir).processes}
-            url = url or running.get("payments-web") or ""
-            key = key or (secrets.token_keys["operator"] if secrets else "")
-        if not url or not key:
-            raise LaunchError(
-                f"No FastCheck runs in {data_dir.path}. Start one with `fastcheck up`, or say where payments is with"
-                f" {BY_NAME['payments'].url_variable} and {KEY_VARIABLE}.",
-                exit_code=CANNOT,
-            )
+            variables = [BY_NAME["payments"].url_variable, KEY_VARIABLE]
+            system = local_system.require(data_dir, variables, exit_code=CANNOT_RUN)
+            url = url or system.urls["payments-web"]
+            key = key or system.credentials.token_keys["operator"]
         return cls(url.rstrip("/"), TokenIssuer("operator", key))
 
     def get(self, path: str, **query: object) -> dict[str, Any]:
@@ -59,9 +51,9 @@ class Payments:
                 answer = http.request(method, f"{self.url}{path}", headers=headers, timeout=TIMEOUT_SECONDS, **options)
                 content: dict[str, Any] = answer.json()
             except (requests.RequestException, ValueError) as error:
-                raise LaunchError(f"Payments does not answer at {self.url}: {error}", exit_code=CANNOT) from error
+                raise LaunchError(f"Payments does not answer at {self.url}: {error}", exit_code=CANNOT_RUN) from error
         if answer.status_code >= 400:
             details = "; ".join(f"{name} {what}" for name, what in content.get("errors", {}).items())
             sentence = f"{content.get('message', answer.status_code)}{f' ({details})' if details else ''}"
-            raise LaunchError(f"Payments refuses: {sentence}.", exit_code=CANNOT)
+            raise LaunchError(f"Payments refuses: {sentence}.", exit_code=CANNOT_RUN)
         return content

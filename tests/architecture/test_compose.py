@@ -2,8 +2,11 @@
 
 import importlib
 import importlib.util
+import os
 import pkgutil
 import re
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,12 +15,13 @@ import pytest
 import yaml
 from pydantic_settings import BaseSettings
 
+from auditor.config import AuditorSettings
 from cli.main import COMMANDS
 from deploy import credentials
+from deploy.commands import READY_FILE_VARIABLE, bus_command, web_command
 from deploy.compose import READY_FILE, WEB_HOST, WEB_PORT, env_file
 from deploy.environment import process_environment
 from deploy.services import DATABASES, SERVICES, Service
-from launcher.processes import READY_FILE_VARIABLE, bus_command, web_command
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -117,10 +121,55 @@ def test_what_runs_once_exists(name: str) -> None:
     python, dash_m, module, *arguments = CONTAINERS[name]["command"]
     assert (python, dash_m) == ("python", "-m")
     assert importlib.util.find_spec(module) is not None
-    if module == "cli":
-        assert arguments[0] in COMMANDS
-    else:
-        assert tuple(arguments) == DATABASES
+    match module:
+        case "cli":
+            assert arguments[0] in COMMANDS
+        case "auditor":
+            assert arguments == ["--once"]
+        case _:
+            assert tuple(arguments) == DATABASES
+
+
+def test_the_audit_container_has_the_settings_of_the_auditor() -> None:
+    fields = {f"FASTCHECK_{name}".upper(): field.is_required() for name, field in AuditorSettings.model_fields.items()}
+    assert given("audit") <= fields.keys()
+    assert {name for name, is_required in fields.items() if is_required} <= given("audit")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["cli", "provision", "--help"], 0, "Usage: "),
+        (["cli", "env", "--help"], 0, "Usage: "),
+        (["cli", "audit", "--data-dir=/nonexistent"], 2, "No FastCheck runs in /nonexistent"),
+        (["cli", "events", "list", "--data-dir=/nonexistent"], 1, "No FastCheck runs in /nonexistent"),
+        (["cli", "payments", "refused", "--data-dir=/nonexistent"], 2, "No FastCheck runs in /nonexistent"),
+        (["auditor", "--help"], 0, "Usage: "),
+        (["auditor", "--once"], 2, "FASTCHECK_AUDIT_CHECKS_DATABASE_URL"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_operators_programs_run_in_an_image_without_the_launcher(arguments: list[str], code: int, message: str) -> None:
+    image = (ROOT / "Dockerfile").read_text()
+    assert "COPY launcher" not in image
+    program = (
+        "import runpy, sys\n"
+        "sys.modules['launcher'] = None  # makes every import of it fail\n"
+        "sys.argv = sys.argv[1:]\n"
+        "runpy.run_module(sys.argv[0], run_name='__main__')"
+    )
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("FASTCHECK_")}
+    result = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert result.returncode == code, result.stderr
+    assert message in result.stdout + result.stderr
 
 
 def test_roles_come_before_schemas_and_the_server_before_both() -> None:

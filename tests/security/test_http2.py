@@ -13,12 +13,12 @@ from typing import Final
 
 import pytest
 
+from deploy.commands import web_command
 from deploy.credentials import generate
 from deploy.environment import process_environment, system_settings
 from deploy.services import BY_NAME, SERVICES, Service
 from launcher.children import Child, Launch
 from launcher.ports import HOST
-from launcher.processes import web_command
 from tests.support.eventually import eventually
 from tests.support.servers import free_ports
 from tests.support.system import ROOT

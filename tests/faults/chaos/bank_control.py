@@ -8,7 +8,7 @@ from typing import Final
 
 import psycopg2
 
-from deploy import credentials
+from launcher import stored_credentials
 from launcher.data_dir import DataDir
 from tests.faults.chaos.wire import Silence, Wire
 from tests.support.system import RunningSystem
@@ -30,7 +30,7 @@ class BankControl:
 
     def __init__(self, system: RunningSystem) -> None:
         self._system = system
-        secrets = credentials.load(DataDir(Path(system.data_dir)))
+        secrets = stored_credentials.load(DataDir(Path(system.data_dir)))
         if secrets is None:
             raise RuntimeError("the system has no credentials")
         self._terminal = secrets.tbank_terminal_key

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from deploy.commands import READY_FILE_VARIABLE
 from launcher.children import Child, Launch
-from launcher.processes import READY_FILE_VARIABLE
 from tests.faults.chaos.victims import TargetMissing, Victims
 from tests.support.system import ROOT
 

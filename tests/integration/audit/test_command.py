@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from auditor import books, guards
+from auditor import books, guards, log_events
 from auditor.findings import Report
 from auditor.metrics import AuditMetrics
 from auditor.schedule import run_once
-from auditor.sources import Sources, opened, variable
+from auditor.sources import Sources, opened
 from cli.commands.audit import audit
+from deploy.auditor import variable
 from deploy.failure import LaunchError
 from deploy.provisioning import AUDITOR_ROLE
 from launcher.children import Child, Launch
@@ -218,7 +219,7 @@ def test_scheduled_audit_repeats_and_exports_the_time_of_the_last_clean_one(
     assert eventually(lambda: child.poll() is not None)
     assert child.poll() == 0
     lines = [json.loads(line) for line in child.launch.log.read_text().splitlines()]
-    assert {line["event"] for line in lines} == {"books audited"}
+    assert {line["event"] for line in lines} == {log_events.BOOKS_AUDITED}
     assert all(line["clean"] for line in lines)
 
 
@@ -235,7 +236,7 @@ def test_scheduled_audit_continues_while_the_books_are_unreadable(tmp_path: Path
         )
     )
     try:
-        eventually(lambda: child.launch.log.read_text().count("books could not be audited") >= 2)
+        eventually(lambda: child.launch.log.read_text().count(log_events.BOOKS_UNREADABLE) >= 2)
         assert child.poll() is None
     finally:
         child.ask_to_stop()

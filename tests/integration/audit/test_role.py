@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import psycopg2
 import pytest
 
-from auditor.sources import AUDITED
+from deploy.auditor import AUDITED
 from deploy.provisioning import AUDITOR_ROLE
 from deploy.services import DATABASES
 from tests.support.servers import Servers

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import pytest
 
-from deploy import credentials
+from deploy.credentials import generate
 from deploy.failure import LaunchError, explain_os_error
-from launcher import ports, state
+from launcher import ports, state, stored_credentials
 from launcher.data_dir import DataDir
 from launcher.state import NOTHING_RUNS, RunningProcess, State
 
@@ -23,14 +23,14 @@ def data_dir(tmp_path: Path) -> DataDir:
 
 
 def test_secrets_are_made_once_and_hidden_from_others(data_dir: DataDir) -> None:
-    first = credentials.load_or_create(data_dir)
-    assert credentials.load_or_create(data_dir) == first == credentials.load(data_dir)
-    assert (data_dir.path / credentials.FILE).stat().st_mode & 0o777 == 0o600
+    first = stored_credentials.load_or_create(data_dir)
+    assert stored_credentials.load_or_create(data_dir) == first == stored_credentials.load(data_dir)
+    assert (data_dir.path / stored_credentials.FILE).stat().st_mode & 0o777 == 0o600
     assert data_dir.path.stat().st_mode & 0o777 == 0o700
 
 
 def test_two_systems_have_no_secret_in_common() -> None:
-    one, other = credentials.generate(), credentials.generate()
+    one, other = generate(), generate()
     assert one.postgres_password != other.postgres_password
     assert one.code_keys != other.code_keys
     assert not set(one.token_keys.values()) & set(other.token_keys.values())
@@ -38,12 +38,12 @@ def test_two_systems_have_no_secret_in_common() -> None:
 
 
 def test_a_secret_that_a_newer_version_needs_is_added_and_the_others_stay(data_dir: DataDir) -> None:
-    first = credentials.load_or_create(data_dir)
-    stored = data_dir.read_json(credentials.FILE)
+    first = stored_credentials.load_or_create(data_dir)
+    stored = data_dir.read_json(stored_credentials.FILE)
     assert stored is not None
     del stored["token_keys"]["checks"]
-    data_dir.write_json(credentials.FILE, stored)
-    second = credentials.load_or_create(data_dir)
+    data_dir.write_json(stored_credentials.FILE, stored)
+    second = stored_credentials.load_or_create(data_dir)
     assert second.token_keys["checks"] != first.token_keys["checks"]
     assert second.token_keys["gateway"] == first.token_keys["gateway"]
     assert second.postgres_password == first.postgres_password

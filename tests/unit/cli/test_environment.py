@@ -5,9 +5,9 @@ import json
 import pytest
 
 from deploy import credentials
+from deploy.commands import bus_command, web_command
 from deploy.environment import process_environment, system_settings, user_settings
 from deploy.services import BY_NAME, SERVICES, Service
-from launcher.processes import bus_command, web_command
 from launcher.supervisor import restart_delay
 
 ADDRESSES = {name: f"{name}.example:1" for name in ("postgres", "redis", *(service.name for service in SERVICES))}

@@ -1,0 +1,36 @@
+"""The command lines of a service's processes, shared by docker-compose.yml and every other way to start them."""
+
+from typing import Final
+
+from deploy.services import Service
+
+#: Seconds that a stopping web process gives its running requests before its workers are killed.
+WORKERS_KILL_TIMEOUT_SECONDS: Final = 8
+
+#: Names the file that a process without an HTTP port creates when it is ready.
+READY_FILE_VARIABLE: Final = "FASTCHECK_READY_FILE"
+
+
+def web_command(service: Service, *, host: str, port: int) -> list[str]:
+    """Return the arguments to the Python interpreter that start the web process of ``service``."""
+    return [
+        "-m",
+        "granian",
+        "--interface=wsgi",
+        "--factory",
+        f"services.{service.name}.app:create_app",
+        f"--host={host}",
+        f"--port={port}",
+        f"--workers={service.web_workers}",
+        f"--blocking-threads={service.web_threads}",
+        # Not "auto": cleartext HTTP/2 lets one connection occupy many threads at once.
+        "--http=1",
+        "--no-ws",
+        f"--workers-kill-timeout={WORKERS_KILL_TIMEOUT_SECONDS}",
+        "--log-level=error",
+    ]
+
+
+def bus_command(service: Service, role: str) -> list[str]:
+    """Return the arguments to the Python interpreter that start one bus process of ``service``."""
+    return ["-m", f"services.{service.name}.worker", role]
