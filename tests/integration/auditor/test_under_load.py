@@ -21,7 +21,7 @@ from deploy.provisioning import AUDITOR_ROLE
 from services.balance import chain
 from services.balance.handlers import HANDLERS
 from services.checks.lifecycle import tasks
-from tests.integration.audit.in_process_system import InProcessSystem
+from tests.integration.auditor.in_process_system import InProcessSystem
 from tests.support.servers import Servers
 
 AUDITS = 12

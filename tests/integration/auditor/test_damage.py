@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from tests.integration.audit.conftest import SampleBooks
-from tests.integration.audit.damages import DAMAGES, Damage
+from tests.integration.auditor.conftest import SampleBooks
+from tests.integration.auditor.damages import DAMAGES, Damage
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=[f"{damage.service}-{damage.name}" for damage in DAMAGES])

@@ -8,7 +8,6 @@ from deploy import credentials
 from deploy.commands import bus_command, web_command
 from deploy.environment import process_environment, system_settings, user_settings
 from deploy.services import BY_NAME, SERVICES, Service
-from launcher.supervisor import restart_delay
 
 ADDRESSES = {name: f"{name}.example:1" for name in ("postgres", "redis", *(service.name for service in SERVICES))}
 PUBLIC_URL = "http://fastcheck.example"
@@ -74,7 +73,3 @@ def test_command_lines() -> None:
     assert web[:2] == ["-m", "granian"]
     assert "services.checks.app:create_app" in web
     assert bus_command(BY_NAME["checks"], "relay") == ["-m", "services.checks.worker", "relay"]
-
-
-def test_the_delay_doubles_up_to_a_bound() -> None:
-    assert [restart_delay(deaths) for deaths in (1, 2, 3, 4, 7, 50)] == [0.5, 1, 2, 4, 30, 30]

@@ -15,7 +15,7 @@ from common.db.connection import Connection
 from deploy.services import BY_NAME
 from services.balance.handlers import HANDLERS
 from services.checks.lifecycle import tasks
-from tests.integration.audit.in_process_system import InProcessSystem
+from tests.integration.auditor.in_process_system import InProcessSystem
 from tests.support import databases
 from tests.support.servers import Servers
 from tests.support.system import fastcheck

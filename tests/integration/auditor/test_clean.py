@@ -1,6 +1,6 @@
 """Correct books: the auditor reports no finding and lists the money in flight."""
 
-from tests.integration.audit.conftest import SampleBooks
+from tests.integration.auditor.conftest import SampleBooks
 
 
 def test_sample_books_have_no_findings(sample_books: SampleBooks) -> None:

@@ -15,7 +15,7 @@ from auditor.sources import opened
 from common.core.ids import derived_id
 from deploy.provisioning import AUDITOR_ROLE
 from services.payments.models import order_id_of
-from tests.integration.audit.in_process_system import InProcessSystem, in_process_system, populate
+from tests.integration.auditor.in_process_system import InProcessSystem, in_process_system, populate
 from tests.support import databases
 from tests.support.servers import Servers
 

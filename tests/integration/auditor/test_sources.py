@@ -8,7 +8,7 @@ import pytest
 from auditor.sources import ROWS_AT_ONCE, Source
 from deploy.failure import LaunchError
 from deploy.provisioning import AUDITOR_ROLE
-from tests.integration.audit.conftest import SampleBooks
+from tests.integration.auditor.conftest import SampleBooks
 from tests.support.servers import Servers
 
 ACCOUNTS = "SELECT count(*) FROM accounts"

@@ -31,7 +31,7 @@ from services.payments.refunds import service as refunds
 from services.payments.refunds.models import NewRefund, Refund
 from services.payments.topups import service as payments
 from services.payments.topups.opening import NewTopUp
-from tests.integration.audit.fake_bank import FakeBank
+from tests.integration.auditor.fake_bank import FakeBank
 from tests.integration.checks.world import World, opened
 from tests.support import databases
 from tests.support.servers import Servers

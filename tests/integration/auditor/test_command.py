@@ -20,7 +20,7 @@ from deploy.auditor import variable
 from deploy.failure import LaunchError
 from deploy.provisioning import AUDITOR_ROLE
 from launcher.children import Child, Launch
-from tests.integration.audit.conftest import SampleBooks
+from tests.integration.auditor.conftest import SampleBooks
 from tests.support.eventually import eventually
 from tests.support.servers import Servers, free_ports
 from tests.support.system import ROOT, environment, fastcheck

@@ -10,7 +10,7 @@ from auditor.books import Scope
 from common.core.settings import DatabaseSettings
 from common.db.engine import Database
 from services.balance import chain as sealing
-from tests.integration.audit.conftest import SampleBooks
+from tests.integration.auditor.conftest import SampleBooks
 
 #: A superuser can also reseal what they have falsified.
 REMOVE_SEALS = (
