@@ -1,8 +1,7 @@
-"""Closing outbox rows off the hot path.
+"""Close outbox rows in batches, outside of the request that made their events unnecessary.
 
-When a direct command has already brought about what an event would, the event's row can be closed. That
-is worth no commit of its own on the way of a user's request: ids are gathered and closed in batches.
-Whatever is lost here with the process is only sent once for nothing.
+When a synchronous command had the effect of an event, the event's row can be closed. A commit per request would be too
+expensive, so ids are collected and closed in batches. If the process exits first, the event is sent once in vain.
 """
 
 import threading
@@ -11,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from common import log_events
 from common.bus import outbox
 from common.core.logging import get_logger
 from common.db.engine import Database
@@ -22,7 +22,7 @@ MAX_WAITING: Final = 10_000
 
 
 class BatchedAcknowledger:
-    """Gathers the ids of events that one subscriber has been told directly, and closes them in batches."""
+    """Collects the ids of events whose effect one subscriber already has, and closes their rows in batches."""
 
     def __init__(self, db: Database, subscriber: str) -> None:
         self._db = db
@@ -33,18 +33,18 @@ class BatchedAcknowledger:
         self._wake = threading.Event()
 
     def acknowledge(self, event_id: UUID) -> None:
-        """Close the event's row soon. Never blocks on the database."""
+        """Schedule the closing of the event's row. Does not wait for the database."""
         with self._lock:
             if len(self._waiting) < MAX_WAITING:
                 self._waiting.append(event_id)
             if self._thread is None or not self._thread.is_alive():
-                # Started on first use, in the process that serves: a thread does not survive a fork.
+                # Started on first use, in the serving process: threads do not survive a fork.
                 self._thread = threading.Thread(target=self._run, name="acknowledger", daemon=True)
                 self._thread.start()
         self._wake.set()
 
     def flush(self) -> int:
-        """Close everything that waits; returns how many rows were still open."""
+        """Close the collected rows; return how many were still open."""
         with self._lock:
             batch, self._waiting = self._waiting, []
         if not batch:
@@ -61,4 +61,4 @@ class BatchedAcknowledger:
             try:
                 self.flush()
             except SQLAlchemyError as error:
-                log.warning("acknowledgements not written, the relay will send again", error=repr(error))
+                log.warning(log_events.ACKNOWLEDGEMENTS_NOT_WRITTEN, error=repr(error))

@@ -1,7 +1,7 @@
-"""The Celery application of one service, with the settings that keep it alive when the broker does not.
+"""The Celery application of one service, with the settings that make it survive outages of the broker.
 
-Celery moves messages and runs them; it never is the only holder of one (see ``outbox``), keeps no
-results and knows no business time.
+Celery transports and runs messages. Every event is also stored in an outbox, there are no results, and deadlines are
+database columns.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,19 +16,19 @@ from common.bus import rabbitmq
 from common.bus.topology import queues_of, schedule_queue
 from common.core.settings import BusSettings
 
-#: A message whose worker died is handed out again after so long. No task runs that long: each is bounded
-#: by its batch size and by the statement timeout of the database.
+#: A message whose worker died is redelivered after this time. Tasks are shorter: their batch sizes and the database's
+#: statement time-out bound them.
 VISIBILITY_TIMEOUT_SECONDS: Final = 120
 
-#: A broker that does not say within this that it has a message is taken for gone.
+#: Time-out for the broker's confirmation of a message.
 SEND_TIMEOUT_SECONDS: Final = 10
 
 REDIS_TRANSPORT_OPTIONS: Final = {
     "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
-    # Look for messages of dead workers every second, not every hundred (kombu 5.7: interval times throttle).
+    # Restore messages of dead workers every second instead of every 100 (kombu 5.7: interval times throttle).
     "unacked_restore_interval": 1,
     "unacked_restore_throttle": 1,
-    # A frozen server must not hold a process for ever.
+    # A server that hangs must not block a process without limit.
     "socket_timeout": SEND_TIMEOUT_SECONDS,
     "socket_connect_timeout": 3,
     "socket_keepalive": True,
@@ -38,19 +38,19 @@ REDIS_TRANSPORT_OPTIONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ScheduledTask:
-    """The scheduler says "look now" to a task at a fixed interval. The deadlines themselves are rows."""
+    """A task that runs at a fixed interval and processes what is due by the deadlines in the database."""
 
     task: str
     every_seconds: float
 
 
 def create_celery(service: str, settings: BusSettings, schedule: Sequence[ScheduledTask] = ()) -> Celery:
-    """Build the application; connects to nothing yet."""
+    """Create the application; connects to nothing yet."""
     url = settings.broker_url.get_secret_value()
     on_rabbitmq = rabbitmq.speaks_amqp(url)
     arguments = rabbitmq.QUEUE_ARGUMENTS if on_rabbitmq else None
     app = Celery(service, broker=url, set_as_current=False)
-    # The queues of others, to which this service sends, are reached through the default exchange too.
+    # Queues of other services are reached through the default exchange too.
     app.amqp.autoexchange = _default_exchange
     app.conf.update(
         task_queues=[
@@ -68,7 +68,7 @@ def create_celery(service: str, settings: BusSettings, schedule: Sequence[Schedu
         accept_content=["json"],
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
-        # Our log lines go to stdout as they are; Celery would wrap each in one of its own.
+        # Log lines go to stdout unchanged; Celery would wrap each in its own.
         worker_redirect_stdouts=False,
         worker_send_task_events=False,
         worker_enable_remote_control=False,
@@ -84,7 +84,7 @@ def create_celery(service: str, settings: BusSettings, schedule: Sequence[Schedu
             scheduled.task: {
                 "task": scheduled.task,
                 "schedule": scheduled.every_seconds,
-                # A scheduled that waited longer than its interval says nothing new.
+                # A message older than its interval is redundant: the next one is in the queue.
                 "options": {
                     "queue": schedule_queue(service),
                     "expires": max(scheduled.every_seconds, 1.0),
@@ -104,9 +104,9 @@ def _default_exchange(_queue: str) -> Exchange:
 
 
 def register_task(app: Celery, name: str, function: Callable[..., object], *bound: object) -> None:
-    """Make ``function(*bound, *arguments of the message)`` a task of this app alone.
+    """Register a task of this app that calls ``function(*bound, *arguments of the message)``.
 
-    Celery would by default share it with every app in the process, and cannot take a lambda or a partial.
+    By default Celery shares a task with every app of the process, and it accepts neither a lambda nor a partial.
     """
 
     def task(*arguments: object) -> None:
@@ -116,6 +116,6 @@ def register_task(app: Celery, name: str, function: Callable[..., object], *boun
 
 
 def broker_errors(app: Celery) -> tuple[type[Exception], ...]:
-    """What the broker's client raises when the broker is away, besides kombu's own OperationalError."""
+    """Return the exceptions that the broker's client raises when the broker is unavailable."""
     connection = app.connection_for_write()  # opens nothing
     return (OperationalError, *connection.connection_errors, *connection.channel_errors)

@@ -1,4 +1,4 @@
-"""What an operator does with parked events: list them, replay one, or discard one with a reason."""
+"""Operations on parked events: list them, replay one, or discard one with a reason."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +25,7 @@ _REOPEN = text("UPDATE inbox SET parked_at = NULL, attempts = 0 WHERE event_id =
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An event that was tried too often, as it came, with its last error."""
+    """An event whose attempts are used up, as received, with its last error."""
 
     event_id: UUID
     source: str
@@ -36,12 +36,12 @@ class DeadLetter:
 
 
 def list_open(tx: Connection, *, limit: int) -> list[DeadLetter]:
-    """The parked events that nobody has decided about, oldest first."""
+    """Return up to ``limit`` unresolved parked events, oldest first."""
     return [DeadLetter(**row) for row in tx.execute(_OPEN, {"limit": limit}).mappings()]
 
 
 def release(tx: Connection, event_id: UUID, *, reason: str) -> tuple[str, dict[str, Any]] | None:
-    """Let a parked event be handled again; returns its source and envelope for the inbox, None if it is not parked."""
+    """Reset a parked event for another attempt; return its source and envelope, None if it is not parked."""
     row = tx.execute(_RESOLVE, {"event_id": event_id, "resolution": "replayed", "reason": reason}).one_or_none()
     if row is None:
         return None
@@ -50,7 +50,7 @@ def release(tx: Connection, event_id: UUID, *, reason: str) -> tuple[str, dict[s
 
 
 def discard(tx: Connection, event_id: UUID, *, reason: str) -> bool:
-    """Decide that a parked event is never to take effect; False if it is not parked."""
+    """Discard a parked event, which then never takes effect; return False if it is not parked."""
     return (
         tx.execute(_RESOLVE, {"event_id": event_id, "resolution": "discarded", "reason": reason}).one_or_none()
         is not None

@@ -1,12 +1,12 @@
-"""Events arrive through the database: the id and the effect of an event in one transaction, many at a time.
+"""The inbox: apply received events exactly once, with the event's id and its effect in one transaction.
 
-Attempts are counted and committed *before* a handler runs, so that an event that kills its worker is
-found out too. An event that fails is set apart from its batch, tried again when the outbox sends it
-again, and parked in ``dead_letters`` after ``max_attempts``.
+Events are applied in batches. Attempts are counted and committed *before* a handler runs, so that an event that kills
+its worker is detected. If a batch fails, each of its events is applied in its own transaction. A failed event is
+retried when the outbox sends it again, and parked in ``dead_letters`` after ``max_attempts``.
 
-An attempt that ends with a failure of the moment (a held lock, a conflict, a lost connection) is given back: it says
-nothing of the event, which is tried for as long as its publisher sends it. While the database is away that cannot be
-written down; this process then remembers it, and a process that dies meanwhile has cost the event one attempt.
+Transient errors (lock time-out, conflict, lost connection) do not count against the event's attempts: the attempt is
+refunded. While the database is unavailable, the process defers refunds in memory; if it exits before it can write
+them, the event has lost one attempt.
 """
 
 import json
@@ -20,6 +20,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from common import log_events
 from common.contracts.envelope import Envelope
 from common.contracts.events import Event, unpack
 from common.core.logging import get_logger
@@ -30,20 +31,20 @@ from common.db.errors import is_transient, retry_on_conflict, transient_sqlstate
 
 log = get_logger(__name__)
 
-#: Makes a list of events of one type true, in the transaction that it is given.
+#: Applies events of one type in the given transaction.
 Handler = Callable[[Connection, Sequence[Any]], None]
 
-#: How long events are tried one by one before the rest is left to be sent again: well below the time after which the
-#: broker takes a worker for dead, even if the last of them waits for a lock.
+#: Time budget for applying events one by one; the remaining events wait for a resend. It is well below the broker's
+#: visibility time-out, even if the last event waits for a lock.
 ONE_BY_ONE_SECONDS: Final = 20.0
-#: Who began an attempt so long ago, has not said how it ended, and does not hold the lock of the event any more, is
-#: dead: the event has killed its worker.
+#: A worker that started an attempt this long ago, has not recorded its outcome and does not hold the event's lock is
+#: considered dead: the event killed it.
 WORKER_DEAD_AFTER_SECONDS: Final = 10.0
-#: So many attempts are remembered to be given back while the database is away. A receive brings a few hundred.
+#: Maximum number of refunds deferred in memory while the database is unavailable. One message has a few hundred events.
 MAX_DEFERRED_REFUNDS: Final = 10_000
 
-# A new event begins with its first attempt, which is that of its batch. Of the others nothing is counted here:
-# each is counted when its single comes, so that none pays for one before it that kills the worker.
+# A new event is registered with its first attempt, that of its batch. A known event's attempt is counted right before
+# it is applied, so that it is not charged when an earlier event kills the worker.
 _REGISTER = prepared("""
     WITH given AS (
         SELECT * FROM unnest(CAST(:event_ids AS uuid[]), CAST(:types AS text[])) AS e (event_id, type)
@@ -97,7 +98,7 @@ _PURGE = text("""
 
 _RECORD_ERROR = text("UPDATE inbox SET last_error = :error WHERE event_id = :event_id")
 
-# Without an error it is parked only if whoever began the last attempt must be dead.
+# Without an error the event is parked only if the worker of its last attempt is considered dead.
 _PARK = text("""
     WITH parked AS (
         UPDATE inbox
@@ -119,7 +120,7 @@ _PARK = text("""
 
 @dataclass(frozen=True, slots=True)
 class _SingleEvent:
-    """An event that is to be tried by itself. ``attempts`` is None where this attempt is not counted yet."""
+    """An event to apply in its own transaction. ``attempts`` is None if this attempt is not counted yet."""
 
     envelope: Envelope
     attempts: int | None
@@ -127,20 +128,20 @@ class _SingleEvent:
 
 
 class Inbox:
-    """The receiving side of one service."""
+    """The inbox of one service."""
 
     def __init__(self, db: Database, handlers: Mapping[str, Handler], *, max_attempts: int) -> None:
         self._db = db
         self._handlers = handlers
         self._max_attempts = max_attempts
-        #: Attempts that were counted and ought not to count, by event, with what ended them.
+        #: Attempts to refund, by event, with the error that ended them.
         self._deferred_refunds: dict[UUID, str | None] = {}
         self._deferred_lock = threading.Lock()
 
     def receive(self, source: str, envelopes: Sequence[Envelope]) -> list[UUID]:
-        """Make the events true, each exactly once; returns the ids that ``source`` need not send again.
+        """Apply the events, each exactly once; return the ids that ``source`` need not send again.
 
-        Safe to run any number of times, and at the same time, with the same events.
+        Safe to call repeatedly and concurrently with the same events. Raises transient errors of the database.
         """
         self._refund_attempts()
         by_id = {envelope.event_id: envelope for envelope in envelopes}
@@ -158,14 +159,14 @@ class Inbox:
             try:
                 self._apply(batch)
                 finished.extend(envelope.event_id for envelope in batch)
-            except Exception as error:  # noqa: BLE001  whatever one event raised must not stop the others
-                log.warning("event batch failed, trying one by one", events=len(batch), error=repr(error))
+            except Exception as error:  # noqa: BLE001  one failing event must not stop the others
+                log.warning(log_events.EVENT_BATCH_FAILED, events=len(batch), error=repr(error))
                 singles.extend(_SingleEvent(envelope, 1, failed_before=False) for envelope in batch)
         return finished + self._apply_one_by_one(singles)
 
     @retry_on_conflict
     def _register(self, source: str, envelopes: Sequence[Envelope]) -> list[tuple[UUID, bool, bool, bool]]:
-        """For each event: its id, whether it is new, whether it is finished, whether it has failed before."""
+        """Return for each event its id and whether it is new, is finished, and has failed before."""
         with self._db.autocommit() as tx:
             rows = tx.execute(
                 _REGISTER,
@@ -179,7 +180,7 @@ class Inbox:
 
     @retry_on_conflict
     def _apply(self, envelopes: Sequence[Envelope]) -> None:
-        """One transaction: whoever holds the inbox rows applies the effects, anybody else finds them processed."""
+        """Apply the events in one transaction. Concurrent workers wait for its locks and then skip the events."""
         with self._db.transaction() as tx:
             ids = [envelope.event_id for envelope in envelopes]
             open_ids = {row.event_id for row in tx.execute(_LOCK_UNPROCESSED, {"event_ids": ids})}
@@ -190,9 +191,9 @@ class Inbox:
             tx.execute(_MARK_PROCESSED, {"event_ids": list(open_ids)})
 
     def _apply_one_by_one(self, singles: Sequence[_SingleEvent]) -> list[UUID]:
-        """Try each event in a transaction of its own; returns those that are finished.
+        """Apply each event in its own transaction; return the ids of those that are finished.
 
-        What has failed before comes last: events that wait for a lock, each for its time, do not hold back the rest.
+        Events that failed before come last, so that those that wait for a lock do not delay the others.
         """
         until = monotonic() + ONE_BY_ONE_SECONDS
         waiting = sorted(singles, key=lambda single: single.failed_before, reverse=True)
@@ -205,30 +206,30 @@ class Inbox:
             except Exception as error:
                 if not is_transient(error):
                     raise
-                log.warning("inbox cannot be written", error=repr(error), left=len(waiting))
+                log.warning(log_events.INBOX_UNAVAILABLE, error=repr(error), remaining=len(waiting))
                 break
         if waiting:
             self._defer_refund({single.envelope.event_id: None for single in waiting if single.attempts is not None})
-            log.warning("events left to be sent again", events=len(waiting))
+            log.warning(log_events.EVENTS_DEFERRED, events=len(waiting))
         return finished
 
     def _attempt(self, single: _SingleEvent) -> bool:
-        """Returns True when the publisher need not send the event again: it is applied, or parked."""
+        """Apply or park the event; return whether the publisher need not send it again."""
         envelope = single.envelope
         attempts = single.attempts or self._count_attempt(envelope.event_id)
         if attempts is None:
-            # No attempt is left, or none is needed. Others may be at their attempts at this very moment: then it is
-            # for them to say how those end, and the event will be sent again.
+            # No attempts remain, or none is needed. Another worker may still be processing the event; it then decides
+            # the outcome, and the event is sent again.
             return self._park(envelope, error=None) or self._is_finished(envelope.event_id)
         try:
             self._apply([envelope])
-        except Exception as error:  # noqa: BLE001  whatever it is, it is judged there
+        except Exception as error:  # noqa: BLE001  classified by _failed
             return self._failed(envelope, attempts, error)
         return True
 
     @retry_on_conflict
     def _count_attempt(self, event_id: UUID) -> int | None:
-        """The number of this attempt; None where there is to be none."""
+        """Count an attempt and return its number; None if no attempt may be made."""
         with self._db.autocommit() as tx:
             counted = tx.execute(_COUNT_ATTEMPT, {"event_id": event_id, "max_attempts": self._max_attempts})
             attempts: int | None = counted.scalar_one_or_none()
@@ -239,15 +240,15 @@ class Inbox:
             return bool(tx.execute(_IS_FINISHED, {"event_id": event_id}).scalar_one())
 
     def _failed(self, envelope: Envelope, attempts: int, error: Exception) -> bool:
-        """Returns True when the event is parked."""
+        """Record a failed attempt, or refund it after a transient error; return whether the event is parked."""
         event = {"event_id": str(envelope.event_id), "type": envelope.type, "attempts": attempts}
         state = transient_sqlstate(error)
         if state is not None:
-            log.warning("event held up", **event, sqlstate=state, error=repr(error)[:500])
+            log.warning(log_events.EVENT_ATTEMPT_REFUNDED, **event, sqlstate=state, error=repr(error)[:500])
             self._defer_refund({envelope.event_id: repr(error)[:2000]})
             self._refund_attempts()
             return False
-        log.error("event failed", **event, exc_info=error)
+        log.error(log_events.EVENT_FAILED, **event, exc_info=error)
         if attempts >= self._max_attempts:
             return self._park(envelope, error=repr(error))
         with self._db.autocommit() as tx:
@@ -255,13 +256,13 @@ class Inbox:
         return False
 
     def _defer_refund(self, attempts: Mapping[UUID, str | None]) -> None:
-        """Remember attempts that are to be given back, with what ended them (None: they were not made)."""
+        """Remember attempts to refund, each with the error that ended it, or None if it was not made."""
         with self._deferred_lock:
             room = MAX_DEFERRED_REFUNDS - len(self._deferred_refunds)
             self._deferred_refunds.update(list(attempts.items())[:room])
 
     def _refund_attempts(self) -> None:
-        """Refund the deferred attempts. On an error they stay deferred and are refunded before the next events."""
+        """Refund the deferred attempts. If that fails they stay deferred until the next batch of events."""
         with self._deferred_lock:
             refunds, self._deferred_refunds = self._deferred_refunds, {}
         if not refunds:
@@ -274,7 +275,7 @@ class Inbox:
             raise
 
     def _park(self, envelope: Envelope, *, error: str | None) -> bool:
-        """Set an event aside for an operator; returns whether this was done now."""
+        """Park an event for an operator; return False if it was parked or processed already."""
         with self._db.autocommit() as tx:
             parked = tx.execute(
                 _PARK,
@@ -286,10 +287,10 @@ class Inbox:
                 },
             ).rowcount
         if parked:
-            log.error("event parked", event_id=str(envelope.event_id), type=envelope.type)
+            log.error(log_events.EVENT_PARKED, event_id=str(envelope.event_id), type=envelope.type)
         return bool(parked)
 
 
 def purge_processed(tx: Connection, *, older_than_days: int, limit: int) -> int:
-    """Delete a batch of rows of events that were processed long ago; returns how many."""
+    """Delete up to ``limit`` rows of events processed more than ``older_than_days`` ago; return their number."""
     return tx.execute(_PURGE, {"days": older_than_days, "limit": limit}).rowcount

@@ -1,4 +1,4 @@
-"""The trail of what operators do: written in the transaction of the deed, so that neither is without the other."""
+"""The audit trail of operators: each action is recorded in the transaction of its effect."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from common.db.connection import Connection
 
-# Number, time and hashes are the database's to give.
+# A trigger of the table sets number, time and hashes.
 _RECORD = text("""
     INSERT INTO operator_actions (operator, action, subject, reason, details)
     VALUES (:operator, :action, :subject, :reason, CAST(:details AS jsonb))
@@ -18,7 +18,7 @@ _RECORD = text("""
 def record(
     tx: Connection, *, operator: str, action: str, subject: str, reason: str, details: Mapping[str, object]
 ) -> int:
-    """Write down who did what to what, and why; returns the number of the action."""
+    """Record an operator's action on a subject with its reason; return the number of the action."""
     action_no: int = tx.execute(
         _RECORD,
         {

@@ -1,6 +1,6 @@
-"""Events leave through the database: written with the business change, open until acknowledged.
+"""The outbox: events are written in the transaction of the business change and stay open until acknowledged.
 
-The row is the event; the broker only carries copies of it, and may lose every one of them.
+The row is the event. The broker carries only copies of it and may lose all of them.
 """
 
 import json
@@ -20,8 +20,8 @@ from common.db.driver import prepared
 #: The LISTEN/NOTIFY channel that wakes the relay.
 CHANNEL: Final = "outbox"
 
-#: The writing of events as a part of a larger statement, for a change that shall cost one round trip with its
-#: event: ``WITH <WRITTEN> UPDATE ...``, executed with :func:`bindings`. It wakes no relay, so give it a delay.
+#: A part of a larger statement that writes events, so that a change and its event cost one round trip:
+#: ``WITH <WRITTEN> UPDATE ...``, executed with :func:`bindings`. It does not wake the relay, so it needs a delay.
 WRITTEN: Final = """
     written AS (
         INSERT INTO outbox (event_id, subscriber, type, payload, occurred_at, request_id, traceparent, available_at)
@@ -82,7 +82,7 @@ _BACKLOG = text("""
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """An open row whose time has come, and whom it is for."""
+    """An open row that is due, with its subscriber."""
 
     subscriber: str
     envelope: Envelope
@@ -90,17 +90,17 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How many events wait for their acknowledgement, and the age of the oldest."""
+    """The number of unacknowledged events and the age of the oldest."""
 
     open: int
     oldest_seconds: float
 
 
 def add_all(tx: Connection, events: Iterable[Event], *, delay_seconds: float = 0) -> None:
-    """Write events into the outbox of the transaction that makes them true.
+    """Write events in the transaction of the change that they report.
 
-    With ``delay_seconds`` the relay leaves them alone for so long: the caller is about to do the same
-    by a direct command, and the event is only the safety net.
+    The relay sends them after ``delay_seconds``. A delay is for events whose effect the caller is about to request by
+    a synchronous command; the event then is the fallback.
     """
     parameters = bindings(events, delay_seconds=delay_seconds)
     if parameters["events"] != "[]":
@@ -108,7 +108,7 @@ def add_all(tx: Connection, events: Iterable[Event], *, delay_seconds: float = 0
 
 
 def bindings(events: Iterable[Event], *, delay_seconds: float) -> dict[str, object]:
-    """The parameters of :data:`WRITTEN`."""
+    """Return the parameters of :data:`WRITTEN`."""
     context = trace.current()
     rows = [
         {
@@ -130,9 +130,10 @@ def bindings(events: Iterable[Event], *, delay_seconds: float) -> dict[str, obje
 
 
 def claim_due(tx: Connection, *, limit: int, resend_seconds: float, resend_max_seconds: float) -> list[Due]:
-    """Take open events by status, and put each one's next turn off before it is sent.
+    """Claim a lease on up to ``limit`` due events, oldest first, for sending.
 
-    Whoever dies between this commit and the sending has lost time, not the event.
+    Each lease ends after a delay that doubles from ``resend_seconds`` to ``resend_max_seconds``. If the process exits
+    after this commit and before it sends, the events become due again when their leases end.
     """
     rows = tx.execute(_CLAIM_DUE, {"limit": limit, "delay": resend_seconds, "max_delay": resend_max_seconds})
     return [
@@ -145,21 +146,21 @@ def claim_due(tx: Connection, *, limit: int, resend_seconds: float, resend_max_s
 
 
 def release_unsent(tx: Connection, subscriber: str, event_ids: Sequence[UUID]) -> None:
-    """The broker did not take these: they are due again at once."""
+    """End the leases of events that the broker did not accept: they are due at once."""
     tx.execute(_RELEASE_UNSENT, {"subscriber": subscriber, "event_ids": list(event_ids)})
 
 
 def close(tx: Connection, subscriber: str, event_ids: Sequence[UUID]) -> int:
-    """The subscriber has made these events true on its side; returns how many were still open."""
+    """Close events that the subscriber has applied; return how many were still open."""
     return tx.execute(_CLOSE, {"subscriber": subscriber, "event_ids": list(event_ids)}).rowcount
 
 
 def purge_closed(tx: Connection, *, older_than_hours: int, limit: int) -> int:
-    """Delete a batch of rows that were closed long ago; returns how many."""
+    """Delete up to ``limit`` rows closed more than ``older_than_hours`` ago; return their number."""
     return tx.execute(_PURGE, {"hours": older_than_hours, "limit": limit}).rowcount
 
 
 def backlog(tx: Connection) -> Backlog:
-    """For metrics and for the operator."""
+    """Return the backlog of open events."""
     row = tx.execute(_BACKLOG).one()
     return Backlog(row.open, float(row.oldest_seconds))

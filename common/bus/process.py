@@ -1,6 +1,6 @@
 """Processes of the bus: ``python -m services.<name>.worker worker|scheduler|relay``.
 
-A service's ``worker.py`` builds its :class:`BusProcess`; this module turns it into a running process.
+A service's ``worker.py`` builds its :class:`BusProcess`; this module runs it.
 """
 
 import os
@@ -16,6 +16,7 @@ from typing import Final
 from celery import Celery
 from celery.signals import beat_init, worker_ready
 
+from common import log_events
 from common.bus.relay import Relay
 from common.core.logging import get_logger
 
@@ -23,13 +24,13 @@ log = get_logger(__name__)
 
 ROLES: Final = ("worker", "scheduler", "relay")
 
-#: Names a file that the process makes when it is at work: who serves no HTTP cannot be asked.
+#: Names a file that the process creates when it is ready, since it has no HTTP endpoint to probe.
 READY_FILE_VARIABLE: Final = "FASTCHECK_READY_FILE"
 
 
 @dataclass(frozen=True, slots=True)
 class BusProcess:
-    """What a service brings to the bus. Who publishes nothing has no relay."""
+    """A service's Celery application, and its relay if it publishes events."""
 
     app: Celery
     relay: Relay | None = None
@@ -70,10 +71,10 @@ def _run_worker(process: BusProcess) -> None:
 
 
 def run_all_at_start(app: Celery) -> None:
-    """Make everything due when the scheduler starts, and not one interval later.
+    """Make every scheduled task due when the scheduler starts rather than one interval later.
 
-    It keeps no state. Were it killed more often than once an hour, what is hourly would never be done. A nudge too many
-    is harmless.
+    The scheduler keeps no state: if it restarted more than once an hour, hourly tasks would never run. An additional
+    run is harmless.
     """
     for entry in app.conf.beat_schedule.values():
         entry["last_run_at"] = datetime(2000, 1, 1, tzinfo=UTC)
@@ -88,10 +89,10 @@ def _run_relay(relay: Relay) -> None:
     stop = threading.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: stop.set())
-    log.info("relay started")
+    log.info(log_events.RELAY_STARTED)
     _announce_ready()
     relay.run(stop)
-    log.info("relay stopped")
+    log.info(log_events.RELAY_STOPPED)
 
 
 def _announce_ready(**_signal: object) -> None:

@@ -1,4 +1,4 @@
-"""The two tasks that every service on the bus has: take events in, take acknowledgements in."""
+"""Send events and acknowledgements, and register the two tasks that receive them."""
 
 from collections.abc import Sequence
 from time import perf_counter
@@ -7,6 +7,7 @@ from uuid import UUID
 
 from celery import Celery
 
+from common import log_events
 from common.bus import outbox
 from common.bus.celery_app import SEND_TIMEOUT_SECONDS, broker_errors, register_task
 from common.bus.inbox import Inbox
@@ -19,7 +20,7 @@ log = get_logger(__name__)
 
 
 def send_events(app: Celery, source: str, subscriber: str, envelopes: Sequence[Envelope]) -> None:
-    """Put many events into one message for one subscriber; raises kombu's OperationalError."""
+    """Send the events to one subscriber in one message; raises kombu's OperationalError."""
     app.send_task(
         consume_task(subscriber),
         args=[source, [envelope.to_wire() for envelope in envelopes]],
@@ -29,7 +30,7 @@ def send_events(app: Celery, source: str, subscriber: str, envelopes: Sequence[E
 
 
 def register_consumer(app: Celery, service: str, inbox: Inbox) -> None:
-    """Give the app the task that receives events, applies them and reports back after the commit."""
+    """Register the task that applies received events and acknowledges them after the commit."""
 
     def consume_events(source: str, wire: list[dict[str, Any]]) -> None:
         started = perf_counter()
@@ -37,7 +38,7 @@ def register_consumer(app: Celery, service: str, inbox: Inbox) -> None:
         finished = inbox.receive(source, envelopes)
         _acknowledge(app, source, service, finished)
         log.info(
-            "events consumed",
+            log_events.EVENTS_CONSUMED,
             source=source,
             received=len(envelopes),
             finished=len(finished),
@@ -58,16 +59,16 @@ def _acknowledge(app: Celery, source: str, subscriber: str, event_ids: Sequence[
             confirm_timeout=SEND_TIMEOUT_SECONDS,
         )
     except broker_errors(app) as error:
-        # The effect is committed. The publisher will send again, and will be answered from the inbox.
-        log.warning("acknowledgement not sent", source=source, events=len(event_ids), error=repr(error))
+        # The effect is committed. The publisher sends the events again, and the inbox then acknowledges them.
+        log.warning(log_events.ACKNOWLEDGEMENT_NOT_SENT, source=source, events=len(event_ids), error=repr(error))
 
 
 def register_publisher(app: Celery, service: str, db: Database) -> None:
-    """Give the app the task that closes outbox rows when a subscriber reports them done."""
+    """Register the task that closes the outbox rows of acknowledged events."""
 
     def acknowledge_events(subscriber: str, event_ids: list[str]) -> None:
         with db.autocommit() as tx:
             closed = outbox.close(tx, subscriber, [UUID(event_id) for event_id in event_ids])
-        log.info("events acknowledged", subscriber=subscriber, reported=len(event_ids), closed=closed)
+        log.info(log_events.EVENTS_ACKNOWLEDGED, subscriber=subscriber, reported=len(event_ids), closed=closed)
 
     register_task(app, acknowledge_task(service), acknowledge_events)

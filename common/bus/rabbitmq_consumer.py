@@ -1,4 +1,4 @@
-"""The worker's consumer on RabbitMQ; imported by Celery, by its name, in the process of a worker alone."""
+"""The worker's consumer on RabbitMQ, which Celery imports by name in worker processes."""
 
 from typing import ClassVar
 
@@ -8,8 +8,8 @@ from celery.worker.consumer import Consumer
 class ConsumerWithoutDelayedDelivery(Consumer):  # type: ignore[misc]
     """Celery's consumer without delayed delivery.
 
-    For quorum queues Celery lays out 28 exchanges and 28 queues through which a message with a countdown would travel
-    for its time. Nobody here sends one: time is a row, not a message.
+    For quorum queues Celery declares 28 exchanges and 28 queues to delay messages with a countdown. FastCheck sends no
+    such message: deadlines are rows.
     """
 
     class Blueprint(Consumer.Blueprint):  # type: ignore[misc]

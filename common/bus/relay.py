@@ -1,4 +1,4 @@
-"""The relay carries open outbox rows to the broker. Any number may run: each row is taken by one at a time."""
+"""The relay sends open outbox rows to the broker. Any number may run: a row is leased to one relay at a time."""
 
 import select
 import threading
@@ -11,6 +11,7 @@ from celery import Celery
 from kombu import Connection as BrokerConnection
 from sqlalchemy.exc import SQLAlchemyError
 
+from common import log_events
 from common.bus import outbox, publishing
 from common.bus.celery_app import broker_errors
 from common.bus.outbox import Due
@@ -23,20 +24,20 @@ from common.db.engine import Database
 
 log = get_logger(__name__)
 
-#: A lost NOTIFY, or a row whose turn comes later, is noticed after at most this long.
+#: Maximum delay of an event whose NOTIFY was lost or whose lease has ended.
 POLL_SECONDS: Final = 1.0
 PAUSE_AFTER_FAILURE_SECONDS: Final = 1.0
 
 
 class Relay:
-    """Sends what is due, waits for a NOTIFY, and starts over, until it is told to stop."""
+    """Sends due events and waits for a NOTIFY, in a loop."""
 
     def __init__(self, service: str, db: Database, app: Celery, settings: BusSettings) -> None:
         self._service = service
         self._db = db
         self._app = app
         self._settings = settings
-        #: Database or broker are away: all that was to be sent is still in the outbox.
+        #: Raised when the database or the broker is unavailable; unsent events stay in the outbox.
         self._transient_errors: tuple[type[Exception], ...] = (
             SQLAlchemyError,
             psycopg2.Error,
@@ -45,7 +46,7 @@ class Relay:
         )
 
     def run(self, stop: threading.Event) -> None:
-        """Run until ``stop`` is set; survives the loss of database and broker."""
+        """Run until ``stop`` is set. Retries after errors of the database and the broker."""
         while not stop.is_set():
             try:
                 with self._db.listen(outbox.CHANNEL) as notifications:
@@ -53,11 +54,11 @@ class Relay:
                         if self.send_due() < self._settings.outbox_batch_size:
                             _wait_for_notification(notifications)
             except self._transient_errors as error:
-                log.warning("relay pauses", error=repr(error))
+                log.warning(log_events.RELAY_PAUSED, error=repr(error))
                 stop.wait(PAUSE_AFTER_FAILURE_SECONDS)
 
     def send_due(self) -> int:
-        """Send one batch; returns how many events it had. Raises one of ``broker_errors`` when the broker is away."""
+        """Send one batch and return its number of events; raises ``broker_errors`` if the broker is unavailable."""
         if self._subscribers_are_full():
             return 0
         with self._db.autocommit() as tx:
@@ -78,20 +79,20 @@ class Relay:
             with self._db.autocommit() as tx:
                 outbox.release_unsent(tx, subscriber, [envelope.event_id for envelope in envelopes])
             raise
-        log.info("events sent", subscriber=subscriber, events=len(envelopes))
+        log.info(log_events.EVENTS_SENT, subscriber=subscriber, events=len(envelopes))
 
     def _subscribers_are_full(self) -> bool:
-        """A subscriber that does not keep up is not sent more: its events are safe where they are."""
+        """Return whether a queue has reached its maximum depth. Its events then wait in the outbox."""
         queues = {events_queue(name) for names in SUBSCRIBERS.values() for name in names}
         with self._app.pool.acquire(block=True, timeout=5) as connection:
             depths = {queue: self._depth(connection, queue) for queue in queues}
         full = {queue: depth for queue, depth in depths.items() if depth >= self._settings.outbox_max_queue_depth}
         if full:
-            log.warning("subscriber does not keep up", queues=full)
+            log.warning(log_events.SUBSCRIBER_QUEUE_FULL, queues=full)
         return bool(full)
 
     def _depth(self, connection: BrokerConnection, queue: str) -> int:
-        """How many messages wait. Makes the queue where there is none: to ask for it would cost RabbitMQ's channel."""
+        """Return the number of messages in the queue. Creates a missing queue, since a passive declare would fail."""
         declared = self._app.amqp.queues[queue](connection.default_channel).queue_declare()
         return int(declared.message_count)
 

@@ -1,21 +1,21 @@
-"""Names of queues and tasks. Every queue is consumed by exactly one kind of worker.
+"""Names of queues and tasks. Every queue is consumed by the workers of exactly one service.
 
-All go through the default exchange, which behaves alike on Redis and on RabbitMQ.
+All messages use the default exchange, which behaves the same on Redis and RabbitMQ.
 """
 
 
 def events_queue(service: str) -> str:
-    """Where the events for a subscriber wait."""
+    """Return the queue of events for a subscriber."""
     return f"{service}.events"
 
 
 def acknowledgements_queue(service: str) -> str:
-    """Where the ids of events that a subscriber has finished go back to their publisher."""
+    """Return the queue of acknowledgements for a publisher: ids of events that a subscriber has finished."""
     return f"{service}.acknowledgements"
 
 
 def schedule_queue(service: str) -> str:
-    """Where the scheduler's nudges wait."""
+    """Return the queue of a service's scheduled tasks."""
     return f"{service}.schedule"
 
 
@@ -28,5 +28,5 @@ def acknowledge_task(service: str) -> str:
 
 
 def queues_of(service: str) -> tuple[str, ...]:
-    """Everything that the worker of ``service`` listens to."""
+    """Return the queues that the workers of ``service`` consume."""
     return (events_queue(service), acknowledgements_queue(service), schedule_queue(service))

@@ -1,4 +1,4 @@
-"""The form in which an event travels: what the bus needs to know, and a payload that it does not look into."""
+"""The envelope of an event: metadata for the bus, and a payload that the bus does not interpret."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from common.core.clock import parse_utc
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One event on its way to one subscriber. ``event_id`` is determined by the cause of the event."""
+    """One event addressed to one subscriber. ``event_id`` is derived from the cause of the event."""
 
     event_id: UUID
     type: str
@@ -20,7 +20,7 @@ class Envelope:
     traceparent: str | None = None
 
     def to_wire(self) -> dict[str, Any]:
-        """Plain JSON types; the golden files in ``tests/contract`` hold this form."""
+        """Return the envelope as JSON types; the golden files in ``tests/contract`` fix this form."""
         return {
             "event_id": str(self.event_id),
             "type": self.type,
@@ -32,7 +32,7 @@ class Envelope:
 
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> Self:
-        """The inverse; raises KeyError, ValueError or TypeError on anything that :meth:`to_wire` did not make."""
+        """Parse the form of :meth:`to_wire`; raises KeyError, ValueError or TypeError for anything else."""
         return cls(
             event_id=UUID(wire["event_id"]),
             type=str(wire["type"]),

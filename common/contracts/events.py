@@ -1,4 +1,4 @@
-"""Every event that crosses a border: past tense, frozen, complete, so that no receiver has to call back.
+"""All events between services. They are immutable and complete: no subscriber has to call the publisher back.
 
 A change that an old receiver cannot read is a new class with the next version in its type.
 """
@@ -16,7 +16,7 @@ from common.core.ids import derived_id
 
 @dataclass(frozen=True, slots=True)
 class CheckAccepted:
-    """Somebody entered number and code: the held money is now ``acceptor_id``'s."""
+    """The check was accepted: the held money belongs to ``acceptor_id``."""
 
     TYPE: ClassVar[str] = "check.accepted.v1"
     check_id: UUID
@@ -33,7 +33,7 @@ class CheckAccepted:
 
 @dataclass(frozen=True, slots=True)
 class CheckExpired:
-    """Nobody accepted the check in time: the held money goes back to ``creator_id``."""
+    """The check expired: the held money returns to ``creator_id``."""
 
     TYPE: ClassVar[str] = "check.expired.v1"
     check_id: UUID
@@ -50,7 +50,7 @@ class CheckExpired:
 
 @dataclass(frozen=True, slots=True)
 class CheckCancelled:
-    """The creator took the check back: the held money is his again."""
+    """The creator cancelled the check: the held money returns to ``creator_id``."""
 
     TYPE: ClassVar[str] = "check.cancelled.v1"
     check_id: UUID
@@ -67,7 +67,7 @@ class CheckCancelled:
 
 @dataclass(frozen=True, slots=True)
 class PaymentConfirmed:
-    """The bank says that the user's card was charged: the user's balance is to grow."""
+    """The bank charged the user's card: the top-up is to be credited to the user."""
 
     TYPE: ClassVar[str] = "payment.confirmed.v1"
     topup_id: UUID
@@ -88,7 +88,7 @@ EVENTS: Final[dict[str, type[Event]]] = {
     event.TYPE: event for event in (CheckAccepted, CheckExpired, CheckCancelled, PaymentConfirmed)
 }
 
-#: Who is told of what. One outbox row, and one queue, per subscriber.
+#: Subscribers by event type. There is one outbox row and one queue per subscriber.
 SUBSCRIBERS: Final[dict[str, tuple[str, ...]]] = {
     CheckAccepted.TYPE: ("balance",),
     CheckExpired.TYPE: ("balance",),
@@ -100,16 +100,16 @@ _ADAPTERS: Final[dict[str, TypeAdapter[Event]]] = {name: TypeAdapter(event) for 
 
 
 def event_id(event: Event) -> UUID:
-    """The id of this event: the same fact about the same thing has the same id for ever."""
+    """Return the event's id, which is derived from its type and subject and never changes."""
     return derived_id(event.TYPE, event.subject_id)
 
 
 def pack(event: Event, *, request_id: str | None = None, traceparent: str | None = None) -> Envelope:
-    """Put an event into its envelope."""
+    """Return the event in an envelope."""
     payload: dict[str, Any] = _ADAPTERS[event.TYPE].dump_python(event, mode="json")
     return Envelope(event_id(event), event.TYPE, event.occurred_at, payload, request_id, traceparent)
 
 
 def unpack(envelope: Envelope) -> Event:
-    """Take the event out again; raises KeyError for an unknown type, ValueError for a payload that does not fit."""
+    """Return the event of an envelope; raises KeyError for an unknown type, ValueError for an invalid payload."""
     return _ADAPTERS[envelope.type].validate_python(envelope.payload)

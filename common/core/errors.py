@@ -1,4 +1,4 @@
-"""Failures that are part of the business. Anything else that is raised is a bug and becomes a 500."""
+"""Business failures, which the public API reports. Any other exception is a bug and becomes a 500."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -21,12 +21,12 @@ class BusinessError(Exception):
         self.text = message or self.message
         self.errors = dict(errors or {})
         self.retry_after_seconds = retry_after_seconds
-        #: Set on an answer that is given again under an idempotency key.
+        #: True if the error is a stored response replayed for an idempotency key.
         self.replayed = False
         super().__init__(self.text)
 
     def body(self) -> dict[str, object]:
-        """The JSON body of the public API's error answer."""
+        """Return the JSON body of the error response."""
         body: dict[str, object] = {"message": self.text, "code": self.code}
         if self.errors:
             body["errors"] = self.errors
@@ -38,7 +38,7 @@ class InvalidRequest(BusinessError):
 
 
 class NotAuthorized(BusinessError):
-    """No session, or one that is unknown, expired or ended. The body is fixed to the letter."""
+    """No session, or one that is unknown, expired or ended. The public contract fixes the body exactly."""
 
     status = 401
     code = "not_authorized"
@@ -49,7 +49,7 @@ class NotAuthorized(BusinessError):
 
 
 class Forbidden(BusinessError):
-    """The caller is known and may not do this."""
+    """The caller is authenticated but may not use the route."""
 
     status = 403
     code = "forbidden"
@@ -69,7 +69,7 @@ class TooManyRequests(BusinessError):
 
 
 class ServiceUnavailable(BusinessError):
-    """Something that we need is down or full; nothing was decided, ask again."""
+    """A dependency is unavailable or overloaded. Nothing was decided; the caller may retry."""
 
     status = 503
     code = "temporarily_unavailable"

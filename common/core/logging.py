@@ -1,4 +1,4 @@
-"""One JSON line per request, event and task: a constant message, the facts beside it."""
+"""Structured logging: one JSON line per request, event and task, with a constant event name."""
 
 import json
 import logging
@@ -10,17 +10,17 @@ import structlog
 
 from common.core import trace
 
-#: Fields that must never reach a log, whatever code passes them.
+#: Fields whose values are redacted.
 SECRET_FIELDS = frozenset(
     {"password", "code", "session_id", "sessionid", "authorization", "token", "secret", "card_number", "cvc", "pan"}
 )
 
 
-#: Made once: ``json.dumps`` with a ``default`` makes one for every line.
+#: Shared: ``json.dumps`` with a ``default`` creates an encoder per call.
 _JSON: Final = json.JSONEncoder(default=repr)
 
 
-#: How structlog's methods call the levels of the standard library.
+#: Levels of the standard library by structlog's method names, where they differ.
 _LEVELS: Final = {"warn": "warning", "exception": "error"}
 
 
@@ -28,7 +28,7 @@ def configure_logging(service: str, level: str) -> None:
     """Send structlog and the standard library's logging to stdout as JSON lines, marked with ``service``."""
 
     def complete(_logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-        # One step for all, since a line is written for each request: every processor of its own costs.
+        # A single processor: a line is written per request, and each processor adds to its cost.
         event["service"] = service
         event.update(trace.current())
         event["level"] = _LEVELS.get(method, method)
@@ -60,6 +60,6 @@ def _encode(event: structlog.typing.EventDict, **_options: object) -> str:
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
-    """The logger of one module; ``log.info("check accepted", check_id=...)``."""
+    """Return a module's logger: ``log.info(log_events.CHECK_ACCEPTED, check_id=...)``."""
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(logger_name=name)
     return logger

@@ -1,10 +1,10 @@
-"""Money as whole minor units of one currency. There is no float anywhere in FastCheck."""
+"""Money as whole minor units of one currency. FastCheck uses no floats."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-#: Digits after the decimal point, per ISO 4217. A currency that is not here is not accepted.
+#: Decimal places per currency (ISO 4217). Other currencies are not accepted.
 MINOR_DIGITS: Final[dict[str, int]] = {"RUB": 2, "USD": 2, "EUR": 2, "CNY": 2, "KZT": 2, "BYN": 2, "JPY": 0}
 
 #: The largest single amount, in minor units: ten billion roubles. Sums of millions of
@@ -28,16 +28,16 @@ class Money:
             raise ValueError(f"unknown currency {self.currency!r}")
 
     def __str__(self) -> str:
-        """``150.00 RUB``: for people and for protocols that want a decimal point."""
+        """Format as ``150.00 RUB``, for messages and for protocols with a decimal point."""
         return f"{self.to_decimal()} {self.currency}"
 
     def to_decimal(self) -> Decimal:
-        """The amount in major units with exactly the currency's number of decimals."""
+        """Return the amount in major units with the currency's number of decimal places."""
         return Decimal(self.amount_minor).scaleb(-MINOR_DIGITS[self.currency])
 
     @classmethod
     def from_decimal(cls, value: str | Decimal, currency: str) -> "Money":
-        """Parse major units (``"150.00"``); raises ValueError when a fraction of a minor unit is left."""
+        """Parse major units (``"150.00"``); raises ValueError for a fraction of a minor unit."""
         minor = Decimal(value).scaleb(MINOR_DIGITS[currency])
         if minor != minor.to_integral_value():
             raise ValueError(f"{value} {currency} is not a whole number of minor units")

@@ -1,7 +1,7 @@
-"""HTTP to another service over kept-alive connections, with a bound on everything.
+"""The HTTP client between services: persistent connections, with bounds on pool, time and size.
 
-One hop or two are in every request of a user, so this is a small pool over a small protocol (see ``connection`` and
-``docs/decisions``): nothing that richer clients can do is wanted between services.
+Every user request takes one or two internal hops, so this is a small pool over a minimal protocol; see ``connection``
+and ``docs/decisions``.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ __all__ = ["HttpClient", "HttpResponse", "UnknownOutcome"]
 
 
 class UnknownOutcome(ServiceUnavailable):
-    """The other service was not reached, or did not answer in time: what it did is unknown. Ask again."""
+    """The other service was unreachable or did not respond in time. Whether it acted is unknown; retry."""
 
 
 class HttpClient:
@@ -36,24 +36,24 @@ class HttpClient:
     def request(
         self, method: str, target: str, *, headers: Mapping[str, str], body: bytes | None = None
     ) -> HttpResponse:
-        """One request, one answer of any status; raises UnknownOutcome, or ServiceUnavailable when the pool is full."""
+        """Return the response of any status; raises UnknownOutcome, or ServiceUnavailable if the pool is exhausted."""
         try:
             connection = self._pool.acquire(self._pool_wait_seconds)
         except PoolExhausted:
             raise ServiceUnavailable from None
-        keep = False
+        reusable = False
         try:
             if connection is not None and connection.is_stale():
                 connection.close()
                 connection = None
             connection = connection or self._connect()
-            answer, keep = connection.exchange(method, target, headers, body)
+            response, reusable = connection.exchange(method, target, headers, body)
         except (OSError, ProtocolError) as error:
             raise UnknownOutcome from error
         else:
-            return answer
+            return response
         finally:
-            if not keep and connection is not None:
+            if not reusable and connection is not None:
                 connection.close()
                 connection = None
             self._pool.release(connection)

@@ -1,7 +1,7 @@
-"""One kept-alive HTTP/1.1 connection between our own services (RFC 9112), in as few steps as it takes.
+"""One persistent HTTP/1.1 connection between services (RFC 9112).
 
-Both ends are ours, so this knows what they say and refuses the rest: an answer has a ``Content-Length`` or no body.
-``http.client`` reads headers with the parser for e-mail, which cost more than all else of a hop together.
+Both ends are FastCheck's own, so this implements only what they use and rejects the rest: a response has a
+``Content-Length`` or no body. ``http.client`` parses headers as e-mail, which cost more than the rest of a hop.
 """
 
 import select
@@ -18,12 +18,12 @@ _END_OF_HEAD: Final = b"\r\n\r\n"
 
 
 class ProtocolError(Exception):
-    """The other side closed the connection within an answer, or said something that we do not understand."""
+    """The server closed the connection within a response, or sent an unsupported one."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """A complete answer; header names are lower case."""
+    """A complete response; header names are lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -31,14 +31,14 @@ class HttpResponse:
 
 
 class HttpConnection:
-    """A connection; after any exception it must be closed, for what comes next on it is not known."""
+    """A connection. After an exception it must be closed: unread data may remain on it."""
 
     def __init__(self, host: str, port: int, *, connect_timeout_seconds: float, timeout_seconds: float) -> None:
         """Connect; raises OSError."""
         self._host = host
         self._socket = socket.create_connection((host, port), timeout=connect_timeout_seconds)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # The kernel keeps the time: Python's own time-out would be one more system call for each sent and received.
+        # Socket time-outs of the kernel: Python's own would add a system call to each send and receive.
         whole, part = divmod(timeout_seconds, 1)
         limit = struct.pack("ll", int(whole), max(int(part * 1_000_000), 0 if whole else 1))
         self._socket.setblocking(True)
@@ -48,7 +48,7 @@ class HttpConnection:
         self._poller.register(self._socket, select.POLLIN | select.POLLHUP | select.POLLERR)
 
     def is_stale(self) -> bool:
-        """An idle connection that is readable has been closed by the other side (the test that urllib3 makes)."""
+        """Return whether the server has closed the idle connection: it is then readable (urllib3's test)."""
         return bool(self._poller.poll(0))
 
     def close(self) -> None:
@@ -57,14 +57,14 @@ class HttpConnection:
     def exchange(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes | None
     ) -> tuple[HttpResponse, bool]:
-        """The answer, and whether the connection may be used again; raises OSError and ProtocolError."""
+        """Return the response and whether the connection can be reused; raises OSError and ProtocolError."""
         self._socket.sendall(self._request(method, target, headers, body))
         head, rest = self._read_head()
-        status, answer_headers = _parse(head)
-        length = _body_length(method, status, answer_headers)
+        status, response_headers = _parse(head)
+        length = _body_length(method, status, response_headers)
         content = self._read_body(rest, length)
-        keep = answer_headers.get("connection", "").lower() != "close"
-        return HttpResponse(status, answer_headers, content), keep
+        keep = response_headers.get("connection", "").lower() != "close"
+        return HttpResponse(status, response_headers, content), keep
 
     def _request(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
         lines = [f"{method} {target} HTTP/1.1", f"Host: {self._host}"]
@@ -72,16 +72,16 @@ class HttpConnection:
         if body is not None:
             lines.append(f"Content-Length: {len(body)}")
         head = "\r\n".join(lines)
-        # Nothing that a client sent may end a line of ours and begin one of his.
+        # A value that a client sent must not end a header line and start another.
         if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1 or " " in target:
-            raise ValueError("a header or the target has a line break or a blank in it")
+            raise ValueError("a header or the target contains a line break or a space")
         return head.encode("latin-1") + _END_OF_HEAD + (body or b"")
 
     def _read_head(self) -> tuple[bytes, bytes]:
         data = b""
         while (end := data.find(_END_OF_HEAD)) < 0:
             if len(data) > MAX_HEAD_BYTES:
-                raise ProtocolError("the head of the answer is too large")
+                raise ProtocolError("the response head is too large")
             data += self._read_some()
         return data[:end], data[end + len(_END_OF_HEAD) :]
 
@@ -94,13 +94,13 @@ class HttpConnection:
                 missing -= len(parts[-1])
             data = b"".join(parts)
         if len(data) != length:
-            raise ProtocolError("there is more than one answer")
+            raise ProtocolError("there is more than one response")
         return data
 
     def _read_some(self) -> bytes:
         data = self._socket.recv(_CHUNK)
         if not data:
-            raise ProtocolError("the other side closed the connection within its answer")
+            raise ProtocolError("the server closed the connection within its response")
         return data
 
 
@@ -108,7 +108,7 @@ def _parse(head: bytes) -> tuple[int, dict[str, str]]:
     lines = head.decode("latin-1").split("\r\n")
     version, _, rest = lines[0].partition(" ")
     if version != "HTTP/1.1" or not rest[:3].isdigit():
-        raise ProtocolError("the answer is not HTTP/1.1")
+        raise ProtocolError("the response is not HTTP/1.1")
     headers = {}
     for line in lines[1:]:
         name, _, value = line.partition(":")
@@ -121,7 +121,7 @@ def _body_length(method: str, status: int, headers: Mapping[str, str]) -> int:
         return 0
     length = headers.get("content-length", "")
     if not length.isdigit() or "transfer-encoding" in headers or status < 200:
-        raise ProtocolError("the answer does not say how long it is")
+        raise ProtocolError("the response has no valid Content-Length")
     if int(length) > MAX_RESPONSE_BYTES:
-        raise ProtocolError("the answer is too large")
+        raise ProtocolError("the response body is too large")
     return int(length)

@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
+from common import log_events
 from common.core.errors import BusinessError, ServiceUnavailable
 from common.core.logging import get_logger
 from common.db.errors import is_transient, transient_sqlstate
@@ -25,13 +26,15 @@ def render_error(error: Exception) -> Response:
         case HTTPException():
             return _http_error(error)
         case PoolTimeout():
-            log.warning("connection pool is full")
+            log.warning(log_events.CONNECTION_POOL_EXHAUSTED)
             return _business_error(ServiceUnavailable())
         case DBAPIError() if is_transient(error):
-            log.warning("database did not serve", sqlstate=transient_sqlstate(error), error=type(error.orig).__name__)
+            log.warning(
+                log_events.DATABASE_UNAVAILABLE, sqlstate=transient_sqlstate(error), error=type(error.orig).__name__
+            )
             return _business_error(ServiceUnavailable())
         case _:
-            log.error("unexpected error", exc_info=error)
+            log.error(log_events.UNEXPECTED_ERROR, exc_info=error)
             return _json({"message": "something went wrong on our side", "code": "internal_error"}, 500)
 
 

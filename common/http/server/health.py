@@ -1,10 +1,11 @@
-"""``/healthz``: the process lives. ``/readyz``: what it needs answers."""
+"""``/healthz``: the process is alive. ``/readyz``: its dependencies respond."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from flask import Blueprint, Response, jsonify
 
+from common import log_events
 from common.core.logging import get_logger
 from common.http.server.endpoint import unauthenticated
 
@@ -14,7 +15,7 @@ QUIET_ROUTES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 def blueprint(ready: Mapping[str, Callable[[], None]]) -> Blueprint:
-    """The two routes, with the named checks behind the second."""
+    """Return the routes; ``ready`` holds the checks of ``/readyz`` by name, each of which raises on failure."""
     routes = Blueprint("health", __name__)
 
     @routes.get("/healthz")
@@ -36,7 +37,7 @@ def blueprint(ready: Mapping[str, Callable[[], None]]) -> Blueprint:
 def _answers(name: str, check: Callable[[], None]) -> bool:
     try:
         check()
-    except Exception as error:  # noqa: BLE001  whatever it is, it is the answer to the question
-        log.warning("readiness check failed", check=name, error=type(error).__name__)
+    except Exception as error:  # noqa: BLE001  any exception means not ready
+        log.warning(log_events.READINESS_CHECK_FAILED, check=name, error=type(error).__name__)
         return False
     return True

@@ -1,7 +1,7 @@
-"""Who is calling: short-lived signed tokens (JWT, EdDSA; RFC 7519, RFC 8037).
+"""Authentication of callers by short-lived signed tokens (JWT, EdDSA; RFC 7519, RFC 8037).
 
-The gateway vouches for a user, a service for itself. Each caller has a private key of its own and every
-service knows the public ones, so that a service which is broken into cannot speak for another.
+A token names the calling service, and the user if the gateway issued it for one. Each caller has its own private key
+and every service knows the public keys, so that a compromised service cannot impersonate another.
 """
 
 import base64
@@ -19,7 +19,7 @@ from common.core.errors import NotAuthorized
 
 ALGORITHM: Final = "EdDSA"
 TOKEN_LIFETIME_SECONDS: Final = 60
-#: A cached token is used until this little is left of it.
+#: A cached token is replaced when less than this remains of its lifetime.
 RENEW_BEFORE_SECONDS: Final = 20
 CACHE_SIZE: Final = 20_000
 
@@ -33,7 +33,7 @@ class Caller:
 
 
 class _ExpiringCache:
-    """A bounded map whose entries are good until a moment. Cleared as a whole when full."""
+    """A bounded map of entries with an expiration time. A full map is cleared."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -44,15 +44,15 @@ class _ExpiringCache:
         entry = self._entries.get(key)
         return entry[1] if entry is not None and entry[0] > time.time() else None
 
-    def put(self, key: Any, value: Any, good_until: float) -> None:
+    def put(self, key: Any, value: Any, expires_at: float) -> None:
         with self._lock:
             if len(self._entries) >= self._size:
                 self._entries.clear()
-            self._entries[key] = (good_until, value)
+            self._entries[key] = (expires_at, value)
 
 
 class TokenIssuer:
-    """Signs tokens for one service. Signing costs more than a lookup, so a token is reused while it is young."""
+    """Issues tokens of one service. Signing is expensive, so tokens are cached."""
 
     def __init__(self, service: str, private_key: str) -> None:
         """``private_key``: base64 of the 32 raw bytes of an Ed25519 private key; ValueError if it is not one."""
@@ -61,7 +61,7 @@ class TokenIssuer:
         self._cache = _ExpiringCache(CACHE_SIZE)
 
     def issue(self, audience: str, user_id: UUID | None = None) -> str:
-        """A token with which this service may call ``audience``, on behalf of ``user_id`` if given."""
+        """Return a token for calling ``audience``, on behalf of ``user_id`` if given."""
         cached: str | None = self._cache.get((audience, user_id))
         if cached is not None:
             return cached
@@ -75,7 +75,7 @@ class TokenIssuer:
 
 
 class TokenVerifier:
-    """Checks tokens that are addressed to one service."""
+    """Verifies tokens that are addressed to one service."""
 
     def __init__(self, audience: str, public_keys: Mapping[str, str]) -> None:
         """``public_keys``: issuer -> base64 of 32 raw bytes; ValueError if one is malformed."""
@@ -86,7 +86,7 @@ class TokenVerifier:
         self._cache = _ExpiringCache(CACHE_SIZE)
 
     def verify(self, authorization: str | None) -> Caller:
-        """The caller that an ``Authorization: Bearer`` header proves; raises NotAuthorized."""
+        """Return the caller that an ``Authorization: Bearer`` header authenticates; raises NotAuthorized."""
         if authorization is None or not authorization.startswith("Bearer "):
             raise NotAuthorized
         token = authorization[7:]

@@ -1,4 +1,4 @@
-"""``/metrics`` for Prometheus. With ``PROMETHEUS_MULTIPROC_DIR`` set, the figures of all worker processes together."""
+"""``/metrics`` for Prometheus. With ``PROMETHEUS_MULTIPROC_DIR`` set, it covers all worker processes."""
 
 import os
 from functools import cache
@@ -23,14 +23,14 @@ _METHODS: Final = frozenset(HTTPMethod)
 
 
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:
-    """Count one answered request."""
-    # A client may call a method whatever he likes; what we count of him must not grow with it.
+    """Observe the duration of one request."""
+    # Clients choose the method freely; unknown ones share a label, so that the number of series stays bounded.
     _seconds_of(method if method in _METHODS else "other", route, status).observe(seconds)
 
 
 @cache
 def _seconds_of(method: str, route: str, status: int) -> Histogram:
-    """Looked up once: the registry keeps each of them for ever, as this does."""
+    """Return the series, cached because the lookup by labels is slow; the registry never drops a series either."""
     return REQUEST_SECONDS.labels(method, route, str(status))
 
 

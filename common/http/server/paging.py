@@ -1,4 +1,4 @@
-"""Pages by keyset: a cursor says where the last page ended, so the cost of a page does not grow."""
+"""Keyset pagination: a cursor encodes the position of the last item, so every page costs the same."""
 
 import base64
 import binascii
@@ -17,19 +17,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some items, and the cursor of what follows, if anything does."""
+    """Items, and the cursor of the next page, None on the last page."""
 
     items: list[T]
     next_cursor: str | None
 
 
 def encode_cursor(*position: str | int) -> str:
-    """An opaque cursor for a position in an order."""
+    """Return an opaque cursor for a position."""
     return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str, *types: type) -> tuple[object, ...]:
-    """The position that :func:`encode_cursor` was given; raises InvalidRequest for anything else."""
+    """Return the position that :func:`encode_cursor` encoded; raises InvalidRequest for any other cursor."""
     try:
         position = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, binascii.Error, UnicodeDecodeError):
@@ -37,14 +37,14 @@ def decode_cursor(cursor: str, *types: type) -> tuple[object, ...]:
     if (
         not isinstance(position, list)
         or len(position) != len(types)
-        or any(type(value) is not wanted for value, wanted in zip(position, types, strict=True))
+        or any(type(value) is not expected for value, expected in zip(position, types, strict=True))
     ):
-        raise InvalidRequest(errors={"cursor": "is not a cursor that this list gave out"})
+        raise InvalidRequest(errors={"cursor": "is not a cursor of this list"})
     return tuple(position)
 
 
 def page_of(rows: Sequence[T], limit: int, position: Callable[[T], tuple[str | int, ...]]) -> Page[T]:
-    """Make a page of ``limit`` from ``limit + 1`` rows that were asked for."""
+    """Return a page of ``limit`` items from up to ``limit + 1`` rows."""
     if len(rows) <= limit:
         return Page(list(rows), None)
     items = list(rows[:limit])

@@ -1,4 +1,4 @@
-"""What every HTTP model of every service has in common."""
+"""Base classes and field types of the HTTP models of all services."""
 
 import re
 from typing import Annotated, Any
@@ -27,13 +27,13 @@ class QueryModel(BaseModel):
 
 
 class ResponseModel(BaseModel):
-    """An answer: ``camelCase``; a field that is None is left out."""
+    """A response body: ``camelCase``; fields that are None are omitted."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True, extra="forbid")
 
 
 class ErrorBody(BaseModel):
-    """A failure: a sentence for a person, a code for a program, and the fields at fault."""
+    """An error: a sentence for people, a code for programs, and the fields at fault."""
 
     message: str
     code: str
@@ -41,13 +41,13 @@ class ErrorBody(BaseModel):
 
 
 class NotAuthorizedBody(BaseModel):
-    """The one answer to a missing, unknown, expired or ended session."""
+    """The response to a missing, unknown, expired or ended session."""
 
     message: str = Field(examples=["not authorized"])
 
 
 def printable(text: str) -> str:
-    """Refuse control characters: they have no business in a name or a note, and PostgreSQL refuses NUL."""
+    """Return the text; raises ValueError for control characters, of which PostgreSQL rejects NUL."""
     if _CONTROL_CHARACTERS.search(text):
         raise ValueError("must not contain control characters")
     return text
@@ -55,14 +55,14 @@ def printable(text: str) -> str:
 
 PrintableText = Annotated[str, AfterValidator(printable)]
 
-#: An amount in minor units, as the public API takes it.
+#: An amount in minor units.
 AmountMinor = Annotated[
     int, Field(gt=0, le=MAX_AMOUNT_MINOR, description="whole minor units, for example kopecks", examples=[15000])
 ]
 
 
 def currency_code(value: str) -> str:
-    """Accept the currencies that are known at all; which of them are open for business is the service's rule."""
+    """Return the code; raises ValueError for an unknown currency. A service may accept fewer."""
     if value not in MINOR_DIGITS:
         raise ValueError("must be an ISO 4217 code that is accepted here, for example RUB")
     return value
@@ -77,7 +77,7 @@ utc = format_utc
 
 
 class PageQuery(QueryModel):
-    """Which page of a list."""
+    """The page of a list."""
 
     limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT)
     cursor: str | None = Field(default=None, max_length=400)
@@ -98,7 +98,7 @@ class IdempotencyHeader(BaseModel):
     )
 
 
-#: Answers that any route of the public API may give; routes add their own.
+#: Error responses of all routes of the public API; routes add their own.
 COMMON_RESPONSES: ResponseDict = {
     "400": ErrorBody,
     "401": NotAuthorizedBody,

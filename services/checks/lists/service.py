@@ -79,11 +79,11 @@ def _moment(microseconds: object) -> datetime:
     try:
         return _EPOCH + timedelta(microseconds=int(str(microseconds)))
     except OverflowError:
-        raise InvalidRequest(errors={"cursor": "is not a cursor that this list gave out"}) from None
+        raise InvalidRequest(errors={"cursor": "is not a cursor of this list"}) from None
 
 
 def _id(text: object) -> UUID:
     try:
         return UUID(str(text))
     except ValueError:
-        raise InvalidRequest(errors={"cursor": "is not a cursor that this list gave out"}) from None
+        raise InvalidRequest(errors={"cursor": "is not a cursor of this list"}) from None

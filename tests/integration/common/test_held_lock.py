@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import psycopg2
 
+from common import log_events
 from common.bus import dead_letters
 from common.db.engine import Database
 from tests.support.bus import Bus, balance_of, confirmed, open_events, publish
@@ -25,7 +26,7 @@ def test_a_lock_that_is_held_through_more_deliveries_than_there_are_attempts_cos
 
     def held_up() -> list[dict[str, object]]:
         lines = [json.loads(line) for line in consumer.launch.log.read_text().splitlines() if line.startswith("{")]
-        return [line for line in lines if line["event"] == "event held up"]
+        return [line for line in lines if line["event"] == log_events.EVENT_ATTEMPT_REFUNDED]
 
     # Not one of our own connections: those are cut off when they idle in a transaction.
     somebody = psycopg2.connect(subscriber_db.url.replace("+psycopg2", ""))
