@@ -1,4 +1,4 @@
-"""HTTP out: what balance is asked to do for a refund. Each may be repeated: the refund's id makes a repeat a no-op."""
+"""HTTP client of balance. Every call can be retried: a repeat with the same refund id has no effect."""
 
 import json
 from typing import Self
@@ -13,12 +13,13 @@ from services.payments.refunds.models import Refund
 
 
 class UnexpectedAnswer(Exception):
-    """Balance says that a command contradicts its books, or does not understand it: a person must look."""
+    """Balance rejected a command as contradictory or malformed. An operator has to investigate."""
 
 
 class BalanceClient:
-    """The ledger, as payments sees it. Every method raises ServiceUnavailable when the outcome is not known (ask
-    again), and UnexpectedAnswer.
+    """The commands that payments sends to balance.
+
+    Every method raises ServiceUnavailable if the outcome is unknown (retry), and UnexpectedAnswer.
     """
 
     def __init__(self, http: HttpClient | None, issuer: TokenIssuer | None) -> None:
@@ -27,7 +28,7 @@ class BalanceClient:
 
     @classmethod
     def of(cls, settings: PaymentsSettings) -> Self:
-        """Connects to nothing yet. Without ``FASTCHECK_BALANCE_URL`` and a key of its own, refunds wait."""
+        """Create the client without connecting. Without a URL and a key, every call raises ServiceUnavailable."""
         key = settings.payments_token_key.get_secret_value()
         if not settings.balance_url or not key:
             return cls(None, None)
@@ -40,16 +41,16 @@ class BalanceClient:
         return cls(http, TokenIssuer("payments", key))
 
     def take_refund(self, refund: Refund, topup: TopUp) -> bool:
-        """Take a refund's money off the user's balance; False when he has not enough, which is final for it."""
+        """Debit the user for a refund. Return False if the balance is insufficient, which ends the refund."""
         answer = self._post("/internal/topup-refunds", refund, topup)
         if answer.status == 409 and _code(answer) == "insufficient_funds":
             return False
-        _must_be_done(answer)
+        _require_success(answer)
         return True
 
     def return_refund(self, refund: Refund, topup: TopUp) -> None:
-        """Give the user back what the bank did not take."""
-        _must_be_done(self._post("/internal/topup-refund-returns", refund, topup))
+        """Credit the user again after the bank rejected the refund."""
+        _require_success(self._post("/internal/topup-refund-returns", refund, topup))
 
     def _post(self, target: str, refund: Refund, topup: TopUp) -> HttpResponse:
         if self._http is None or self._issuer is None:
@@ -69,12 +70,12 @@ class BalanceClient:
         return self._http.request("POST", target, headers=headers, body=json.dumps(body).encode())
 
 
-def _must_be_done(answer: HttpResponse) -> None:
+def _require_success(answer: HttpResponse) -> None:
     if answer.status == 204:
         return
     if answer.status == 429 or answer.status >= 500:
         raise ServiceUnavailable
-    raise UnexpectedAnswer(f"balance answered {answer.status} {_code(answer)}")
+    raise UnexpectedAnswer(f"balance returned {answer.status} {_code(answer)}")
 
 
 def _code(answer: HttpResponse) -> str:

@@ -1,4 +1,4 @@
-"""Settings of the payments service. Each bank's own are beside its adapter, in ``banks/``."""
+"""Settings of the payments service. Settings of a bank are in its adapter, in ``banks/``."""
 
 from typing import Self
 from urllib.parse import urlsplit
@@ -68,17 +68,17 @@ class PaymentsSettings(BankEnvironment, DatabaseSettings, BusSettings, CallerSet
 
     @property
     def enabled_banks(self) -> tuple[str, ...]:
-        """All banks that are switched on, that of new top-ups first."""
+        """Return the names of all enabled banks, the bank of new top-ups first."""
         return tuple(dict.fromkeys((self.bank, *self.banks)))
 
     @property
     def allowed_return_origins(self) -> frozenset[str]:
-        """Where a browser may be sent after paying: the listed origins and our own."""
+        """Return the origins that a browser may be redirected to after paying."""
         return frozenset(origin_of(url) for url in (self.public_url, *self.return_origins))
 
 
 def origin_of(url: str) -> str:
-    """``https://shop.example`` of any address there (RFC 6454); ValueError for what has no origin."""
+    """Return the origin of a URL (RFC 6454), for example ``https://shop.example``; raise ValueError if it has none."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
         raise ValueError(f"{url!r} has no origin")

@@ -1,4 +1,4 @@
-"""What a process of payments is made of: built once at its start from the settings."""
+"""The dependencies of a process of payments, created once from the settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -18,35 +18,35 @@ class CurrencyNotAccepted(BusinessError):
 class TopUpNotFound(BusinessError):
     status = 404
     code = "topup_not_found"
-    message = "there is no such top-up of yours"
+    message = "no such top-up"
 
 
 class TopUpUnavailable(BusinessError):
-    """The bank was not reached, or what it did is not known. The same request with the same key finds out."""
+    """The bank is unreachable or the outcome is unknown. A retry with the same key resolves it."""
 
     status = 502
     code = "bank_unavailable"
-    message = "the bank cannot be reached: try again in a moment, with the same Idempotency-Key"
+    message = "the bank cannot be reached: try again shortly with the same Idempotency-Key"
 
 
 class TopUpRefusedByBank(BusinessError):
-    """The bank answered, and does not want this payment. A new top-up is a new request."""
+    """The bank rejected the payment. This is final: the client needs a new top-up."""
 
     status = 502
     code = "bank_refused"
-    message = "the bank does not take this payment: nothing was charged"
+    message = "the bank rejected this payment: nothing was charged"
 
 
 class TopUpNeverStarted(BusinessError):
-    """The key belongs to a top-up that was over before its payment page was known: final, asking on is no use."""
+    """The key belongs to a top-up that ended before its payment page was known. This is final."""
 
     status = 409
     code = "topup_over"
-    message = "this top-up could not be started in time and is over: make a new one with a new Idempotency-Key"
+    message = "this top-up expired before it could be started: create another one with a new Idempotency-Key"
 
 
 class RefundNotPossible(BusinessError):
-    """Not confirmed, under way, or more than is left."""
+    """The top-up is not confirmed, another refund is in progress, or the amount exceeds the remainder."""
 
     status = 409
     code = "refund_not_possible"
@@ -56,12 +56,12 @@ class RefundNotPossible(BusinessError):
 class NotificationForged(BusinessError):
     status = 403
     code = "bad_signature"
-    message = "this notification does not come from the bank"
+    message = "this notification is not from the bank"
 
 
 class NotificationRefused(BusinessError):
-    """Genuine, and at odds with what we know: recorded for the operator, not acted on."""
+    """The notification is authentic but contradicts the stored payment. Recorded for operators, without effect."""
 
     status = 409
     code = "notification_refused"
-    message = "this notification does not fit what we know of the payment"
+    message = "this notification contradicts the stored payment"

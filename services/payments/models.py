@@ -1,6 +1,6 @@
-"""The life of a top-up: statuses, transitions, and what a bank's word does in each of them.
+"""The life cycle of a top-up: statuses, transitions, and the effect of a bank's notification in each status.
 
-One page with the whole of it: ``docs/explanation/top-up-lifecycle.md``. The tables are in ``migrations``.
+Described in ``docs/explanation/top-up-lifecycle.md``. The tables are in ``migrations``.
 """
 
 import base64
@@ -17,7 +17,7 @@ from services.payments.banks.base import Notification, PaymentOrder, PaymentStat
 
 
 class TopUpStatus(StrEnum):
-    """Where a top-up stands."""
+    """Status of a top-up, as stored."""
 
     PENDING = "pending"
     CONFIRMED = "confirmed"
@@ -28,7 +28,7 @@ class TopUpStatus(StrEnum):
     REFUNDED = "refunded"
 
 
-#: A bank's late word can still turn a failed or expired top-up into a confirmed one: its money is real.
+#: A late notification can still confirm a failed or expired top-up, because its money is real.
 TRANSITIONS: Final[Mapping[TopUpStatus, frozenset[TopUpStatus]]] = {
     TopUpStatus.PENDING: frozenset({TopUpStatus.CONFIRMED, TopUpStatus.FAILED, TopUpStatus.EXPIRED}),
     TopUpStatus.FAILED: frozenset({TopUpStatus.CONFIRMED}),
@@ -53,37 +53,37 @@ _PUBLIC: Final[Mapping[TopUpStatus, PublicStatus]] = {
 
 
 def public_status(status: TopUpStatus) -> PublicStatus:
-    """The status in the words of the public API; a refund shows when all of it is given back."""
+    """Return the status as the public API shows it. A top-up is ``refunded`` only when all of it is refunded."""
     return _PUBLIC[status]
 
 
 class AttemptState(StrEnum):
-    """Where one try to have a top-up paid stands."""
+    """State of one attempt: one order at the bank."""
 
-    CREATING = "creating"  # the bank has been asked, or is about to be; its answer is not stored
-    PAYABLE = "payable"  # the page's address is known
-    PAID = "paid"  # its money came and is accounted for: credited, or given back before it was
-    SURPLUS = "surplus"  # its money came, is not credited, and goes back to the card
-    VOID = "void"  # given up: nobody was ever told its page
+    CREATING = "creating"  # the order is or will be sent to the bank; the response is not stored yet
+    PAYABLE = "payable"  # the URL of the payment page is stored
+    PAID = "paid"  # the payment is accounted for: credited, or refunded at the bank before it could be
+    SURPLUS = "surplus"  # paid, but not credited: the money is refunded to the card
+    VOID = "void"  # abandoned: no user was given its page
 
 
 class Verdict(StrEnum):
-    """What became of a bank's word."""
+    """Classification of a notification."""
 
     APPLIED = "applied"
-    NOTED = "noted"  # true, and changes nothing: a repeat, late, or not final
+    NOTED = "noted"  # valid, without effect: a repeat, late, or not final
     BAD_SIGNATURE = "bad_signature"
     UNKNOWN_ORDER = "unknown_order"
     WRONG_TERMINAL = "wrong_terminal"
     WRONG_AMOUNT = "wrong_amount"
     WRONG_CURRENCY = "wrong_currency"
     WRONG_PAYMENT = "wrong_payment"  # another payment for the same order
-    SECOND_PAYMENT = "second_payment"  # another attempt's money, when the top-up has its own: it goes back
-    LATE_NOT_CREDITED = "late_not_credited"  # after our expiry, where the setting says not to credit: it goes back
-    UNEXPECTED_REFUND = "unexpected_refund"  # given back at the bank, and not by us
+    SECOND_PAYMENT = "second_payment"  # a second attempt of a credited top-up was paid: refunded to the card
+    LATE_NOT_CREDITED = "late_not_credited"  # paid after expiry, where the settings forbid the credit: refunded
+    UNEXPECTED_REFUND = "unexpected_refund"  # refunded at the bank, not by this service
 
 
-#: Answered to the bank as not taken, so that it comes again: a person may have put it right by then.
+#: Rejected towards the bank, so that it repeats the notification: an operator may have fixed the cause by then.
 REFUSED: Final = frozenset(
     {
         Verdict.UNKNOWN_ORDER,
@@ -96,12 +96,12 @@ REFUSED: Final = frozenset(
 
 
 class IllegalTransition(Exception):
-    """A status change that TRANSITIONS does not have: a bug, never an answer to somebody."""
+    """A status change that TRANSITIONS forbids. Always a bug, never a response to a client."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopUp:
-    """A wish to put money on the balance, and how far it has come. ``amount_minor`` in whole minor units."""
+    """A request to credit a balance from a card, and its status. Amounts are in minor units."""
 
     topup_id: UUID
     topup_no: int
@@ -122,11 +122,11 @@ class TopUp:
         return Money(self.amount_minor, self.currency)
 
     def may_become(self, status: TopUpStatus) -> bool:
-        """Whether TRANSITIONS has this step."""
+        """Return whether TRANSITIONS allows this status next."""
         return status in TRANSITIONS[self.status]
 
     def must_become(self, status: TopUpStatus) -> TopUpStatus:
-        """The step, for the one who makes it; raises IllegalTransition."""
+        """Return ``status``; raise IllegalTransition if TRANSITIONS forbids it next."""
         if not self.may_become(status):
             raise IllegalTransition(f"a top-up cannot go from {self.status} to {status}")
         return status
@@ -134,7 +134,7 @@ class TopUp:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One order at the bank. A top-up has one that counts (the last) and perhaps some that were given up."""
+    """One order at the bank. The latest attempt of a top-up is current; earlier ones are void."""
 
     topup_id: UUID
     attempt_no: int
@@ -145,13 +145,13 @@ class Attempt:
 
 
 def order_id_of(topup_id: UUID, attempt_no: int) -> str:
-    """Our number of an attempt: 26 characters, because the tightest of the banks takes no more than 30."""
+    """Return the order number of an attempt: 26 characters, since one of the banks accepts at most 30."""
     number = topup_id if attempt_no == 1 else derived_id("topup_attempt", topup_id, str(attempt_no))
     return base64.b32encode(number.bytes).decode().rstrip("=").lower()
 
 
 def order_of(topup: TopUp, attempt: Attempt, description: str) -> PaymentOrder:
-    """The attempt in the words of the port. The description bears our id, so that it is found in the bank's cabinet."""
+    """Return the order that an adapter sends. Its description contains the top-up's id for searches at the bank."""
     return PaymentOrder(
         topup_id=topup.topup_id,
         order_id=attempt.bank_order_id,
@@ -166,7 +166,7 @@ def order_of(topup: TopUp, attempt: Attempt, description: str) -> PaymentOrder:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is to be done about a bank's word: the verdict, and what becomes of top-up and attempt, if anything."""
+    """The verdict on a notification, and the new status of the top-up and of the attempt, if they change."""
 
     verdict: Verdict
     becomes: TopUpStatus | None = None
@@ -176,7 +176,10 @@ class Decision:
 def evaluate(
     topup: TopUp, attempt: Attempt, notification: Notification, terminal: str, *, credit_late: bool
 ) -> Decision:
-    """Compare a genuine word of the bank with our row. The caller holds the row's lock."""
+    """Decide what an authentic notification changes. The caller holds the lock of the top-up's row.
+
+    ``terminal`` is the account of this merchant at the bank. ``credit_late``: credit a payment after expiry.
+    """
     mismatch = _mismatch(topup, attempt, notification, terminal)
     if mismatch is not None:
         return Decision(mismatch)
@@ -191,7 +194,7 @@ def evaluate(
     return Decision(Verdict.NOTED)
 
 
-#: Over at the bank, without money.
+#: Ended at the bank without a payment.
 _ENDED_UNPAID: Final = {PaymentStatus.FAILED: TopUpStatus.FAILED, PaymentStatus.EXPIRED: TopUpStatus.EXPIRED}
 
 
@@ -200,12 +203,12 @@ def _mismatch(topup: TopUp, attempt: Attempt, notification: Notification, termin
         return Verdict.WRONG_TERMINAL
     if notification.order_id is not None and notification.order_id != attempt.bank_order_id:
         return Verdict.UNKNOWN_ORDER
-    # Null until our own answer of create_payment is stored: a notification may be quicker.
+    # Null until the response of create_payment is stored: a notification may arrive first.
     if attempt.bank_payment_id not in (None, notification.bank_payment_id):
         return Verdict.WRONG_PAYMENT
     if notification.currency is not None and notification.currency != topup.currency:
         return Verdict.WRONG_CURRENCY
-    # Money that comes must be named, and be ours; of money that goes back banks name a part.
+    # A payment must name the exact amount. A refund may name a part of it.
     named_wrong = notification.amount_minor is not None and notification.amount_minor != topup.amount_minor
     if notification.status is PaymentStatus.HELD and named_wrong:
         return Verdict.WRONG_AMOUNT
@@ -232,7 +235,7 @@ def _evaluate_refund(topup: TopUp, attempt: Attempt, status: PaymentStatus) -> D
         return Decision(Verdict.NOTED if expected else Verdict.UNEXPECTED_REFUND)
     if status is PaymentStatus.PARTLY_REFUNDED:
         return Decision(Verdict.UNEXPECTED_REFUND)
-    # It came and went behind our back, before we were told that it came: a confirmation that is still on its way
-    # speaks of money that is gone.
+    # Paid and refunded at the bank before the confirmation arrived. A confirmation that arrives later is about money
+    # that has already left, so the attempt counts as paid.
     fails = topup.may_become(TopUpStatus.FAILED)
     return Decision(Verdict.UNEXPECTED_REFUND, TopUpStatus.FAILED if fails else None, AttemptState.PAID)

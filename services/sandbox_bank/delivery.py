@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from urllib3.exceptions import HTTPError
 
 from common.core.logging import get_logger
-from services.sandbox_bank import repository, service
+from services.sandbox_bank import log_events, repository, service
 from services.sandbox_bank.context import Context
 from services.sandbox_bank.models import Delivery
 
@@ -63,7 +63,7 @@ class Deliverer:
                     service.expire_overdue(self._context, limit=BATCH)
                     sent = self.send_due(threads)
                 except SQLAlchemyError as error:
-                    log.warning("deliverer pauses", error=type(error).__name__)
+                    log.warning(log_events.DELIVERER_PAUSED, error=type(error).__name__)
                     self._stop.wait(PAUSE_AFTER_FAILURE_SECONDS)
                     continue
                 if sent < BATCH:
@@ -82,7 +82,7 @@ class Deliverer:
             with self._context.db.autocommit() as tx:
                 repository.save_answer(tx, delivery, answer, delivered=delivered)
             log.info(
-                "notification sent",
+                log_events.NOTIFICATION_SENT,
                 delivery_id=delivery.delivery_id,
                 label=delivery.message.label,
                 attempts=delivery.attempts,

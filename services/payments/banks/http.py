@@ -17,6 +17,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from common.core.logging import get_logger
+from services.payments import log_events
 from services.payments.banks.base import BankEnvironment, BankUnavailable
 from services.payments.banks.breaker import CircuitBreaker
 from services.payments.metrics import BANK_SECONDS
@@ -118,7 +119,7 @@ class BankHttp:
             method_name = path.split("?", 1)[0].split("/", 1)[0]
             BANK_SECONDS.labels(self._name, method_name, str(status or "none")).observe(seconds)
             log.info(
-                "bank called",
+                log_events.BANK_CALLED,
                 bank=self._name,
                 path=path.split("?", 1)[0],
                 status=status,

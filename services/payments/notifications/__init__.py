@@ -1,1 +1,1 @@
-"""What came in the name of a bank, kept as it came."""
+"""Notifications of banks: authentication, effect, and their record for operators."""

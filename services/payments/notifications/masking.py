@@ -1,11 +1,11 @@
-"""Nothing of a card is ever kept: what looks like a part of one is masked before a message is stored."""
+"""Removal of card data from messages before they are stored."""
 
 import re
 from typing import Final
 
 MASK: Final = "[masked]"
 
-#: Fields that say something of a card, in JSON and in forms, whatever their value looks like.
+#: Names of fields with card data, in JSON and in forms. Their values are always masked.
 _CARD_FIELDS: Final = (
     r"pan|maskedpan|cardnumber|card_number|first6|last4|expdate|expiration|expiry|expiry_month|expiry_year|cvc|cvv|cvv2"
     r"|cardholdername|cardholder|cardid|rebillid"
@@ -16,14 +16,14 @@ _DIGITS: Final = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
 
 
 def mask_cards(text: str) -> str:
-    """The text without card numbers (13 to 19 digits that pass Luhn's test) and without the values of card fields."""
+    """Mask card numbers (13 to 19 digits that pass the Luhn check) and the values of card fields."""
     text = _JSON_FIELD.sub(rf'\1"{MASK}"', text)
     text = _FORM_FIELD.sub(rf"\1{MASK}", text)
     return _DIGITS.sub(lambda match: MASK if passes_luhn(match.group()) else match.group(), text)
 
 
 def passes_luhn(number: str) -> bool:
-    """Whether the last digit is the check digit of the others (ISO/IEC 7812-1, annex B)."""
+    """Return whether the last digit is the check digit of the others (ISO/IEC 7812-1, annex B)."""
     digits = [int(character) for character in number if character.isdigit()]
     doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
     return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0

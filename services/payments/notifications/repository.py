@@ -1,4 +1,4 @@
-"""Every SQL statement on notifications."""
+"""SQL of notifications."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from common.db.connection import Connection
 from services.payments.banks.base import Notification
 from services.payments.models import Verdict
 
-#: More of a message is not kept; no bank sends so much.
+#: A longer message is truncated; banks send far less.
 MAX_BODY_CHARACTERS: Final = 16_384
 
 _RECORD = text("""
@@ -26,18 +26,18 @@ _RECORD = text("""
        SET times = n.times + 1,
            last_received_at = now(),
            topup_id = COALESCE(n.topup_id, EXCLUDED.topup_id),
-           -- A repeat of what was applied stays applied; what was refused and is now understood is not refused.
+           -- A repeat of an applied notification stays applied; a rejected one takes its new verdict.
            verdict = CASE WHEN EXCLUDED.verdict = 'noted' AND n.verdict = 'applied' THEN n.verdict
                           ELSE EXCLUDED.verdict END
 """)
 
-# Anybody can send a forged one: only so many an hour are kept, the rest is counted in the metrics alone.
+# Anyone can send forged notifications: a limited number per hour is stored, the rest is only counted in the metrics.
 _RECORD_FORGED = text("""
     INSERT INTO notifications (bank, source, verdict, address, headers, body)
     SELECT :bank, 'webhook', 'bad_signature', :address, CAST(:headers AS jsonb), :body
      WHERE (SELECT count(*) FROM (SELECT 1 FROM notifications
                                    WHERE verdict = 'bad_signature' AND first_received_at > now() - interval '1 hour'
-                                   LIMIT :most) kept) < :most
+                                   LIMIT :most) recent) < :most
 """)
 
 _COLUMNS: Final = """notification_id, bank, source, bank_payment_id, bank_status, bank_order_id, amount_minor, currency,
@@ -65,7 +65,7 @@ _PURGE = text("""
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A message as it came, masked: for the operator, and for a quarrel with the bank."""
+    """A received message, with card data masked: for operators, and as evidence in a dispute with the bank."""
 
     source: str
     address: str | None = None
@@ -77,14 +77,14 @@ class Evidence:
             "source": self.source,
             "address": self.address,
             "headers": json.dumps(self.headers),
-            # PostgreSQL takes no NUL.
+            # PostgreSQL rejects NUL in text.
             "body": self.body[:MAX_BODY_CHARACTERS].replace("\x00", "\\0"),
         }
 
 
 @dataclass(frozen=True, slots=True)
 class StoredNotification:
-    """A kept message, with its verdict. ``times``: how often the very same came."""
+    """A stored message with its verdict. ``times``: how often the same notification was received."""
 
     notification_id: int
     bank: str
@@ -113,7 +113,7 @@ def record(
     verdict: Verdict,
     topup_id: UUID | None,
 ) -> None:
-    """Keep a genuine word of a bank, once per payment, status and claim; the same again only counts up."""
+    """Store an authentic notification once per payment, status and claim; a repeat increments its counter."""
     claim = "|".join(
         str(part)
         for part in (notification.order_id, notification.amount_minor, notification.currency, notification.terminal)
@@ -136,21 +136,21 @@ def record(
 
 
 def record_forged(tx: Connection, bank: str, evidence: Evidence, *, most_per_hour: int) -> None:
-    """Keep a notification that the bank cannot have sent, unless too many came of late."""
+    """Store a forged notification, up to a number per hour."""
     tx.execute(_RECORD_FORGED, {"bank": bank, "most": most_per_hour, **evidence.row()})
 
 
 def of_topup(tx: Connection, topup_id: UUID) -> list[StoredNotification]:
-    """Every word of the bank about a top-up, oldest first."""
+    """Return the notifications of a top-up, oldest first."""
     return [StoredNotification(**row) for row in tx.execute(_OF_TOPUP, {"topup_id": topup_id}).mappings()]
 
 
 def list_refused(tx: Connection, *, bank: str | None, before_id: int, limit: int) -> list[StoredNotification]:
-    """What was not acted on and is for the operator to look at, newest first."""
+    """Return notifications that were rejected and need an operator, newest first."""
     rows = tx.execute(_REFUSED, {"bank": bank, "before_id": before_id, "limit": limit}).mappings()
     return [StoredNotification(**row) for row in rows]
 
 
 def purge(tx: Connection, *, older_than_days: int, limit: int) -> int:
-    """Delete a batch of old notifications; returns how many."""
+    """Delete a batch of old notifications; return their number."""
     return tx.execute(_PURGE, {"days": older_than_days, "limit": limit}).rowcount

@@ -24,7 +24,7 @@ internal = APIBlueprint("operator_notifications", __name__, url_prefix="/interna
 @banks.get("/topup/<transactionID>/return", responses={"303": None})
 @services_only("gateway")
 def return_from_bank(context: Context, path: TopUpPath) -> Response:
-    """Where the bank sends the browser: the bank is asked how it went, and the browser goes on to ``returnUrl``."""
+    """Poll the bank when the browser returns from its page, and redirect the browser to ``returnUrl``."""
     target = return_browser(context, path.transaction_id)
     return Response(303, headers={"Location": target, "Cache-Control": "no-store"})
 
@@ -32,21 +32,21 @@ def return_from_bank(context: Context, path: TopUpPath) -> Response:
 @banks.post("/bank/webhook/<bank>", responses={"200": None, "403": ErrorBody, "409": ErrorBody})
 @services_only("gateway")
 def bank_webhook(context: Context, request: Request, path: BankPath) -> Response:
-    """Notifications of a bank, signed by it or asked back for."""
+    """Receive a notification of a bank, which is signed or confirmed with the bank."""
     return _webhook(context, request, path.bank)
 
 
 @banks.get("/bank/webhook/<bank>", responses={"200": None, "403": ErrorBody, "409": ErrorBody})
 @services_only("gateway")
 def bank_webhook_by_get(context: Context, request: Request, path: BankPath) -> Response:
-    """The same, for banks whose protocol notifies by GET."""
+    """Receive a notification of a bank whose protocol uses GET."""
     return _webhook(context, request, path.bank)
 
 
 @internal.get("/notifications/refused")
 @services_only("operator")
 def list_refused(context: Context, query: RefusedQuery) -> Response:
-    """What came in the name of a bank and was not acted on, newest first."""
+    """List rejected notifications, newest first."""
     page = service.list_refused(context, query.bank, query.limit, query.cursor)
     return render(
         NotificationList(notifications=[NotificationView.of(item) for item in page.items], next_cursor=page.next_cursor)
@@ -55,14 +55,14 @@ def list_refused(context: Context, query: RefusedQuery) -> Response:
 
 def _webhook(context: Context, request: Request, bank: str) -> Response:
     incoming = WerkzeugRequest(request.environ)
-    taken = service.take(
+    acknowledgement = service.receive(
         context,
         bank,
         method=incoming.method,
         headers=dict(incoming.headers),
         raw_body=read_body(request),
         query=incoming.args.to_dict(flat=False),
-        # The caller is the gateway: its word on the address is good.
+        # Only the gateway may call this route, so its header is trusted.
         client_ip=request.header("X-Client-Address") or "",
     )
-    return Response(taken.status, taken.body, {"Content-Type": taken.content_type})
+    return Response(acknowledgement.status, acknowledgement.body, {"Content-Type": acknowledgement.content_type})

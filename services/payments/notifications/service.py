@@ -1,4 +1,4 @@
-"""The one road of a bank's word: webhook, poll and browser's return all end in :func:`apply_notification`."""
+"""Effect of bank notifications. Webhooks, polls and browser returns all call :func:`apply_notification`."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,6 +12,7 @@ from common.core.logging import get_logger
 from common.db.connection import Connection
 from common.db.errors import retry_on_conflict
 from common.http.server.paging import Page, decode_cursor, page_of
+from services.payments import log_events
 from services.payments.banks.base import Acknowledgement, BadSignature, Bank, BankUnavailable, Notification
 from services.payments.context import Context
 from services.payments.errors import NotificationForged, NotificationRefused
@@ -26,14 +27,14 @@ from services.payments.topups.repository import Located
 
 log = get_logger(__name__)
 
-#: What is kept of the headers; names in lower case. Nothing that could open anything.
+#: Headers that are stored, in lower case. None of them holds a credential.
 RECORDED_HEADERS: Final = frozenset({"content-type", "content-length", "user-agent", "x-request-id", "date"})
-#: No order of ours has this number.
+#: An order number that no attempt has.
 _NO_ORDER: Final = ""
 _NO_CURSOR: Final = 2**63 - 1
 
 
-def take(
+def receive(
     context: Context,
     bank_name: str,
     *,
@@ -43,10 +44,10 @@ def take(
     query: Mapping[str, Sequence[str]],
     client_ip: str,
 ) -> Acknowledgement:
-    """Take what came to a bank's address: prove it, keep it, act on it; returns what the bank wants to hear.
+    """Authenticate, record and apply a message to a bank's webhook; return the response that the bank expects.
 
-    Raises NotFound for a bank that is switched off, NotificationForged, NotificationRefused (both after recording
-    it), and ServiceUnavailable where the bank itself had to be asked and did not answer: it comes again.
+    Raises NotFound for a disabled bank, NotificationForged and NotificationRefused (both after recording the message),
+    and ServiceUnavailable if the bank has to confirm the notification and is unavailable; the bank then repeats it.
     """
     bank = context.banks.get(bank_name)
     if bank is None:
@@ -57,7 +58,7 @@ def take(
     except BadSignature as error:
         raise _refuse_forged(context, bank, evidence, error) from None
     except BankUnavailable as error:
-        log.warning("notification not believed yet", bank=bank.name, error=str(error))
+        log.warning(log_events.NOTIFICATION_UNCONFIRMED, bank=bank.name, error=str(error))
         raise ServiceUnavailable from error
     if apply_notification(context, bank, notification, evidence) in REFUSED:
         raise NotificationRefused
@@ -65,9 +66,12 @@ def take(
 
 
 def _single_values(query: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Of two values under one name, the bank may have signed the one that we would not look at."""
+    """Return the query as a dictionary; raise BadSignature for a repeated name.
+
+    Of two values under one name, the bank may have signed the one that this service would ignore.
+    """
     if any(len(values) != 1 for values in query.values()):
-        raise BadSignature("a parameter came twice")
+        raise BadSignature("a parameter is repeated")
     return {name: values[0] for name, values in query.items()}
 
 
@@ -91,16 +95,18 @@ def _refuse_forged(context: Context, bank: Bank, evidence: Evidence, error: BadS
             tx, bank.name, evidence, most_per_hour=context.settings.forged_notifications_per_hour
         )
     NOTIFICATIONS.labels(bank.name, evidence.source, Verdict.BAD_SIGNATURE.value).inc()
-    log.warning("notification refused", bank=bank.name, verdict=Verdict.BAD_SIGNATURE.value, reason=str(error))
+    log.warning(
+        log_events.NOTIFICATION_REJECTED, bank=bank.name, verdict=Verdict.BAD_SIGNATURE.value, reason=str(error)
+    )
     return NotificationForged()
 
 
 @retry_on_conflict
 def apply_notification(context: Context, bank: Bank, notification: Notification, evidence: Evidence) -> Verdict:
-    """Do what a bank's genuine word demands, once, whichever way it came; returns what became of it.
+    """Apply an authentic notification exactly once, whatever its source; return the verdict.
 
-    One transaction: lock the top-up, evaluate, change the status, write the event, record the word. Two words
-    that come together wait for each other at the lock, so the second finds the work of the first done.
+    One transaction locks the top-up, evaluates the notification, changes the status, writes the event and records the
+    notification. Concurrent notifications are serialized by the lock, so that the second has no further effect.
     """
     now = context.clock.now()
     with context.db.transaction() as tx:
@@ -110,12 +116,12 @@ def apply_notification(context: Context, bank: Bank, notification: Notification,
         found = topups.lock_by_order(tx, bank.name, order_id, notification.bank_payment_id)
         decision = _decide(context, bank, found, notification)
         if found is not None:
-            _take(tx, bank, found, notification, decision, now=now)
+            _apply_decision(tx, bank, found, notification, decision, now=now)
         topup_id = found.topup.topup_id if found else None
         notifications.record(tx, bank.name, notification, evidence, verdict=decision.verdict, topup_id=topup_id)
     NOTIFICATIONS.labels(bank.name, evidence.source, decision.verdict.value).inc()
     log.info(
-        "bank's word taken",
+        log_events.NOTIFICATION_PROCESSED,
         bank=bank.name,
         source=evidence.source,
         bank_status=notification.bank_status,
@@ -136,10 +142,10 @@ def _decide(context: Context, bank: Bank, found: Located | None, notification: N
     )
 
 
-def _take(
+def _apply_decision(
     tx: Connection, bank: Bank, found: Located, notification: Notification, decision: Decision, *, now: datetime
 ) -> None:
-    """Write what the decision says about a top-up that is locked."""
+    """Store a decision about a locked top-up."""
     topup, attempt = found.topup, found.attempt
     if decision.verdict not in REFUSED and attempt.bank_payment_id is None:
         topups.learn_payment_id(tx, bank.name, attempt.bank_order_id, notification.bank_payment_id)
@@ -156,7 +162,7 @@ def _take(
 
 
 def list_refused(context: Context, bank: str | None, limit: int, cursor: str | None) -> Page[StoredNotification]:
-    """Notifications that were not acted on, newest first; raises InvalidRequest for a foreign cursor."""
+    """Return a page of rejected notifications, newest first; raise InvalidRequest for a foreign cursor."""
     before = int(str(decode_cursor(cursor, int)[0])) if cursor else _NO_CURSOR
     with context.db.autocommit() as tx:
         found = notifications.list_refused(tx, bank=bank, before_id=before, limit=limit + 1)

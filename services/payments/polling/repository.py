@@ -1,4 +1,4 @@
-"""Every SQL statement on whose turn it is to ask the bank."""
+"""SQL of the polling schedule."""
 
 from datetime import datetime
 from uuid import UUID
@@ -9,7 +9,7 @@ from common.db.connection import Connection
 from services.payments.models import TopUp
 from services.payments.topups.repository import TOPUP_COLUMNS, topup_of
 
-# The next turn is written before the bank is asked: whoever dies in between has lost a turn, not the top-up.
+# The next poll is scheduled before the bank is called: a crash in between costs one poll, not the top-up.
 _CLAIM_DUE = text(f"""
     UPDATE topups t
        SET polls = t.polls + 1,
@@ -26,7 +26,7 @@ _CLAIM_DUE = text(f"""
     RETURNING {TOPUP_COLUMNS}
 """)  # noqa: S608
 
-# A return of the browser asks the bank at most so often, whoever calls the address.
+# Limits the polls that a browser's return triggers: its address is public.
 _CLAIM_LEASE = text("""
     UPDATE topups SET busy_until = :busy_until
      WHERE topup_id = :topup_id AND status IN ('pending', 'expired', 'failed')
@@ -46,7 +46,10 @@ def claim_due(
     max_seconds: float,
     max_late_seconds: float,
 ) -> list[TopUp]:
-    """Top-ups whose turn to be asked about has come, with their next turn put off."""
+    """Claim due top-ups: count the poll and schedule the next one. Intervals are in seconds.
+
+    ``max_seconds`` bounds the interval before expiry, ``max_late_seconds`` after it.
+    """
     rows = tx.execute(
         _CLAIM_DUE,
         {
@@ -61,7 +64,7 @@ def claim_due(
 
 
 def claim_lease(tx: Connection, topup_id: UUID, *, now: datetime, busy_until: datetime) -> bool:
-    """Become the one who asks the bank about an open top-up; False while somebody is at it, or just was."""
+    """Claim the right to poll an unfinished top-up; return False while another lease is valid."""
     found = tx.execute(_CLAIM_LEASE, {"topup_id": topup_id, "now": now, "busy_until": busy_until})
     return found.one_or_none() is not None
 

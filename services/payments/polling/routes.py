@@ -14,6 +14,6 @@ internal = APIBlueprint("operator_polls", __name__, url_prefix="/internal", doc_
 
 @internal.post("/topups/<transactionID>/polls")
 @services_only("operator")
-def ask_bank(context: Context, path: TopUpPath) -> Response:
-    """Ask the bank now, and take its word."""
+def poll_topup(context: Context, path: TopUpPath) -> Response:
+    """Poll the bank now and apply its status report."""
     return render(PollView(answer=service.poll_now(context, path.transaction_id)))

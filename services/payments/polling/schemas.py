@@ -4,6 +4,6 @@ from common.http.server.schemas import ResponseModel
 
 
 class PollView(ResponseModel):
-    """What the bank notification when it was asked now."""
+    """The result of a poll: a verdict, or the status at the bank."""
 
     answer: str

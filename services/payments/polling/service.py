@@ -1,7 +1,7 @@
-"""Asking the bank about top-ups that are not over, on a schedule with growing intervals.
+"""Poll banks for the status of unfinished top-ups, with exponential backoff.
 
-Notifications get lost, banks stop repeating them, browsers do not come back: a poll brings the money minutes
-later. It also ends what nobody pays: after its expiry a top-up is closed, and the bank asked until it has ended it too.
+This recovers payments whose notification was lost. It also expires unpaid top-ups; such a top-up is polled until the
+bank has ended its payment too, because the page may still be payable there.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from uuid import UUID
 
 from common.core.errors import ServiceUnavailable
 from common.core.logging import get_logger
+from services.payments import log_events
 from services.payments.banks.base import (
     UNDECIDED,
     Bank,
@@ -34,14 +35,14 @@ from services.payments.topups.repository import Located
 
 log = get_logger(__name__)
 
-#: A browser's return asks the bank at most once in so long per top-up, whoever calls the address.
+#: Minimum interval between polls that a browser's return triggers for one top-up: the address is public.
 RETURN_POLL_SECONDS: Final = 2
 
 
 def poll_due(context: Context, *, limit: int) -> int:
-    """Ask about a batch of top-ups whose turn has come; returns how many it were.
+    """Poll a batch of due top-ups; return their number.
 
-    One thread per bank: a bank that is down delays the polls of its own top-ups alone.
+    Each bank has its own thread, so that an unavailable bank delays only its own top-ups.
     """
     now = context.clock.now()
     settings = context.settings
@@ -71,38 +72,40 @@ def _poll_all(context: Context, due: Sequence[TopUp]) -> None:
         try:
             poll(context, topup)
         except BankUnavailable as error:
-            log.warning("topup not polled", bank=topup.bank, topup_id=str(topup.topup_id), error=str(error))
+            log.warning(log_events.TOPUP_POLL_FAILED, bank=topup.bank, topup_id=str(topup.topup_id), error=str(error))
 
 
 def poll(context: Context, topup: TopUp) -> None:
-    """Ask about one top-up, take the bank's word, and close the top-up if its time is over.
+    """Poll the bank for one top-up, apply its status report, and expire the top-up if its time has passed.
 
-    Raises BankUnavailable: then it keeps its status, and its next turn is already written.
+    Raises BankUnavailable; the top-up then keeps its status, and its next poll is already scheduled.
     """
     bank = context.banks.get(topup.bank)
     with context.db.autocommit() as tx:
         found = topups.find(tx, topup.topup_id)
     if bank is None or found is None:
-        log.error("topup of a bank that is switched off", bank=topup.bank, topup_id=str(topup.topup_id))
+        log.error(log_events.TOPUP_BANK_DISABLED, bank=topup.bank, topup_id=str(topup.topup_id))
         return
     now = context.clock.now()
     if found.attempt.payment_url is None and found.topup.expires_at > now:
-        return  # nobody can pay it yet; a retry of its request may still open it
+        return  # not payable yet; a retry of its request may still open it
     give_up_at = topup.expires_at + timedelta(days=context.settings.topup_give_up_days)
     try:
-        over = _end_unopened(context, bank, found) if found.attempt.payment_url is None else _poll(context, bank, found)
+        ended = (
+            _end_unopened(context, bank, found) if found.attempt.payment_url is None else _poll(context, bank, found)
+        )
     except BankUnavailable as error:
         if now <= give_up_at:
             raise
-        over = _expire(context, found, note=f"given up: {error}")
-    if over or now > give_up_at:
+        ended = _expire(context, found, note=f"polling ended: {error}")
+    if ended or now > give_up_at:
         with context.db.autocommit() as tx:
             repository.stop_polling(tx, topup.topup_id)
 
 
 def _poll(context: Context, bank: Bank, found: Located) -> bool:
-    """Take the bank's word; returns whether the bank need not be asked again."""
-    notification = _ask(context, bank, found)
+    """Apply the bank's status report; return whether polling ends."""
+    notification = _fetch_status(context, bank, found)
     if notification is not None and notification.status not in UNDECIDED:
         verdict = apply_notification(context, bank, notification, Evidence("poll"))
         if verdict is Verdict.APPLIED or found.topup.status is not TopUpStatus.PENDING:
@@ -110,16 +113,16 @@ def _poll(context: Context, bank: Bank, found: Located) -> bool:
     if found.topup.expires_at <= context.clock.now() and (
         notification is None or notification.status is not PaymentStatus.HELD
     ):
-        # The page may work for a moment longer: the bank ends it in its own time, and is asked until it has. To cancel
-        # it could mean to give back what is being paid at this moment.
-        _expire(context, found, note="the bank has not ended it yet" if notification else "the bank does not know it")
+        # The bank ends the payment a little later and is polled until then. A cancellation here could refund a payment
+        # that is in progress.
+        _expire(context, found, note="not ended at the bank yet" if notification else "unknown at the bank")
         return notification is None
     return False
 
 
 def _end_unopened(context: Context, bank: Bank, found: Located) -> bool:
-    """The end of a top-up whose page nobody was told."""
-    if not _expire(context, found, note="it never had a page"):
+    """Expire a top-up that has no page, and close its attempt at the bank; return whether polling ends."""
+    if not _expire(context, found, note="no payment page"):
         return False
     opening.void_attempt(context, found.topup, found.attempt)
     notification, note = opening.close_at_bank(context, bank, found.topup, found.attempt)
@@ -129,19 +132,19 @@ def _end_unopened(context: Context, bank: Bank, found: Located) -> bool:
     return True
 
 
-def _ask(context: Context, bank: Bank, found: Located) -> Notification | None:
-    """What the bank says, None where it knows no such payment."""
+def _fetch_status(context: Context, bank: Bank, found: Located) -> Notification | None:
+    """Return the bank's status report, None if it has no such payment; raise BankUnavailable."""
     try:
         return bank.fetch_status(order_of(found.topup, found.attempt, context.settings.topup_description))
     except PaymentNotFound as error:
         log.warning(
-            "bank does not know the payment", bank=bank.name, topup_id=str(found.topup.topup_id), error=str(error)
+            log_events.BANK_PAYMENT_UNKNOWN, bank=bank.name, topup_id=str(found.topup.topup_id), error=str(error)
         )
         return None
 
 
 def _expire(context: Context, found: Located, *, note: str) -> bool:
-    """Expire a top-up that is pending; returns whether it is expired now. The bank is asked on."""
+    """Expire a pending top-up; return whether it is expired now. Polling continues."""
     topup = found.topup
     if topup.status is not TopUpStatus.PENDING:
         return topup.status is TopUpStatus.EXPIRED
@@ -149,14 +152,14 @@ def _expire(context: Context, found: Located, *, note: str) -> bool:
     next_poll_at = now + timedelta(seconds=context.settings.topup_poll_max_seconds)
     with context.db.autocommit() as tx:
         expired = topups.save_status(tx, topup, TopUpStatus.EXPIRED, now=now, next_poll_at=next_poll_at)
-    log.info("topup expired", bank=topup.bank, topup_id=str(topup.topup_id), expired=expired, note=note)
+    log.info(log_events.TOPUP_EXPIRED, bank=topup.bank, topup_id=str(topup.topup_id), expired=expired, note=note)
     return expired
 
 
 def return_browser(context: Context, topup_id: UUID) -> str:
-    """The browser is back from the bank: ask the bank how it went, and say where the browser goes on.
+    """Poll the bank for a top-up whose browser has returned; return the URL to redirect the browser to.
 
-    Changes no money by itself. Raises TopUpNotFound.
+    The return itself is no proof of a payment. Raises TopUpNotFound.
     """
     now = context.clock.now()
     with context.db.autocommit() as tx:
@@ -168,29 +171,29 @@ def return_browser(context: Context, topup_id: UUID) -> str:
         )
     if may_poll:
         try:
-            ask_bank(context, found, source="return")
+            poll_attempt(context, found, source="return")
         except BankError as error:
-            # The browser must not wait for a bank that is away: the schedule asks again.
-            log.warning("bank not asked on return", bank=found.topup.bank, error=str(error))
+            # The browser does not wait for an unavailable bank: the scheduled task polls again.
+            log.warning(log_events.RETURN_POLL_FAILED, bank=found.topup.bank, error=str(error))
     return found.topup.return_url
 
 
-def ask_bank(context: Context, found: Located, *, source: str) -> str:
-    """Ask the bank about one attempt and take its word; returns the verdict, or what the bank says instead of an end.
+def poll_attempt(context: Context, found: Located, *, source: str) -> str:
+    """Poll the bank for one attempt and apply its report; return the verdict, or the status of an unfinished payment.
 
-    Raises BankUnavailable or PaymentNotFound.
+    Raises BankUnavailable, PaymentNotFound.
     """
     bank = context.banks.get(found.topup.bank)
     if bank is None:
-        raise BankUnavailable(f"{found.topup.bank} is switched off")
+        raise BankUnavailable(f"{found.topup.bank} is disabled")
     notification = bank.fetch_status(order_of(found.topup, found.attempt, context.settings.topup_description))
     if notification.status in UNDECIDED:
-        return f"the bank says {notification.bank_status}"
+        return f"status at the bank: {notification.bank_status}"
     return apply_notification(context, bank, notification, Evidence(source)).value
 
 
 def poll_now(context: Context, topup_id: UUID) -> str:
-    """Put the question to the bank that the schedule would put; returns the answer in words.
+    """Poll the bank for one top-up at once; return the result as text for an operator.
 
     Raises TopUpNotFound, ServiceUnavailable.
     """
@@ -199,8 +202,8 @@ def poll_now(context: Context, topup_id: UUID) -> str:
     if found is None:
         raise TopUpNotFound
     try:
-        return ask_bank(context, found, source="operator")
+        return poll_attempt(context, found, source="operator")
     except PaymentNotFound as error:
         return str(error)
     except BankUnavailable as error:
-        raise ServiceUnavailable(f"the bank does not answer: {error}") from error
+        raise ServiceUnavailable(f"the bank does not respond: {error}") from error

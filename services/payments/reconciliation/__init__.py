@@ -1,1 +1,1 @@
-"""Our payments beside the bank's: what is missing on which side, and what differs."""
+"""Reconciliation of the stored payments with the payments at a bank."""

@@ -1,4 +1,4 @@
-"""What a comparison finds."""
+"""The report of a reconciliation."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from services.payments.models import AttemptState, TopUpStatus
 
 
 class Kind(StrEnum):
-    """In what way we and the bank differ about a payment."""
+    """Kind of a difference. ``here`` is this service, ``there`` is the bank."""
 
     MISSING_THERE = "missing_there"
     MISSING_HERE = "missing_here"
@@ -20,7 +20,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OurPayment:
-    """One attempt of ours, with its top-up. ``amount_minor`` and ``refunded_minor`` in whole minor units."""
+    """A stored attempt with its top-up. Amounts are in minor units."""
 
     topup_id: UUID
     bank_order_id: str
@@ -35,13 +35,13 @@ class OurPayment:
 
     @property
     def is_credited(self) -> bool:
-        """Whether this attempt's money is on the user's balance, or was."""
+        """Return whether this attempt was credited to the user's balance."""
         return self.attempt_state is AttemptState.PAID and self.status is not TopUpStatus.FAILED
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One payment about which we and the bank differ. ``applied`` is what became of it, where that was asked for."""
+    """One payment that differs. ``applied``: the result of applying the bank's status report, if requested."""
 
     kind: Kind
     ours: OurPayment | None
@@ -51,7 +51,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The outcome of a comparison: what it was made with, how many payments were compared, what differs."""
+    """The result of a reconciliation: its source, the number of payments compared, and the differences."""
 
     source: str
     compared: int

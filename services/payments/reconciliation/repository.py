@@ -1,4 +1,4 @@
-"""Every SQL statement of the comparison with a bank."""
+"""SQL of reconciliation."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -28,7 +28,7 @@ _ANY_TIME = text(f"""
 
 
 def payments_between(tx: Connection, bank: str, since: datetime, until: datetime) -> list[OurPayment]:
-    """Every attempt of a bank's top-ups that were made in a span of time."""
+    """Return all attempts of a bank's top-ups that were created from ``since`` until before ``until``."""
     rows = tx.execute(_BETWEEN, {"bank": bank, "since": since, "until": until}).mappings()
     return [_ours(row) for row in rows]
 
@@ -36,7 +36,7 @@ def payments_between(tx: Connection, bank: str, since: datetime, until: datetime
 def payments_of_any_time(
     tx: Connection, bank: str, bank_payment_ids: Sequence[str], bank_order_ids: Sequence[str]
 ) -> list[OurPayment]:
-    """The attempts that have one of these numbers, whenever they were made."""
+    """Return the attempts with one of these payment ids or order numbers, of any date."""
     rows = tx.execute(
         _ANY_TIME,
         {"bank": bank, "bank_payment_ids": list(bank_payment_ids), "bank_order_ids": list(bank_order_ids)},

@@ -19,11 +19,11 @@ MAX_STATEMENT_BYTES: Final = 32 * 1024 * 1024
 @internal.post("/reconciliations")
 @services_only("operator", max_body_bytes=MAX_STATEMENT_BYTES)
 def reconcile(context: Context, body: ReconciliationRequest) -> Response:
-    """Compare our payments with the bank's; with ``apply`` the bank is asked about what differs."""
-    wanted = ReconciliationQuery(body.bank, body.since, body.until, body.statement)
-    report = service.reconcile(context, wanted)
+    """Reconcile with a bank; with ``apply``, poll the bank for each difference."""
+    query = ReconciliationQuery(body.bank, body.since, body.until, body.statement)
+    report = service.reconcile(context, query)
     if body.apply:
-        report = service.apply(context, report, wanted, operator=body.operator, reason=body.reason)
+        report = service.apply(context, report, query, operator=body.operator, reason=body.reason)
     return render(
         ReconciliationReport(
             bank=body.bank,

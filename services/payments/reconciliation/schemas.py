@@ -11,7 +11,7 @@ from services.payments.refunds.schemas import Operator, Reason
 
 
 class ReconciliationRequest(RequestModel):
-    """``statement``: the text of a CSV file. ``apply``: ask the bank about what differs, and take its word."""
+    """``statement``: the text of a CSV file. ``apply``: poll the bank for each difference."""
 
     bank: str = Field(max_length=40)
     since: AwareDatetime = Field(strict=False)

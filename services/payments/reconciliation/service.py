@@ -1,7 +1,7 @@
-"""Compare our payments with the bank's list, with a statement, or one by one. Nothing is changed by comparing.
+"""Reconcile the stored payments with a bank's list, with a statement file, or with the status of each payment.
 
-``apply`` goes the ordinary road: the bank itself is asked about each payment that differs, and its word is taken
-as if it had notified us. A file is never taken for the bank's word.
+A reconciliation changes nothing. ``apply`` polls the bank for each difference and processes its status report like a
+notification. The content of a statement file is never applied by itself.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ from services.payments.banks.base import (
 )
 from services.payments.context import Context
 from services.payments.models import TopUpStatus
-from services.payments.polling.service import ask_bank
+from services.payments.polling.service import poll_attempt
 from services.payments.reconciliation import repository
 from services.payments.reconciliation.models import Difference, Kind, OurPayment, Report
 from services.payments.reconciliation.statement import read_statement
@@ -31,14 +31,14 @@ from services.payments.topups import repository as topups
 
 log = get_logger(__name__)
 
-#: Money came; some of it may have gone back.
+#: The payment was made; part or all of it may be refunded.
 HAS_MONEY: Final = frozenset({PaymentStatus.CONFIRMED, PaymentStatus.PARTLY_REFUNDED, PaymentStatus.REFUNDED})
-LOOKED_UP_AT_ONCE: Final = 1_000
+LOOKUP_BATCH: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class ReconciliationQuery:
-    """Which payments to compare: of one bank, made from ``since`` until before ``until``."""
+    """The payments to compare: of one bank, created from ``since`` until before ``until``."""
 
     bank: str
     since: datetime
@@ -46,36 +46,38 @@ class ReconciliationQuery:
     statement: str | None = None
 
 
-def reconcile(context: Context, wanted: ReconciliationQuery) -> Report:
-    """Compare; raises NotFound for a bank that is switched off, InvalidRequest for a statement that is not understood,
-    ServiceUnavailable when the bank does not answer.
+def reconcile(context: Context, query: ReconciliationQuery) -> Report:
+    """Return the differences between the stored payments and the bank's.
+
+    Raises NotFound for a disabled bank, InvalidRequest for an invalid statement, ServiceUnavailable if the bank does
+    not respond.
     """
-    bank = context.banks.get(wanted.bank)
+    bank = context.banks.get(query.bank)
     if bank is None:
         raise NotFound
     with context.db.autocommit() as tx:
-        ours = repository.payments_between(tx, bank.name, wanted.since, wanted.until)
+        ours = repository.payments_between(tx, bank.name, query.since, query.until)
     try:
-        if wanted.statement is not None:
-            return _compare(context, bank, ours, read_statement(wanted.statement, bank), "statement")
-        listed = bank.list_payments(wanted.since, wanted.until)
+        if query.statement is not None:
+            return _compare(context, bank, ours, read_statement(query.statement, bank), "statement")
+        listed = bank.list_payments(query.since, query.until)
         if listed is not None:
             return _compare(context, bank, ours, listed, "the bank's list")
-        return _ask_one_by_one(bank, ours)
+        return _poll_one_by_one(bank, ours)
     except BankUnavailable as error:
-        raise ServiceUnavailable(f"the bank does not answer: {error}") from error
+        raise ServiceUnavailable(f"the bank does not respond: {error}") from error
 
 
-def apply(context: Context, report: Report, wanted: ReconciliationQuery, *, operator: str, reason: str) -> Report:
-    """Ask the bank about what differs and take its word; returns the differences with what became of each."""
+def apply(context: Context, report: Report, query: ReconciliationQuery, *, operator: str, reason: str) -> Report:
+    """Poll the bank for each difference and apply its report; return the report with the result of each."""
     with context.db.transaction() as tx:
         operator_actions.record(
             tx,
             operator=operator,
             action="reconcile",
-            subject=wanted.bank,
+            subject=query.bank,
             reason=reason,
-            details={"since": wanted.since, "until": wanted.until, "differences": len(report.differences)},
+            details={"since": query.since, "until": query.until, "differences": len(report.differences)},
         )
     return replace(report, differences=[_apply(context, difference) for difference in report.differences])
 
@@ -83,15 +85,15 @@ def apply(context: Context, report: Report, wanted: ReconciliationQuery, *, oper
 def _apply(context: Context, difference: Difference) -> Difference:
     ours = difference.ours
     if ours is None:
-        return replace(difference, applied="left: no top-up of ours to apply it to")
+        return replace(difference, applied="not applied: no stored top-up")
     with context.db.autocommit() as tx:
         found = topups.find_attempt(tx, ours.topup_id, ours.bank_order_id)
     if found is None:
-        return replace(difference, applied="left: it is gone")
+        return replace(difference, applied="not applied: the attempt is missing")
     try:
-        return replace(difference, applied=ask_bank(context, found, source="operator"))
+        return replace(difference, applied=poll_attempt(context, found, source="operator"))
     except (BankUnavailable, PaymentNotFound) as error:
-        return replace(difference, applied=f"left: {error}")
+        return replace(difference, applied=f"not applied: {error}")
 
 
 def _compare(
@@ -101,27 +103,27 @@ def _compare(
     by_order = {payment.bank_order_id: payment for payment in ours}
     seen: set[str] = set()
     differences: list[Difference] = []
-    strangers: list[Notification] = []
+    unmatched: list[Notification] = []
     for notification in theirs:
         mine = by_payment.get(notification.bank_payment_id) or by_order.get(notification.order_id or "")
         if mine is None:
-            strangers.extend([notification] if notification.status in HAS_MONEY else [])
+            unmatched.extend([notification] if notification.status in HAS_MONEY else [])
             continue
         seen.add(mine.bank_order_id)
         difference = _difference(mine, notification)
         if difference is not None:
             differences.append(difference)
-    differences.extend(_of_another_time(context, bank, strangers))
+    differences.extend(_outside_period(context, bank, unmatched))
     left = [payment for payment in ours if payment.bank_order_id not in seen]
-    # What has no money in it need not be in a list; what has is asked for before it is called missing.
-    doubtful = _ask_one_by_one(bank, [payment for payment in left if payment.is_credited])
+    # Unpaid payments may be absent from a list. A credited one is looked up at the bank before it counts as missing.
+    doubtful = _poll_one_by_one(bank, [payment for payment in left if payment.is_credited])
     return Report(source, len(ours), differences + doubtful.differences)
 
 
-def _of_another_time(context: Context, bank: Bank, strangers: list[Notification]) -> Iterator[Difference]:
-    """What the bank has and we do not have in this span: the bank may only date it otherwise than we do."""
-    for start in range(0, len(strangers), LOOKED_UP_AT_ONCE):
-        batch = strangers[start : start + LOOKED_UP_AT_ONCE]
+def _outside_period(context: Context, bank: Bank, unmatched: list[Notification]) -> Iterator[Difference]:
+    """Look up payments that are not stored in the period: the bank may date them differently."""
+    for start in range(0, len(unmatched), LOOKUP_BATCH):
+        batch = unmatched[start : start + LOOKUP_BATCH]
         with context.db.autocommit() as tx:
             found = repository.payments_of_any_time(
                 tx,
@@ -138,7 +140,7 @@ def _of_another_time(context: Context, bank: Bank, strangers: list[Notification]
                 yield difference
 
 
-def _ask_one_by_one(bank: Bank, ours: list[OurPayment]) -> Report:
+def _poll_one_by_one(bank: Bank, ours: list[OurPayment]) -> Report:
     differences: list[Difference] = []
     for payment in ours:
         try:
@@ -150,7 +152,7 @@ def _ask_one_by_one(bank: Bank, ours: list[OurPayment]) -> Report:
         difference = _difference(payment, notification)
         if difference is not None:
             differences.append(difference)
-    return Report("the bank, asked about each payment", len(ours), differences)
+    return Report("the status of each payment", len(ours), differences)
 
 
 def _order(payment: OurPayment) -> PaymentOrder:
@@ -166,7 +168,7 @@ def _order(payment: OurPayment) -> PaymentOrder:
 
 
 def _difference(ours: OurPayment | None, theirs: Notification) -> Difference | None:
-    """How the two differ about one payment, None if they agree."""
+    """Return the difference between the two sides of a payment, None if they agree."""
     if ours is None:
         return Difference(Kind.MISSING_HERE, None, theirs) if theirs.status in HAS_MONEY else None
     named_wrong = theirs.amount_minor is not None and theirs.amount_minor != ours.amount_minor
@@ -179,7 +181,7 @@ def _difference(ours: OurPayment | None, theirs: Notification) -> Difference | N
 
 def _agree(ours: OurPayment, theirs: PaymentStatus) -> bool:
     if theirs is PaymentStatus.CONFIRMED:
-        # A refund of ours that is on its way has not reached the bank yet.
+        # A refund in progress has not reached the bank yet.
         return ours.is_credited and (ours.refunded_minor == 0 or ours.status is TopUpStatus.REFUND_PENDING)
     if theirs is PaymentStatus.PARTLY_REFUNDED:
         return ours.is_credited and (ours.refunded_minor > 0 or ours.status is TopUpStatus.REFUND_PENDING)

@@ -1,8 +1,8 @@
-"""A statement file: CSV from the bank's cabinet, or made by hand from what it shows.
+"""Reader of statement files: CSV exports of a bank's back office, or files made by hand.
 
 The first line names the columns, in any order, separated by commas or semicolons: ``payment_id`` or ``order_id``
-(or both), ``amount`` (in roubles, ``500.00`` or ``500,00``), ``status`` (the bank's own word, or one of ours),
-and where they are known ``currency`` (default RUB) and ``refunded``. Other columns are passed over.
+(or both), ``amount`` (in roubles, ``500.00`` or ``500,00``), ``status`` (a status of the bank or of PaymentStatus),
+and optionally ``currency`` (default RUB) and ``refunded``. Other columns are ignored.
 """
 
 import csv
@@ -37,7 +37,7 @@ MAX_ROWS: Final = 200_000
 
 
 def read_statement(text: str, bank: Bank) -> list[Notification]:
-    """What the bank says in a statement; raises InvalidRequest naming the line that is not understood."""
+    """Return the payments of a statement; raise InvalidRequest that names the first invalid line."""
     text = text.removeprefix("\ufeff")
     first = text.split("\n", 1)[0]
     rows = csv.reader(io.StringIO(text), delimiter=";" if first.count(";") > first.count(",") else ",")
@@ -57,10 +57,10 @@ def read_statement(text: str, bank: Bank) -> list[Notification]:
 def _payment(fields: Mapping[str, str], number: int, bank: Bank) -> Notification:
     currency = fields.get("currency") or "RUB"
     amount = _money(fields.get("amount", ""), currency, number)
-    word = fields.get("status", "")
-    status = bank.statuses.get(word) or _our_word(word)
+    status_text = fields.get("status", "")
+    status = bank.statuses.get(status_text) or _common_status(status_text)
     if status is None:
-        raise _wrong(number, f"{bank.name} has no status {word!r}")
+        raise _wrong(number, f"{bank.name} has no status {status_text!r}")
     if fields.get("refunded") and status is PaymentStatus.CONFIRMED:
         refunded = _money(fields["refunded"], currency, number)
         if refunded.amount_minor:
@@ -71,15 +71,15 @@ def _payment(fields: Mapping[str, str], number: int, bank: Bank) -> Notification
         bank_payment_id=fields.get("payment_id", ""),
         order_id=fields.get("order_id") or None,
         status=status,
-        bank_status=word,
+        bank_status=status_text,
         amount_minor=amount.amount_minor,
         currency=currency,
     )
 
 
-def _our_word(word: str) -> PaymentStatus | None:
+def _common_status(status_text: str) -> PaymentStatus | None:
     try:
-        return PaymentStatus(word.lower())
+        return PaymentStatus(status_text.lower())
     except ValueError:
         return None
 
@@ -96,4 +96,4 @@ def _plain(name: str) -> str:
 
 
 def _wrong(number: int, what: str) -> InvalidRequest:
-    return InvalidRequest(f"the statement is not understood: line {number}: {what}", errors={"statement": what})
+    return InvalidRequest(f"invalid statement: line {number}: {what}", errors={"statement": what})

@@ -1,1 +1,1 @@
-"""Money back: from the user's balance, then to the card."""
+"""Refunds: debit the user's balance, then refund the payment to the card."""

@@ -1,4 +1,4 @@
-"""The life of a refund. It ends in one of two definite ways: the card has the money, or the user still has it."""
+"""The life cycle of a refund. In the end either the card or the user's balance has the money."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from services.payments.models import IllegalTransition
 
 
 class RefundStatus(StrEnum):
-    """Where a refund stands."""
+    """Status of a refund, as stored."""
 
-    REQUESTED = "requested"  # the balance has not answered yet
-    DEBITED = "debited"  # the money is off the user's balance; the bank is to give it to the card
-    RETURNING = "returning"  # the bank refused; the money is to go back to the balance
-    DONE = "done"  # the card has it
-    REFUSED = "refused"  # the user has spent it: nothing was moved
-    RETURNED = "returned"  # the user has it again
+    REQUESTED = "requested"  # balance has not confirmed the debit yet
+    DEBITED = "debited"  # the user's balance is debited; the bank has to refund the card
+    RETURNING = "returning"  # the bank rejected the refund; the balance has to be credited again
+    DONE = "done"  # the card is refunded
+    REFUSED = "refused"  # insufficient balance: nothing was moved
+    RETURNED = "returned"  # the balance is credited again
 
 
 TRANSITIONS: Final[Mapping[RefundStatus, frozenset[RefundStatus]]] = {
@@ -32,17 +32,18 @@ TRANSITIONS: Final[Mapping[RefundStatus, frozenset[RefundStatus]]] = {
 
 FINISHED: Final = frozenset({RefundStatus.DONE, RefundStatus.REFUSED, RefundStatus.RETURNED})
 
-#: A turn: nobody else moves a refund on for so long. Longer than the calls of one turn can take.
+#: Time for which one worker holds a refund. Longer than the calls of one attempt can take.
 LEASE_SECONDS: Final = 60
-MAX_PAUSE_SECONDS: Final = 3_600
+MAX_RETRY_DELAY_SECONDS: Final = 3_600
 
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """One refund of a top-up, whole or in part, in whole minor units.
+    """One full or partial refund of a top-up. ``amount_minor`` is in minor units.
 
-    ``bank_order_id``: the attempt whose money goes back. Not ``was_credited``: surplus money, which was never on the
-    balance; where the bank does not take it back, the user gets it.
+    ``bank_order_id``: the order of the attempt that is refunded. ``was_credited`` is false for a surplus payment, which
+    was never on the balance; if the bank rejects its refund, the user is credited instead. ``unknown_outcomes``: calls
+    to the bank without a known outcome. ``attempts``: all attempts to advance the refund.
     """
 
     refund_id: UUID
@@ -54,8 +55,8 @@ class Refund:
     operator: str
     reason: str
     note: str | None
-    unknown: int
-    tries: int
+    unknown_outcomes: int
+    attempts: int
     created_at: datetime
     finished_at: datetime | None
 
@@ -64,19 +65,19 @@ class Refund:
         return self.status in FINISHED
 
     def must_become(self, status: RefundStatus) -> RefundStatus:
-        """The step, for the one who makes it; raises IllegalTransition."""
+        """Return ``status``; raise IllegalTransition if TRANSITIONS forbids it next."""
         if status not in TRANSITIONS[self.status]:
             raise IllegalTransition(f"a refund cannot go from {self.status} to {status}")
         return status
 
     def retry_delay(self) -> timedelta:
-        """How long until the next turn: longer each time."""
-        return timedelta(seconds=min(MAX_PAUSE_SECONDS, 5 * 2 ** min(self.tries, 20)))
+        """Return the delay before the next attempt, with exponential backoff."""
+        return timedelta(seconds=min(MAX_RETRY_DELAY_SECONDS, 5 * 2 ** min(self.attempts, 20)))
 
 
 @dataclass(frozen=True, slots=True)
 class NewRefund:
-    """What an operator asks for. Without ``amount_minor``: all that is left."""
+    """A request of an operator. ``amount_minor`` is in minor units; None refunds the remainder."""
 
     refund_id: UUID
     topup_id: UUID

@@ -1,4 +1,4 @@
-"""Every SQL statement on refunds."""
+"""SQL of refunds."""
 
 from datetime import datetime
 from typing import Final
@@ -12,8 +12,8 @@ from services.payments.models import TopUp
 from services.payments.refunds.models import FINISHED, NewRefund, Refund, RefundStatus
 
 _COLUMNS: Final = (
-    "refund_id, topup_id, bank_order_id, was_credited, amount_minor, status, operator, reason, note, unknown, tries,"
-    " created_at, finished_at"
+    "refund_id, topup_id, bank_order_id, was_credited, amount_minor, status, operator, reason, note,"
+    " unknown AS unknown_outcomes, tries AS attempts, created_at, finished_at"
 )
 
 _INSERT = text("""
@@ -44,26 +44,26 @@ _POSTPONE = text("""
 """)
 
 
-def insert(tx: Connection, wanted: NewRefund, amount_minor: int, bank_order_id: str, *, now: datetime) -> None:
-    """Write a refund down before anything is done about it; its first turn is now."""
+def insert(tx: Connection, new_refund: NewRefund, amount_minor: int, bank_order_id: str, *, now: datetime) -> None:
+    """Insert a refund that is due at once."""
     tx.execute(
         _INSERT,
         {
-            "refund_id": wanted.refund_id,
-            "topup_id": wanted.topup_id,
+            "refund_id": new_refund.refund_id,
+            "topup_id": new_refund.topup_id,
             "bank_order_id": bank_order_id,
             "was_credited": True,
             "amount_minor": amount_minor,
             "status": RefundStatus.REQUESTED.value,
-            "operator": wanted.operator,
-            "reason": wanted.reason,
+            "operator": new_refund.operator,
+            "reason": new_refund.reason,
             "now": now,
         },
     )
 
 
 def insert_surplus(tx: Connection, topup: TopUp, bank_order_id: str, *, reason: str, now: datetime) -> None:
-    """Money came that is not to be credited: it goes back to the card, and was never on the balance."""
+    """Insert the refund of a payment that is not credited. It goes to the card without a debit of the balance."""
     tx.execute(
         _INSERT,
         {
@@ -89,23 +89,23 @@ def lock(tx: Connection, refund_id: UUID) -> Refund | None:
 
 
 def of_topup(tx: Connection, topup_id: UUID) -> list[Refund]:
-    """Oldest first."""
+    """Return the refunds of a top-up, oldest first."""
     return [_refund(row) for row in tx.execute(_OF_TOPUP, {"topup_id": topup_id}).mappings()]
 
 
 def due(tx: Connection, *, now: datetime, limit: int) -> list[UUID]:
-    """Refunds whose turn has come."""
+    """Return the ids of due refunds."""
     return [row.refund_id for row in tx.execute(_DUE, {"now": now, "limit": limit})]
 
 
 def claim_lease(tx: Connection, refund_id: UUID, *, now: datetime, until: datetime) -> Refund | None:
-    """Become the one who moves a refund on; None while somebody is at it, or when it is over."""
+    """Claim a due refund until ``until``; return None if it is claimed by another worker or finished."""
     found = tx.execute(_CLAIM_LEASE, {"refund_id": refund_id, "now": now, "until": until})
     return _one(found.mappings().one_or_none())
 
 
 def save(tx: Connection, refund: Refund, status: RefundStatus, *, now: datetime, note: str | None = None) -> None:
-    """Write a step that TRANSITIONS has. A refund that is not over has its next turn at once."""
+    """Change the status of a refund. An unfinished refund is due at once. Raises IllegalTransition."""
     finished = status in FINISHED
     tx.execute(
         _SAVE,
@@ -120,7 +120,7 @@ def save(tx: Connection, refund: Refund, status: RefundStatus, *, now: datetime,
 
 
 def postpone(tx: Connection, refund: Refund, *, next_try_at: datetime, note: str, outcome_is_unknown: bool) -> None:
-    """Nothing was decided: try again later."""
+    """Defer a refund whose outcome is open until ``next_try_at``."""
     tx.execute(
         _POSTPONE,
         {

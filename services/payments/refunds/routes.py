@@ -18,13 +18,13 @@ internal = APIBlueprint("operator_refunds", __name__, url_prefix="/internal", do
 @internal.post("/topups/<transactionID>/refunds")
 @services_only("operator")
 def refund_topup(context: Context, path: TopUpPath, body: RefundRequest) -> Response:
-    """Take money off the user's balance and give it back to the card; 202 while it is not over."""
-    wanted = NewRefund(
+    """Refund a top-up to the card and debit the user's balance; 202 while the refund is in progress."""
+    new_refund = NewRefund(
         refund_id=body.refund_id or uuid4(),
         topup_id=path.transaction_id,
         amount_minor=body.amount,
         operator=body.operator,
         reason=body.reason,
     )
-    refund = service.request_refund(context, wanted)
+    refund = service.request_refund(context, new_refund)
     return render(RefundView.of(refund), 200 if refund.is_finished else 202)

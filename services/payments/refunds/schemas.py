@@ -13,7 +13,7 @@ Reason = Annotated[PrintableText, Field(min_length=3, max_length=500)]
 
 
 class RefundRequest(RequestModel):
-    """The same ``refundID`` is the same refund. Without ``amount``: all that is left."""
+    """A repeat with the same ``refundID`` has no further effect. Without ``amount``, the remainder is refunded."""
 
     refund_id: UUID | None = Field(default=None, alias="refundID", strict=False)
     amount: AmountMinor | None = None

@@ -1,8 +1,7 @@
-"""Refunds, step by step. Each step is written down before the next is taken, and each may be taken again.
+"""Refunds, in steps. The result of each step is committed before the next one, and each step can be repeated.
 
-The order protects us: the money leaves the user's balance first, so that he cannot spend what goes to his card.
-If the bank then refuses, it goes back to the balance. A crash, a lost answer, a second operator: the refund is
-taken up where its row says it stands.
+The balance is debited first, so that the user cannot spend money that goes to the card. If the bank then rejects the
+refund, the balance is credited again. After a crash or a lost response, the refund resumes at its stored status.
 """
 
 from dataclasses import replace
@@ -14,6 +13,7 @@ from common.core.errors import ServiceUnavailable
 from common.core.logging import get_logger
 from common.db.connection import Connection
 from common.db.errors import retry_on_conflict
+from services.payments import log_events
 from services.payments.banks.base import (
     Bank,
     BankRefused,
@@ -36,70 +36,71 @@ log = get_logger(__name__)
 REFUNDABLE = frozenset({TopUpStatus.CONFIRMED, TopUpStatus.PARTLY_REFUNDED})
 
 
-def request_refund(context: Context, wanted: NewRefund) -> Refund:
-    """Refund a top-up as far as it can be done now; the schedule does the rest.
+def request_refund(context: Context, new_refund: NewRefund) -> Refund:
+    """Request a refund and advance it as far as possible; the scheduled task does the rest.
 
-    The same ``refund_id`` is the same refund. Raises TopUpNotFound, RefundNotPossible.
+    A repeat with the same ``refund_id`` returns the same refund. Raises TopUpNotFound, RefundNotPossible.
     """
-    _record_request(context, wanted)
-    pursue(context, wanted.refund_id)
+    _record_request(context, new_refund)
+    pursue(context, new_refund.refund_id)
     with context.db.autocommit() as tx:
-        refund = repository.find(tx, wanted.refund_id)
+        refund = repository.find(tx, new_refund.refund_id)
     if refund is None:
-        raise RuntimeError("a refund that was written down is gone")
+        raise RuntimeError("a recorded refund is missing")
     return refund
 
 
 @retry_on_conflict
-def _record_request(context: Context, wanted: NewRefund) -> None:
+def _record_request(context: Context, new_refund: NewRefund) -> None:
     now = context.clock.now()
     with context.db.transaction() as tx:
-        topup = topups.lock(tx, wanted.topup_id)
+        topup = topups.lock(tx, new_refund.topup_id)
         if topup is None:
             raise TopUpNotFound
-        known = repository.find(tx, wanted.refund_id)
+        known = repository.find(tx, new_refund.refund_id)
         if known is not None:
-            if (known.topup_id, wanted.amount_minor or known.amount_minor) != (wanted.topup_id, known.amount_minor):
+            requested_minor = new_refund.amount_minor or known.amount_minor
+            if (known.topup_id, known.amount_minor) != (new_refund.topup_id, requested_minor):
                 raise RefundNotPossible("this refundID belongs to another refund")
             return
-        amount_minor = _amount(topup, wanted)
-        repository.insert(tx, wanted, amount_minor, topups.paid_order(tx, topup.topup_id), now=now)
+        amount_minor = _amount(topup, new_refund)
+        repository.insert(tx, new_refund, amount_minor, topups.paid_order(tx, topup.topup_id), now=now)
         topups.save_status(tx, topup, TopUpStatus.REFUND_PENDING, now=now)
         operator_actions.record(
             tx,
-            operator=wanted.operator,
+            operator=new_refund.operator,
             action="refund_topup",
-            subject=str(wanted.topup_id),
-            reason=wanted.reason,
-            details={"refund_id": wanted.refund_id, "amount_minor": amount_minor, "currency": topup.currency},
+            subject=str(new_refund.topup_id),
+            reason=new_refund.reason,
+            details={"refund_id": new_refund.refund_id, "amount_minor": amount_minor, "currency": topup.currency},
         )
 
 
-def _amount(topup: TopUp, wanted: NewRefund) -> int:
+def _amount(topup: TopUp, new_refund: NewRefund) -> int:
     if topup.status not in REFUNDABLE:
-        raise RefundNotPossible(f"a top-up that is {topup.status} cannot be refunded")
+        raise RefundNotPossible(f"a top-up with status {topup.status} cannot be refunded")
     left = topup.amount_minor - topup.refunded_minor
-    amount_minor = left if wanted.amount_minor is None else wanted.amount_minor
+    amount_minor = left if new_refund.amount_minor is None else new_refund.amount_minor
     if amount_minor > left:
-        raise RefundNotPossible(f"of this top-up {left} are left to be refunded, not {amount_minor}")
+        raise RefundNotPossible(f"at most {left} of this top-up can be refunded, not {amount_minor}")
     return amount_minor
 
 
 def pursue_due(context: Context, *, limit: int) -> int:
-    """Move on a batch of refunds whose turn has come; returns how many it were."""
+    """Advance a batch of due refunds; return their number."""
     with context.db.autocommit() as tx:
         due = repository.due(tx, now=context.clock.now(), limit=limit)
     for refund_id in due:
         try:
             pursue(context, refund_id)
         except UnexpectedAnswer:
-            # Its row says where it stands, and its turn comes again; the others must not wait for a person.
-            log.error("refund contradicts the balance", refund_id=str(refund_id), exc_info=True)
+            # The refund keeps its status and is retried later. The rest of the batch does not wait for an operator.
+            log.error(log_events.REFUND_CONTRADICTS_BALANCE, refund_id=str(refund_id), exc_info=True)
     return len(due)
 
 
 def pursue(context: Context, refund_id: UUID) -> None:
-    """Move one refund on, step by step, until it is over or somebody does not answer."""
+    """Advance one refund until it is finished or a step has to be retried later."""
     while True:
         now = context.clock.now()
         with context.db.autocommit() as tx:
@@ -112,7 +113,7 @@ def pursue(context: Context, refund_id: UUID) -> None:
 
 
 def _advance(context: Context, refund: Refund, found: Located) -> bool:
-    """One step; returns whether there is another one to take now."""
+    """Execute the next step of a refund; return whether another one follows at once."""
     try:
         if refund.status is RefundStatus.REQUESTED:
             taken = context.balance.take_refund(refund, found.topup)
@@ -120,16 +121,16 @@ def _advance(context: Context, refund: Refund, found: Located) -> bool:
         if refund.status is RefundStatus.RETURNING:
             context.balance.return_refund(refund, found.topup)
             return _save(context, refund, RefundStatus.RETURNED)
-        return _ask_bank(context, refund, found)
+        return _refund_at_bank(context, refund, found)
     except ServiceUnavailable as error:
-        _postpone(context, refund, f"balance did not answer: {error.text}")
+        _defer(context, refund, f"balance did not respond: {error.text}")
         return False
 
 
-def _ask_bank(context: Context, refund: Refund, found: Located) -> bool:
+def _refund_at_bank(context: Context, refund: Refund, found: Located) -> bool:
     bank = context.banks.get(found.topup.bank)
     if bank is None:
-        _postpone(context, refund, f"{found.topup.bank} is switched off")
+        _defer(context, refund, f"{found.topup.bank} is disabled")
         return False
     order = order_of(found.topup, found.attempt, context.settings.topup_description)
     if not refund.was_credited:
@@ -137,40 +138,44 @@ def _ask_bank(context: Context, refund: Refund, found: Located) -> bool:
     try:
         outcome = bank.refund(order, refund.amount_minor, refund.refund_id.hex)
     except BankUnavailable as error:
-        _postpone(context, refund, f"the bank did not answer: {error}", outcome_is_unknown=True)
+        _defer(context, refund, f"the bank did not respond: {error}", outcome_is_unknown=True)
         return False
     except BankRefused as error:
         return _evaluate_refusal(context, bank, refund, found, error)
     if outcome is RefundOutcome.ACCEPTED:
-        _postpone(context, refund, "under way at the bank")
+        _defer(context, refund, "in progress at the bank")
         return False
     return _save(context, refund, RefundStatus.DONE)
 
 
 def _evaluate_refusal(context: Context, bank: Bank, refund: Refund, found: Located, error: BankRefused) -> bool:
-    """A refusal after an answer that we never got may mean that the first request was done: look before returning."""
+    """Decide what a rejection means; return whether another step follows.
+
+    If the response to an earlier request was lost, the bank may reject a refund because it has already made it. The
+    balance is credited again only if the payment's status at the bank rules this out.
+    """
     topup = found.topup
     try:
         notification = bank.fetch_status(order_of(topup, found.attempt, context.settings.topup_description))
     except (BankUnavailable, PaymentNotFound) as failure:
-        _postpone(context, refund, f"the bank refused ({error}) and did not say how the payment stands: {failure}")
+        _defer(context, refund, f"rejected by the bank ({error}), status of the payment unknown: {failure}")
         return False
     completes = not refund.was_credited or topup.refunded_minor + refund.amount_minor == topup.amount_minor
     if notification.status is PaymentStatus.REFUNDED and completes:
-        return _save(context, refund, RefundStatus.DONE, note=f"the bank has it as refunded: {error}")
-    if notification.status is PaymentStatus.PARTLY_REFUNDED and refund.unknown:
+        return _save(context, refund, RefundStatus.DONE, note=f"already refunded at the bank: {error}")
+    if notification.status is PaymentStatus.PARTLY_REFUNDED and refund.unknown_outcomes:
         if topup.refunded_minor == 0 and not completes:
-            return _save(context, refund, RefundStatus.DONE, note=f"the bank has it as partly refunded: {error}")
-        # Nothing that the protocol says tells this refund from one before it.
-        log.error("refund needs a person", refund_id=str(refund.refund_id), bank=bank.name, error=str(error))
-        _postpone(context, refund, f"needs a person: partly refunded at the bank, and it refuses: {error}")
+            return _save(context, refund, RefundStatus.DONE, note=f"already partly refunded at the bank: {error}")
+        # The protocol does not tell this refund from an earlier partial one.
+        log.error(log_events.REFUND_NEEDS_OPERATOR, refund_id=str(refund.refund_id), bank=bank.name, error=str(error))
+        _defer(context, refund, f"needs an operator: partly refunded at the bank, which rejects this refund: {error}")
         return False
-    return _save(context, refund, RefundStatus.RETURNING, note=f"the bank refused: {error}")
+    return _save(context, refund, RefundStatus.RETURNING, note=f"rejected by the bank: {error}")
 
 
 @retry_on_conflict
 def _save(context: Context, refund: Refund, status: RefundStatus, *, note: str | None = None) -> bool:
-    """Write a step, and with the last one what becomes of the top-up; returns whether there is more to do."""
+    """Store a step, and with the last one the new status of the top-up; return whether another step follows."""
     now = context.clock.now()
     with context.db.transaction() as tx:
         topup = topups.lock(tx, refund.topup_id)
@@ -179,14 +184,14 @@ def _save(context: Context, refund: Refund, status: RefundStatus, *, note: str |
             return False
         repository.save(tx, current, status, now=now, note=note)
         if status in FINISHED and refund.was_credited:
-            given_back = refund.amount_minor if status is RefundStatus.DONE else 0
-            topups.add_refunded(tx, topup, given_back)
-            _end(tx, topup, topup.refunded_minor + given_back, now)
-    log.info("refund moved on", refund_id=str(refund.refund_id), status=status.value, note=note)
+            refunded_now = refund.amount_minor if status is RefundStatus.DONE else 0
+            topups.add_refunded(tx, topup, refunded_now)
+            _finish_topup(tx, topup, topup.refunded_minor + refunded_now, now)
+    log.info(log_events.REFUND_ADVANCED, refund_id=str(refund.refund_id), status=status.value, note=note)
     return status in (RefundStatus.DEBITED, RefundStatus.RETURNING)
 
 
-def _end(tx: Connection, topup: TopUp, refunded_minor: int, now: datetime) -> None:
+def _finish_topup(tx: Connection, topup: TopUp, refunded_minor: int, now: datetime) -> None:
     if refunded_minor == topup.amount_minor:
         status = TopUpStatus.REFUNDED
     else:
@@ -194,8 +199,8 @@ def _end(tx: Connection, topup: TopUp, refunded_minor: int, now: datetime) -> No
     topups.save_status(tx, topup, status, now=now)
 
 
-def _postpone(context: Context, refund: Refund, note: str, *, outcome_is_unknown: bool = False) -> None:
-    log.warning("refund waits", refund_id=str(refund.refund_id), status=refund.status.value, note=note)
+def _defer(context: Context, refund: Refund, note: str, *, outcome_is_unknown: bool = False) -> None:
+    log.warning(log_events.REFUND_DEFERRED, refund_id=str(refund.refund_id), status=refund.status.value, note=note)
     with context.db.autocommit() as tx:
         repository.postpone(
             tx,

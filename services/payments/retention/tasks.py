@@ -7,6 +7,7 @@ from common.bus import outbox
 from common.core.logging import get_logger
 from common.db import idempotency
 from common.db.connection import Connection
+from services.payments import log_events
 from services.payments.context import Context
 from services.payments.notifications import repository as notifications
 
@@ -16,7 +17,7 @@ BATCH: Final = 5_000
 
 
 def purge_old_records(context: Context) -> None:
-    """Forget closed outbox rows, old idempotency keys and old notifications, in batches."""
+    """Delete closed outbox rows, idempotency keys and notifications past their retention period, in batches."""
     settings = context.settings
     steps: dict[str, Callable[[Connection], int]] = {
         "outbox": lambda tx: outbox.purge_closed(tx, older_than_hours=settings.outbox_retention_hours, limit=BATCH),
@@ -32,4 +33,4 @@ def purge_old_records(context: Context) -> None:
         while deleted == BATCH:
             with context.db.autocommit() as tx:
                 deleted = purge(tx)
-            log.info("old records purged", table=table, rows=deleted)
+            log.info(log_events.RECORDS_PURGED, table=table, rows=deleted)

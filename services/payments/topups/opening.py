@@ -1,9 +1,8 @@
-"""How a top-up gets its payment page, whatever happens on the way to the bank and back.
+"""Open a payment page for a top-up, and recover from lost responses of the bank.
 
-A payment at a bank can exist without our knowing its page: the bank made it, and its answer was lost. Nobody
-was told that page, so nobody can pay there. Such an attempt is looked up at the bank, cancelled, given up and
-recorded; only then the bank is asked for another payment under a new order number. Where the bank takes a
-repeat for what it is (``creation_is_repeatable``), the same attempt is simply asked for again.
+If the bank's response to a creation is lost, a payment may exist whose page no user was given. Such an attempt is
+voided, looked up at the bank and cancelled there. Only then is another payment created under a new order number.
+Where creation is idempotent at the bank (``creation_is_repeatable``), the same attempt is sent again instead.
 """
 
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from uuid import UUID
 from common.core.logging import get_logger
 from common.db import idempotency
 from common.db.idempotency import IdempotencyKey, RequestInProgress, StoredAnswer
+from services.payments import log_events
 from services.payments.banks.base import (
     Bank,
     BankRefused,
@@ -34,16 +34,16 @@ from services.payments.topups.repository import Located
 log = get_logger(__name__)
 
 OPERATION: Final = "topup"
-#: As long as the gateway waits for us: nobody hears what a request says after that, and should it have died, its user
-#: waits no longer than this. Where it lives on, nothing is lost: the attempt is given up before there is another.
+#: Equal to the gateway's time-out: after that no client receives the response. If the process died, a retry waits no
+#: longer than this. If it is still running, its attempt is voided before another one is created.
 LEASE_SECONDS: Final = 15
-#: A second try within the same request is worth it only when the first failed quickly: a user waits.
+#: Retry within the same request only if the first attempt failed within this time, because a user is waiting.
 RETRY_WITHIN_SECONDS: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class NewTopUp:
-    """What the user asks for."""
+    """A request for a top-up. ``amount_minor`` is in minor units."""
 
     user_id: UUID
     amount_minor: int
@@ -53,27 +53,30 @@ class NewTopUp:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A top-up that can be paid. ``replayed``: the first answer to this key, again."""
+    """A top-up with its payment page. ``replayed``: the response of an earlier request with the same key."""
 
     topup: TopUp
     payment_url: str
     replayed: bool = False
 
 
-def open_topup(context: Context, wanted: NewTopUp, topup_id: UUID, key: IdempotencyKey | None) -> Opened:
-    """Make a top-up, or find the one that the key belongs to, and have a page for it."""
+def open_topup(context: Context, new_topup: NewTopUp, topup_id: UUID, key: IdempotencyKey | None) -> Opened:
+    """Create a top-up, or find the one of the idempotency key, and open its payment page.
+
+    Raises TopUpUnavailable, TopUpRefusedByBank, TopUpNeverStarted, and the errors of idempotency keys.
+    """
     started = monotonic()
     now = context.clock.now()
     busy_until = now + timedelta(seconds=LEASE_SECONDS)
     topup = TopUp(
         topup_id=topup_id,
         topup_no=0,
-        user_id=wanted.user_id,
+        user_id=new_topup.user_id,
         bank=context.settings.bank,
-        amount_minor=wanted.amount_minor,
-        currency=wanted.currency,
+        amount_minor=new_topup.amount_minor,
+        currency=new_topup.currency,
         status=TopUpStatus.PENDING,
-        return_url=wanted.return_url,
+        return_url=new_topup.return_url,
         created_at=now,
         expires_at=now + timedelta(seconds=context.settings.topup_lifetime_seconds),
         confirmed_at=None,
@@ -93,7 +96,10 @@ def open_topup(context: Context, wanted: NewTopUp, topup_id: UUID, key: Idempote
 def _claim_or_insert(
     context: Context, topup: TopUp, busy_until: datetime, key: IdempotencyKey | None
 ) -> StoredAnswer | None:
-    """The first commit: the top-up is there before the bank can speak of it, and the key is bound to it."""
+    """Insert the top-up and store the key in one transaction, before the bank can send a notification.
+
+    Returns the stored response if the key was used before.
+    """
     bank_order_id = order_id_of(topup.topup_id, 1)
     if key is None:
         with context.db.autocommit() as tx:
@@ -103,20 +109,20 @@ def _claim_or_insert(
         stored = idempotency.claim(tx, key)
         if stored is None:
             repository.insert(tx, topup, bank_order_id, busy_until=busy_until)
-            # The answer is made from the row when it is asked for again; what is kept is whose key it is.
+            # A replay builds its response from the row, so that the key stores only the id of the top-up.
             idempotency.store(tx, key, 201, b"", topup.topup_id)
     return stored
 
 
 def _resume(context: Context, stored: StoredAnswer, now: datetime, busy_until: datetime) -> Located:
-    """The top-up of a key that was used before: with its page, or for us to find one."""
+    """Return the top-up of a used key. Claims the lease of a top-up without a page, so that the caller opens it."""
     with context.db.autocommit() as tx:
         found = repository.find(tx, stored.subject_id) if stored.subject_id else None
         if found is None:
             raise TopUpNeverStarted
         if found.attempt.payment_url is not None:
             return found
-        # Refused when it was to be opened. Whatever else ended it did so later: a key is told one ending for ever.
+        # Rejected by the bank at creation. A key always gets the same error, whatever else happened later.
         if found.topup.status is TopUpStatus.FAILED and found.attempt.state is AttemptState.VOID:
             raise TopUpRefusedByBank
         if found.topup.status is not TopUpStatus.PENDING or found.topup.expires_at <= now:
@@ -127,7 +133,10 @@ def _resume(context: Context, stored: StoredAnswer, now: datetime, busy_until: d
 
 
 def _open_with_retry(context: Context, topup: TopUp, attempt: Attempt, *, first: bool, started: float) -> Opened:
-    """Try, and once more if the first try failed quickly; raises TopUpUnavailable or TopUpRefusedByBank."""
+    """Open the page, with one retry if the first attempt fails quickly.
+
+    Raises TopUpUnavailable, TopUpRefusedByBank.
+    """
     try:
         try:
             return _open_page(context, topup, attempt, first=first)
@@ -136,12 +145,12 @@ def _open_with_retry(context: Context, topup: TopUp, attempt: Attempt, *, first:
                 raise
             current = _current_attempt(context, topup)
             if current.payment_url is not None:
-                # Slower than our lease: somebody else has found the page meanwhile.
+                # The lease has expired meanwhile, and another request has opened the page.
                 return Opened(topup, current.payment_url)
-            # The first try may have put another attempt in the place of the one that it was given.
+            # The first try may have replaced the attempt.
             return _open_page(context, topup, current, first=False)
     except BankUnavailable as error:
-        log.warning("topup not opened", bank=topup.bank, topup_id=str(topup.topup_id), error=str(error))
+        log.warning(log_events.TOPUP_OPENING_FAILED, bank=topup.bank, topup_id=str(topup.topup_id), error=str(error))
         with context.db.autocommit() as tx:
             repository.release_lease(tx, topup.topup_id)
         raise TopUpUnavailable from error
@@ -163,7 +172,7 @@ def _open_page(context: Context, topup: TopUp, attempt: Attempt, *, first: bool)
     try:
         payment = bank.create_payment(order, context.return_url(topup.topup_id), context.callback_url(bank.name))
     except BankRefused as error:
-        log.warning("topup refused by bank", bank=bank.name, topup_id=str(topup.topup_id), error=str(error))
+        log.warning(log_events.TOPUP_REJECTED, bank=bank.name, topup_id=str(topup.topup_id), error=str(error))
         with context.db.transaction() as tx:
             repository.save_status(tx, topup, TopUpStatus.FAILED, now=context.clock.now())
             repository.void_attempt(tx, bank.name, attempt, note=f"refused: {error}"[:500])
@@ -179,21 +188,21 @@ def _open_page(context: Context, topup: TopUp, attempt: Attempt, *, first: bool)
             next_poll_at=context.clock.now() + first_poll,
         )
     if not stored:
-        raise BankUnavailable("this attempt was given up while the bank was answering")
+        raise BankUnavailable("this attempt was voided during the call to the bank")
     return Opened(topup, payment.payment_url)
 
 
 def give_up_attempt(context: Context, bank: Bank, topup: TopUp, attempt: Attempt) -> Attempt:
-    """Make sure that an attempt whose page we never learned stays unpaid, and put a new one in its place.
+    """Void and cancel an attempt whose page is unknown, and return a new attempt in its place.
 
-    It is void for us first: from then on nobody can be told its page any more, by whoever may still be waiting for it
-    to be made, and it is safe to cancel. Raises BankUnavailable when the bank cannot be asked, or when somebody else
-    has found the page meanwhile.
+    The attempt is voided first: from then on no concurrent request can hand out its page, so it is safe to cancel it.
+    Raises BankUnavailable if the bank is unreachable, if it has received money for the attempt, or if another request
+    has opened the page.
     """
     void_attempt(context, topup, attempt)
     notification, note = close_at_bank(context, bank, topup, attempt)
     if notification is not None and notification.status in (PaymentStatus.CONFIRMED, PaymentStatus.HELD):
-        raise BankUnavailable("the bank is taking money for a page that it told nobody")
+        raise BankUnavailable("the bank has received money for a page that no user was given")
     attempt_no = attempt.attempt_no + 1
     order_id = order_id_of(topup.topup_id, attempt_no)
     with context.db.transaction() as tx:
@@ -201,34 +210,43 @@ def give_up_attempt(context: Context, bank: Bank, topup: TopUp, attempt: Attempt
             tx, bank.name, attempt, bank_payment_id=notification.bank_payment_id if notification else None, note=note
         )
         if not repository.add_attempt(tx, topup, attempt_no=attempt_no, bank_order_id=order_id):
-            raise BankUnavailable("another request has taken this top-up over")
-    log.info("attempt given up", bank=bank.name, topup_id=str(topup.topup_id), attempt_no=attempt.attempt_no, note=note)
+            raise BankUnavailable("another request is opening this top-up")
+    log.info(
+        log_events.ATTEMPT_VOIDED,
+        bank=bank.name,
+        topup_id=str(topup.topup_id),
+        attempt_no=attempt.attempt_no,
+        note=note,
+    )
     return Attempt(topup.topup_id, attempt_no, order_id, AttemptState.CREATING, None, None)
 
 
 def void_attempt(context: Context, topup: TopUp, attempt: Attempt) -> None:
-    """Give an attempt up for good, if that has not been done; raises BankUnavailable when its page is known by now."""
+    """Void an attempt, if it is not void yet; raise BankUnavailable if its page is known by now."""
     if attempt.state is AttemptState.VOID:
         return
     with context.db.autocommit() as tx:
-        if not repository.void_attempt(tx, topup.bank, attempt, note="its page was never learned"):
-            raise BankUnavailable("another request has taken this top-up over")
+        if not repository.void_attempt(tx, topup.bank, attempt, note="its page is unknown"):
+            raise BankUnavailable("another request is opening this top-up")
 
 
 def close_at_bank(context: Context, bank: Bank, topup: TopUp, attempt: Attempt) -> tuple[Notification | None, str]:
-    """Ask for an attempt's payment and cancel it if it is open; returns what the bank knew, and what was done."""
+    """Cancel the payment of an attempt at the bank if it is open.
+
+    Returns the bank's status report, None if it has no such payment, and a note for operators. Raises BankUnavailable.
+    """
     order = order_of(topup, attempt, context.settings.topup_description)
     try:
         notification = bank.fetch_status(order)
     except PaymentNotFound:
-        return None, "the bank knows no payment for this order"
+        return None, "the bank has no payment for this order"
     if notification.status is not PaymentStatus.OPEN:
         if notification.status is PaymentStatus.CONFIRMED:
-            # Should not be possible, and would be real money: it goes the ordinary road.
+            # Not expected, but real money: process it like any other notification.
             apply_notification(context, bank, notification, Evidence("poll"))
-        return notification, f"the bank has it as {notification.bank_status}"
+        return notification, f"status at the bank: {notification.bank_status}"
     try:
         bank.cancel_payment(notification.bank_payment_id)
     except BankRefused as error:
-        return notification, f"left open at the bank, which did not cancel it: {error}"[:500]
-    return notification, "cancelled at the bank: its page was never told to anybody"
+        return notification, f"left open at the bank, which rejected the cancellation: {error}"[:500]
+    return notification, "cancelled at the bank: no user was given its page"

@@ -1,4 +1,4 @@
-"""Every SQL statement of top-ups."""
+"""SQL of top-ups and their attempts."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,7 +50,7 @@ _ATTEMPTS = text(f"""
 
 _LOCK = text(f"SELECT {TOPUP_COLUMNS} FROM topups t WHERE t.topup_id = :topup_id FOR UPDATE")  # noqa: S608
 
-# Of two requests, or a request and the schedule, one talks to the bank about the page.
+# Only one of several requests, or of a request and the scheduled task, opens the page at the bank.
 _CLAIM_LEASE = text("""
     UPDATE topups SET busy_until = :busy_until
      WHERE topup_id = :topup_id AND status = 'pending' AND (busy_until IS NULL OR busy_until <= :now)
@@ -91,7 +91,7 @@ _ADD_ATTEMPT = text("""
     ON CONFLICT DO NOTHING
 """)
 
-# Both rows are locked, always by this statement: the two ways to a credit wait for each other here.
+# Every credit locks both rows with this statement, so that concurrent notifications are serialized.
 _LOCK_BY_ORDER = text(f"""
     SELECT {TOPUP_COLUMNS}, {_ATTEMPT},
            EXISTS (SELECT 1 FROM attempts o
@@ -141,7 +141,10 @@ _GET = text(f"SELECT {TOPUP_COLUMNS} FROM topups t WHERE t.topup_id = :topup_id 
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A top-up and one of its attempts; ``payment_is_of_another_order`` where a payment's id was asked for too."""
+    """A top-up and one of its attempts.
+
+    ``payment_is_of_another_order``: the payment id of the lookup is stored with a different order.
+    """
 
     topup: TopUp
     attempt: Attempt
@@ -149,7 +152,7 @@ class Located:
 
 
 def insert(tx: Connection, topup: TopUp, bank_order_id: str, *, busy_until: datetime) -> int:
-    """Write a new top-up with its first attempt; returns its number in the order of all top-ups."""
+    """Insert a top-up with its first attempt; return its sequence number."""
     number: int = tx.execute(
         _INSERT,
         {
@@ -169,25 +172,25 @@ def insert(tx: Connection, topup: TopUp, bank_order_id: str, *, busy_until: date
 
 
 def find(tx: Connection, topup_id: UUID) -> Located | None:
-    """A top-up with the attempt that counts."""
+    """Return a top-up with its latest attempt."""
     row = tx.execute(_FIND, {"topup_id": topup_id}).mappings().one_or_none()
     return _located(row) if row else None
 
 
 def paid_order(tx: Connection, topup_id: UUID) -> str:
-    """The number of the one attempt whose money a top-up was credited for."""
+    """Return the order number of the attempt that was credited."""
     number: str = tx.execute(_PAID_ORDER, {"topup_id": topup_id}).scalar_one()
     return number
 
 
 def find_attempt(tx: Connection, topup_id: UUID, bank_order_id: str) -> Located | None:
-    """A top-up with one of its attempts."""
+    """Return a top-up with the attempt of this order number."""
     row = tx.execute(_FIND_ATTEMPT, {"topup_id": topup_id, "bank_order_id": bank_order_id}).mappings().one_or_none()
     return _located(row) if row else None
 
 
 def attempts_of(tx: Connection, topup_id: UUID) -> list[Attempt]:
-    """In the order in which they were made."""
+    """Return all attempts of a top-up, oldest first."""
     return [_attempt(row) for row in tx.execute(_ATTEMPTS, {"topup_id": topup_id}).mappings()]
 
 
@@ -202,13 +205,13 @@ def find_of_user(tx: Connection, topup_id: UUID, user_id: UUID) -> TopUp | None:
 
 
 def list_of_user(tx: Connection, user_id: UUID, *, before_no: int, limit: int) -> list[TopUp]:
-    """Newest first."""
+    """Return a user's top-ups before a sequence number, newest first."""
     rows = tx.execute(_LIST, {"user_id": user_id, "before_no": before_no, "limit": limit}).mappings()
     return [topup_of(row) for row in rows]
 
 
 def claim_lease(tx: Connection, topup_id: UUID, *, now: datetime, busy_until: datetime) -> bool:
-    """Become the one who makes a pending top-up payable; False while somebody else is at it."""
+    """Claim the exclusive right to open a pending top-up; return False while another lease is valid."""
     found = tx.execute(_CLAIM_LEASE, {"topup_id": topup_id, "now": now, "busy_until": busy_until})
     return found.one_or_none() is not None
 
@@ -220,7 +223,7 @@ def release_lease(tx: Connection, topup_id: UUID) -> None:
 def store_payment(
     tx: Connection, topup: TopUp, attempt: Attempt, *, bank_payment_id: str, payment_url: str, next_poll_at: datetime
 ) -> bool:
-    """Make an attempt payable; False if it was given up meanwhile."""
+    """Store the payment page of an attempt; return False if the attempt was voided meanwhile."""
     found = tx.execute(
         _STORE_PAYMENT,
         {
@@ -235,13 +238,13 @@ def store_payment(
 
 
 def void_attempt(tx: Connection, bank: str, attempt: Attempt, *, note: str) -> bool:
-    """Give an attempt up, and say why; False if it was not waiting for its page any more."""
+    """Void an attempt that has no page; return False if it is in another state by now."""
     found = tx.execute(_VOID_ATTEMPT, {"bank": bank, "bank_order_id": attempt.bank_order_id, "note": note})
     return found.rowcount == 1
 
 
 def note_on_attempt(tx: Connection, bank: str, attempt: Attempt, *, bank_payment_id: str | None, note: str) -> None:
-    """What the bank knew of a given-up attempt, and what was done about it."""
+    """Store what the bank reported about a void attempt."""
     tx.execute(
         _NOTE_ON_ATTEMPT,
         {"bank": bank, "bank_order_id": attempt.bank_order_id, "bank_payment_id": bank_payment_id, "note": note},
@@ -249,7 +252,7 @@ def note_on_attempt(tx: Connection, bank: str, attempt: Attempt, *, bank_payment
 
 
 def add_attempt(tx: Connection, topup: TopUp, *, attempt_no: int, bank_order_id: str) -> bool:
-    """The next attempt of a top-up; False if there is one already."""
+    """Insert the next attempt of a top-up; return False if it exists."""
     found = tx.execute(
         _ADD_ATTEMPT,
         {"bank": topup.bank, "bank_order_id": bank_order_id, "topup_id": topup.topup_id, "attempt_no": attempt_no},
@@ -258,7 +261,7 @@ def add_attempt(tx: Connection, topup: TopUp, *, attempt_no: int, bank_order_id:
 
 
 def lock_by_order(tx: Connection, bank: str, bank_order_id: str, bank_payment_id: str) -> Located | None:
-    """Lock the top-up and the attempt that have this order number."""
+    """Lock the attempt with this order number and its top-up."""
     row = (
         tx.execute(_LOCK_BY_ORDER, {"bank": bank, "bank_order_id": bank_order_id, "bank_payment_id": bank_payment_id})
         .mappings()
@@ -268,7 +271,7 @@ def lock_by_order(tx: Connection, bank: str, bank_order_id: str, bank_payment_id
 
 
 def order_of_payment(tx: Connection, bank: str, bank_payment_id: str) -> str | None:
-    """Our order number of a bank's payment, where its notification names none."""
+    """Return the order number of a bank's payment, for notifications that name none."""
     found: str | None = tx.execute(
         _ORDER_OF_PAYMENT, {"bank": bank, "bank_payment_id": bank_payment_id}
     ).scalar_one_or_none()
@@ -278,9 +281,10 @@ def order_of_payment(tx: Connection, bank: str, bank_payment_id: str) -> str | N
 def save_status(
     tx: Connection, topup: TopUp, status: TopUpStatus, *, now: datetime, next_poll_at: datetime | None = None
 ) -> bool:
-    """Write a step that TRANSITIONS has; without ``next_poll_at`` the bank is not asked any more.
+    """Change the status of a top-up. Without ``next_poll_at``, polling ends.
 
-    False when the row has another status than ``topup`` by now, which cannot happen to who holds its lock.
+    Returns False if the status of the row differs from ``topup``, which is impossible while its lock is held. Raises
+    IllegalTransition.
     """
     found = tx.execute(
         _SAVE_STATUS,
@@ -296,17 +300,17 @@ def save_status(
 
 
 def add_refunded(tx: Connection, topup: TopUp, amount_minor: int) -> None:
-    """So much more of it has gone back to the card."""
+    """Add to the refunded amount of a top-up, in minor units."""
     tx.execute(_ADD_REFUNDED, {"topup_id": topup.topup_id, "amount_minor": amount_minor})
 
 
 def save_attempt_state(tx: Connection, bank: str, bank_order_id: str, state: AttemptState) -> None:
-    """This attempt's money came and is accounted for: nothing more follows from its coming."""
+    """Store that the payment of an attempt is accounted for."""
     tx.execute(_SAVE_ATTEMPT_STATE, {"bank": bank, "bank_order_id": bank_order_id, "state": state.value})
 
 
 def learn_payment_id(tx: Connection, bank: str, bank_order_id: str, bank_payment_id: str) -> None:
-    """The bank's notification was quicker than its answer to us."""
+    """Store the bank's payment id, if its notification arrives before its response to the creation."""
     tx.execute(_LEARN_PAYMENT_ID, {"bank": bank, "bank_order_id": bank_order_id, "bank_payment_id": bank_payment_id})
 
 

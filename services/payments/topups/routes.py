@@ -35,12 +35,12 @@ internal = APIBlueprint("operator_topups", __name__, url_prefix="/internal", doc
 )
 @user_only
 def create_topup(context: Context, request: Request, body: TopUpRequest, header: IdempotencyHeader) -> Response:
-    """Start a top-up: the answer says where the user pays."""
+    """Start a top-up. The response contains the URL of the payment page."""
     user_id = request.user_id
     asked = f"{body.amount}|{body.currency}|{body.return_url}".encode()
     key = IdempotencyKey.of(user_id, OPERATION, header.idempotency_key, asked)
-    wanted = NewTopUp(user_id, body.amount, body.currency, body.return_url)
-    opened = service.start_topup(context, wanted, key)
+    new_topup = NewTopUp(user_id, body.amount, body.currency, body.return_url)
+    opened = service.start_topup(context, new_topup, key)
     answer = render(
         StartedTopUp(
             transaction_id=str(opened.topup.topup_id),
@@ -68,7 +68,7 @@ def list_topups(context: Context, request: Request, query: PageQuery) -> Respons
 @public.get("/topup/<transactionID>", responses={"200": TopUpView, "404": ErrorBody})
 @user_only
 def get_topup(context: Context, request: Request, path: TopUpPath) -> Response:
-    """One top-up of the signed-in user."""
+    """One of the signed-in user's top-ups."""
     return render(TopUpView.of(service.get_topup(context, path.transaction_id, request.user_id)))
 
 
@@ -76,8 +76,8 @@ def get_topup(context: Context, request: Request, path: TopUpPath) -> Response:
 @services_only("operator")
 def show_topup(context: Context, path: TopUpPath) -> Response:
     """A top-up with its attempts, notifications and refunds."""
-    story = service.story(context, path.transaction_id)
-    topup = story.topup
+    details = service.get_details(context, path.transaction_id)
+    topup = details.topup
     return render(
         TopUpDetailsView(
             transaction_id=str(topup.topup_id),
@@ -91,8 +91,8 @@ def show_topup(context: Context, path: TopUpPath) -> Response:
             expires_at=utc(topup.expires_at),
             confirmed_at=utc(topup.confirmed_at) if topup.confirmed_at else None,
             polls=topup.polls,
-            attempts=[AttemptView.of(attempt) for attempt in story.attempts],
-            notifications=[NotificationView.of(notification) for notification in story.notifications],
-            refunds=[RefundView.of(refund) for refund in story.refunds],
+            attempts=[AttemptView.of(attempt) for attempt in details.attempts],
+            notifications=[NotificationView.of(notification) for notification in details.notifications],
+            refunds=[RefundView.of(refund) for refund in details.refunds],
         )
     )

@@ -79,7 +79,7 @@ class AttemptView(ResponseModel):
 
 
 class TopUpDetailsView(ResponseModel):
-    """A top-up with all that happened to it."""
+    """A top-up with its attempts, notifications and refunds."""
 
     transaction_id: str = Field(alias="transactionID")
     user_id: str = Field(alias="userID")

@@ -1,4 +1,4 @@
-"""Use cases of top-ups. No transaction is open while a bank is being asked."""
+"""Use cases of top-ups. No transaction is open during a call to a bank."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -20,25 +20,25 @@ from services.payments.topups.opening import NewTopUp, Opened
 _NO_CURSOR: Final = 2**63 - 1
 
 
-def start_topup(context: Context, wanted: NewTopUp, key: IdempotencyKey | None) -> Opened:
-    """Make a top-up and a payment for it at the bank; the same key gives the same one.
+def start_topup(context: Context, new_topup: NewTopUp, key: IdempotencyKey | None) -> Opened:
+    """Create a top-up and its payment at the bank. A repeat with the same key returns the same top-up.
 
-    Raises ReturnUrlNotAllowed, CurrencyNotAccepted, TopUpUnavailable (ask again with the same key),
-    TopUpRefusedByBank, and what idempotency keys raise.
+    Raises ReturnUrlNotAllowed, CurrencyNotAccepted, TopUpUnavailable (retry with the same key), TopUpRefusedByBank,
+    TopUpNeverStarted, and the errors of idempotency keys.
     """
     try:
-        origin = origin_of(wanted.return_url)
+        origin = origin_of(new_topup.return_url)
     except ValueError:
         origin = ""
     if origin not in context.settings.allowed_return_origins:
         raise ReturnUrlNotAllowed(errors={"returnUrl": "is not on the list of allowed origins"})
-    if wanted.currency not in context.settings.currencies:
+    if new_topup.currency not in context.settings.currencies:
         raise CurrencyNotAccepted(errors={"currency": "is not accepted for top-ups"})
-    return opening.open_topup(context, wanted, uuid4(), key)
+    return opening.open_topup(context, new_topup, uuid4(), key)
 
 
 def get_topup(context: Context, topup_id: UUID, user_id: UUID) -> TopUp:
-    """One of the user's own; raises TopUpNotFound."""
+    """Return a top-up of this user; raise TopUpNotFound."""
     with context.db.autocommit() as tx:
         topup = repository.find_of_user(tx, topup_id, user_id)
     if topup is None:
@@ -47,7 +47,7 @@ def get_topup(context: Context, topup_id: UUID, user_id: UUID) -> TopUp:
 
 
 def list_topups(context: Context, user_id: UUID, limit: int, cursor: str | None) -> Page[TopUp]:
-    """A page of the user's top-ups, newest first; raises InvalidRequest for a foreign cursor."""
+    """Return a page of the user's top-ups, newest first; raise InvalidRequest for a foreign cursor."""
     before_no = int(str(decode_cursor(cursor, int)[0])) if cursor else _NO_CURSOR
     with context.db.autocommit() as tx:
         found = repository.list_of_user(tx, user_id, before_no=before_no, limit=limit + 1)
@@ -56,7 +56,7 @@ def list_topups(context: Context, user_id: UUID, limit: int, cursor: str | None)
 
 @dataclass(frozen=True, slots=True)
 class TopUpDetails:
-    """A top-up with all that happened to it."""
+    """A top-up with its attempts, notifications and refunds."""
 
     topup: TopUp
     attempts: list[Attempt]
@@ -64,8 +64,8 @@ class TopUpDetails:
     refunds: list[Refund]
 
 
-def story(context: Context, topup_id: UUID) -> TopUpDetails:
-    """Everything about one top-up; raises TopUpNotFound."""
+def get_details(context: Context, topup_id: UUID) -> TopUpDetails:
+    """Return one top-up with its history; raise TopUpNotFound."""
     with context.db.transaction() as tx:
         found = repository.find(tx, topup_id)
         if found is None:

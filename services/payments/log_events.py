@@ -1,0 +1,23 @@
+"""Names of the log events of payments."""
+
+from typing import Final
+
+ATTEMPT_VOIDED: Final = "attempt_voided"
+BANK_CALLED: Final = "bank_called"
+BANK_PAYMENT_UNKNOWN: Final = "bank_payment_unknown"
+NOTIFICATION_PROCESSED: Final = "notification_processed"
+NOTIFICATION_REJECTED: Final = "notification_rejected"
+NOTIFICATION_UNCONFIRMED: Final = "notification_unconfirmed"
+RECORDS_PURGED: Final = "records_purged"
+REFUNDS_PURSUED: Final = "refunds_pursued"
+REFUND_ADVANCED: Final = "refund_advanced"
+REFUND_CONTRADICTS_BALANCE: Final = "refund_contradicts_balance"
+REFUND_DEFERRED: Final = "refund_deferred"
+REFUND_NEEDS_OPERATOR: Final = "refund_needs_operator"
+RETURN_POLL_FAILED: Final = "return_poll_failed"
+TOPUPS_POLLED: Final = "topups_polled"
+TOPUP_BANK_DISABLED: Final = "topup_bank_disabled"
+TOPUP_EXPIRED: Final = "topup_expired"
+TOPUP_OPENING_FAILED: Final = "topup_opening_failed"
+TOPUP_POLL_FAILED: Final = "topup_poll_failed"
+TOPUP_REJECTED: Final = "topup_rejected"
