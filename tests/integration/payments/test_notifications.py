@@ -2,16 +2,16 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 import requests
 from sqlalchemy import text
 
-from services.payments.models import order_id_of
+from services.payments.banks.sber import checksum
 from services.payments.refunds.tasks import pursue_refunds
 from tests.integration.payments.conftest import MakeSystem
-from tests.integration.payments.servers import TIMEOUT, System
+from tests.integration.payments.servers import SBER_SECRET, TIMEOUT, System
 from tests.support.eventually import eventually
 
 
@@ -246,10 +246,24 @@ def test_yookassa_is_believed_only_from_its_addresses_and_only_what_it_says_when
 
 def test_a_parameter_that_comes_twice_is_refused(make_system: MakeSystem) -> None:
     system = make_system(bank="sber")
-    topup = system.user().start()
-    order = order_id_of(UUID(topup["transactionID"]), 1)
-    url = f"{system.url}/bank/webhook/sber?orderNumber={order}&orderNumber=1&mdOrder=1&operation=deposited&status=1"
-    assert requests.get(url, timeout=TIMEOUT).status_code == 403
+    user = system.user()
+    topup = user.start()
+    payment = system.bank_rows("SELECT public_id, order_id FROM payments")[0]
+    fields = {
+        "mdOrder": payment["public_id"],
+        "orderNumber": payment["order_id"],
+        "operation": "deposited",
+        "status": "1",
+        "amount": str(topup["amount"]),
+    }
+    signed = [*fields.items(), ("checksum", checksum(fields, SBER_SECRET))]
+    url = f"{system.url}/bank/webhook/sber"
+    for twice in ([*signed, ("orderNumber", "another")], [("orderNumber", "another"), *signed], [*signed, signed[0]]):
+        assert requests.get(url, params=twice, timeout=TIMEOUT).status_code == 403
+    assert user.status(topup) == "pending"
+    # The checksum is right: without the second value the callback is accepted.
+    assert requests.get(url, params=signed, timeout=TIMEOUT).status_code == 200
+    assert user.status(topup) == "confirmed"
 
 
 def test_a_callback_of_sber_without_its_checksum_is_forged(make_system: MakeSystem) -> None:

@@ -3,12 +3,18 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
+from uuid import UUID
 
+import pytest
 import requests
 from sqlalchemy import text
 
 from services.gateway.config import GatewaySettings
+from services.payments.banks.base import BankUnavailable
+from services.payments.models import AttemptState
 from services.payments.polling.tasks import poll_topups
+from services.payments.topups import opening, repository
 from tests.integration.payments.conftest import MakeSystem
 from tests.integration.payments.servers import System
 from tests.support.eventually import eventually
@@ -168,6 +174,38 @@ def test_a_process_that_dies_at_the_bank_leaves_a_topup_that_the_same_key_opens(
     eventually(lambda: user.status(second) == "confirmed")
     # The page that was made first is dead: whoever had it would be told so.
     assert "cancelled" in requests.get(first["paymentUrl"], timeout=10).text
+
+
+@pytest.mark.parametrize("state", ["AUTHORIZED", "CONFIRMED"])
+def test_no_second_page_while_the_bank_takes_money_for_the_first(system: System, state: str) -> None:
+    """The bank has the money for a page that this service lost: a second page would charge the user twice."""
+    user = system.user()
+    system.plan(["notify_lost"])
+    user.start(key="k")
+    with system.context.db.autocommit() as tx:
+        tx.execute(text("UPDATE attempts SET bank_payment_id = NULL, payment_url = NULL, state = 'creating'"))
+        tx.execute(text("UPDATE topups SET busy_until = now() - interval '1 second'"))
+    system.bank_rows("UPDATE payments SET state = :state RETURNING 1", state=state)
+    again = user.post_topup(key="k")
+    assert (again.status_code, again.json()["code"]) == (502, "bank_unavailable")
+    assert len(system.bank_rows("SELECT 1 FROM payments")) == 1
+    assert len(system.rows("SELECT 1 FROM attempts")) == 1
+
+
+def test_attempt_that_became_payable_is_neither_voided_nor_cancelled(system: System) -> None:
+    """A request that works with an outdated state must not cancel a page that the user has been told."""
+    user = system.user()
+    topup = user.start()
+    with system.context.db.autocommit() as tx:
+        found = repository.find(tx, UUID(topup["transactionID"]))
+    assert found is not None
+    outdated = replace(found.attempt, state=AttemptState.CREATING, bank_payment_id=None, payment_url=None)
+    with pytest.raises(BankUnavailable):
+        opening.give_up_attempt(system.context, system.context.banks["tbank"], found.topup, outdated)
+    assert payable(system) == 1
+    assert [row["state"] for row in system.rows("SELECT state FROM attempts")] == ["payable"]
+    user.pay(topup)
+    eventually(lambda: user.status(topup) == "confirmed")
 
 
 def test_a_topup_that_never_got_a_page_ends_with_its_time(system: System) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
+from services.payments.banks.base import BankUnavailable, Notification, PaymentOrder
 from services.payments.polling.tasks import poll_topups
 from services.payments.retention.tasks import purge_old_records
 from tests.integration.payments.conftest import MakeSystem
@@ -75,8 +76,10 @@ def test_what_nobody_pays_expires(system_of_each_bank: System) -> None:
     assert system.credits(topup["transactionID"]) == 1
 
 
-def test_asking_on_ends_when_the_bank_has_ended_it(system_of_each_bank: System) -> None:
+def test_polling_stops_when_the_bank_has_ended_the_payment(system_of_each_bank: System) -> None:
+    """The bank's own notification is lost: it would race the poll that is tested."""
     system = system_of_each_bank
+    system.plan(["notify_lost"])
     user = system.user()
     topup = user.start()
     poll_topups(system.later(hours=2))
@@ -103,6 +106,43 @@ def test_a_payment_that_the_bank_ends_because_nobody_paid_is_expired(
 
     eventually(expired)
     assert system.credits(topup["transactionID"]) == 0
+
+
+def test_held_payment_is_not_expired(system: System) -> None:
+    """The bank has reserved the money: the payment is in progress after the top-up's time too."""
+    system.plan(["notify_lost"])
+    user = system.user()
+    topup = user.start()
+    system.bank_rows("UPDATE payments SET state = 'AUTHORIZED' RETURNING 1")
+    poll_topups(system.later(hours=2))
+    assert user.status(topup) == "pending"
+    system.bank_rows("UPDATE payments SET state = 'CONFIRMED' RETURNING 1")
+    poll_topups(system.later(hours=3))
+    assert user.status(topup) == "confirmed"
+    assert system.credits(topup["transactionID"]) == 1
+
+
+def test_failed_poll_does_not_stop_the_batch(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One poll of the batch fails, whichever top-up it is for: the others are confirmed."""
+    system.plan(["notify_lost"])
+    user = system.user()
+    topups = [user.start() for _ in range(3)]
+    for topup in topups:
+        user.pay(topup)
+    bank = system.context.banks["tbank"]
+    fetch_status = bank.fetch_status
+    calls: list[PaymentOrder] = []
+
+    def fail_first(order: PaymentOrder) -> Notification:
+        calls.append(order)
+        if len(calls) == 1:
+            raise BankUnavailable("no response")
+        return fetch_status(order)
+
+    monkeypatch.setattr(bank, "fetch_status", fail_first)
+    poll_topups(system.later(minutes=5))
+    assert len(calls) == 3
+    assert sorted(user.status(topup) for topup in topups) == ["confirmed", "confirmed", "pending"]
 
 
 def test_a_wrong_amount_is_asked_about_until_the_time_is_over(system: System) -> None:
