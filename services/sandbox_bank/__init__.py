@@ -1,1 +1,1 @@
-"""The sandbox bank: speaks the protocols of the real ones from their side, and never runs in production."""
+"""The sandbox bank: the server side of the real banks' protocols, for development and tests only."""

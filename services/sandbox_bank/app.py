@@ -1,4 +1,4 @@
-"""The one process of the sandbox bank: ``granian --interface wsgi --factory services.sandbox_bank.app:create_app``."""
+"""The web process of the sandbox bank: ``granian --interface wsgi --factory services.sandbox_bank.app:create_app``."""
 
 from flask_openapi3.openapi import OpenAPI
 
@@ -11,7 +11,7 @@ from services.sandbox_bank.protocols import sber_api, tbank_api, yookassa_api
 
 
 def create_app(settings: SandboxBankSettings | None = None) -> OpenAPI:
-    """Build the application; connects to nothing yet. Its first request starts the thread that delivers."""
+    """Create the application without connecting. Its first request starts the delivery thread."""
     settings = settings or SandboxBankSettings.load()
     context = Context.open(settings)
     app = create_service(
@@ -22,7 +22,7 @@ def create_app(settings: SandboxBankSettings | None = None) -> OpenAPI:
         routes=[routes.pages, routes.admin, tbank_api.api, yookassa_api.api, sber_api.api],
     )
     deliverer = Deliverer(context)
-    # Whoever starts the process asks whether it is ready: that is request enough after a restart.
+    # The readiness probe is a request too, so delivery resumes after a restart without traffic.
     app.before_request(deliverer.ensure_running)
     app.extensions["deliverer"] = deliverer
     return app

@@ -1,4 +1,4 @@
-"""What the sandbox bank is made of: built once at its start from the settings."""
+"""The dependencies of the sandbox bank, created once from the settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,13 +15,13 @@ from services.sandbox_bank.protocols.registry import wires
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The bank's database, the clock, and how each protocol's messages look."""
+    """The database, the clock, and the message formats of each protocol."""
 
     db: Database
     clock: Clock
     settings: SandboxBankSettings
     wires: Mapping[str, Wire]
-    #: Set when there is something to deliver: wakes the deliverer of this process.
+    #: Set when a notification is due: wakes the delivery thread of this process.
     wake: Event = field(default_factory=Event)
 
     @classmethod

@@ -1,7 +1,7 @@
-"""The bank's own sender of notifications: a thread in the web process, with all its work in the database.
+"""Delivery of notifications: a thread in the web process whose queue is a table.
 
-Killed at any moment, it loses nothing: what is owed is a row, whose next turn is written before a message is sent.
-Several processes may run it at once.
+The next attempt is scheduled in the database before a message is sent, so that a crash loses no notification. Several
+processes can deliver at the same time.
 """
 
 import threading
@@ -19,15 +19,15 @@ from services.sandbox_bank.models import Delivery
 
 log = get_logger(__name__)
 
-#: What becomes due without anybody waking the thread (repeats, other processes) is noticed after this.
-LOOK_EVERY_SECONDS: Final = 0.25
+#: Interval for finding notifications that become due without a wake-up: repeats, and those of other processes.
+POLL_SECONDS: Final = 0.25
 PAUSE_AFTER_FAILURE_SECONDS: Final = 1.0
 BATCH: Final = 100
 MAX_ANSWER_BYTES: Final = 2_000
 
 
 class Deliverer:
-    """Sends what is due, many at a time: a real bank tells AUTHORIZED and CONFIRMED at the same time."""
+    """Sends due notifications in parallel, as a real bank sends AUTHORIZED and CONFIRMED at the same time."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -41,14 +41,14 @@ class Deliverer:
         )
 
     def ensure_running(self) -> None:
-        """Start the thread unless it runs; it then runs until the process ends, or :meth:`stop`."""
+        """Start the thread unless it runs. It runs until the process ends or :meth:`stop` is called."""
         with self._lock:
             if (self._thread is None or not self._thread.is_alive()) and not self._stop.is_set():
                 self._thread = threading.Thread(target=self._run, name="deliverer", daemon=True)
                 self._thread.start()
 
     def stop(self) -> None:
-        """End the thread after what it is at."""
+        """Stop the thread after its current batch."""
         self._stop.set()
         self._context.wake.set()
         if self._thread is not None:
@@ -67,12 +67,12 @@ class Deliverer:
                     self._stop.wait(PAUSE_AFTER_FAILURE_SECONDS)
                     continue
                 if sent < BATCH:
-                    self._context.wake.wait(LOOK_EVERY_SECONDS)
+                    self._context.wake.wait(POLL_SECONDS)
 
     def send_due(self, threads: ThreadPoolExecutor) -> int:
-        """Send one batch; returns how many messages it had."""
+        """Send one batch of due messages; return their number."""
         with self._context.db.autocommit() as tx:
-            due = repository.take_due(
+            due = repository.claim_due(
                 tx,
                 now=self._context.clock.now(),
                 limit=BATCH,
@@ -80,7 +80,7 @@ class Deliverer:
             )
         for delivery, answer, delivered in threads.map(self._send, due):
             with self._context.db.autocommit() as tx:
-                repository.save_answer(tx, delivery, answer, delivered=delivered)
+                repository.save_response(tx, delivery, answer, delivered=delivered)
             log.info(
                 log_events.NOTIFICATION_SENT,
                 delivery_id=delivery.delivery_id,
@@ -106,6 +106,6 @@ class Deliverer:
             response.drain_conn()
             response.release_conn()
         except HTTPError as error:
-            return delivery, f"no answer: {type(error).__name__}", False
+            return delivery, f"no response: {type(error).__name__}", False
         delivered = response.status == 200 and message.wants in (None, text)
         return delivery, f"{response.status} {text}", delivered

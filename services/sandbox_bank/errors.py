@@ -1,4 +1,4 @@
-"""What the bank refuses. Each protocol has its own way to say so."""
+"""Business failures of the sandbox bank. Each protocol renders them in its own format."""
 
 from common.core.errors import BusinessError, NotAuthorized
 
@@ -6,13 +6,13 @@ from common.core.errors import BusinessError, NotAuthorized
 class PaymentUnknown(BusinessError):
     status = 404
     code = "payment_unknown"
-    message = "the bank knows no such payment"
+    message = "no such payment"
 
 
 class OrderTaken(BusinessError):
     status = 409
     code = "order_taken"
-    message = "there is a payment for this order already"
+    message = "a payment for this order exists"
 
 
 class KeyReused(BusinessError):
@@ -30,16 +30,16 @@ class WrongState(BusinessError):
 class AmountTooLarge(BusinessError):
     status = 409
     code = "amount_too_large"
-    message = "more than is left of the payment"
+    message = "the amount exceeds the remainder of the payment"
 
 
-class NotTheOperator(NotAuthorized):
-    """The switches for misbehaviour are opened with the terminal's key and password."""
+class AdminOnly(NotAuthorized):
+    """The fault controls need the terminal's key and password (HTTP Basic)."""
 
 
-class OutOfOrder(BusinessError):
-    """The fault "answers 500", asked for on purpose."""
+class RequestedFailure(BusinessError):
+    """A server error that a fault has requested."""
 
     status = 500
     code = "internal_error"
-    message = "the sandbox bank was asked to fail here"
+    message = "a fault of the sandbox bank requested this error"

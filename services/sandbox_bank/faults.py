@@ -1,11 +1,11 @@
-"""Misbehaviour on demand. A payment gets its faults when it is made, from the plan or from the settings."""
+"""Faults on demand. A payment gets its faults at creation, from the plan or from the settings."""
 
 from collections.abc import Iterable
 from enum import StrEnum
 
 
 class Fault(StrEnum):
-    """What can go wrong with one payment."""
+    """A fault of one payment."""
 
     NOTIFY_TWICE = "notify_twice"
     NOTIFY_OUT_OF_ORDER = "notify_out_of_order"
@@ -14,20 +14,20 @@ class Fault(StrEnum):
     WRONG_AMOUNT = "wrong_amount"
     WRONG_TERMINAL = "wrong_terminal"
     WRONG_SIGNATURE = "wrong_signature"
-    API_SLOW = "api_slow"  # the first call about the order is answered late
-    API_500 = "api_500"  # the first call about the order fails, and does nothing
-    API_DEAD = "api_dead"  # the first call about the order is done, and answered 500
+    API_SLOW = "api_slow"  # the response to the first call for the order is late
+    API_500 = "api_500"  # the first call for the order fails without effect
+    API_DEAD = "api_dead"  # the first call for the order has its effect and returns 500
 
 
-#: Faults of the interface; each strikes once per order, so that what comes after can be seen.
+#: Faults of the API. Each happens once per order, so that recovery can be tested.
 OF_THE_API = frozenset({Fault.API_SLOW, Fault.API_500, Fault.API_DEAD})
 
-#: Faults of what a notification says.
+#: Faults of the content of a notification.
 SPOILING = frozenset({Fault.WRONG_AMOUNT, Fault.WRONG_TERMINAL, Fault.WRONG_SIGNATURE})
 
 
 def parse_faults(names: Iterable[str]) -> frozenset[Fault]:
-    """The faults of these names; ValueError names what is not one."""
+    """Return the faults with these names; raise ValueError that lists unknown names."""
     known = {fault.value for fault in Fault}
     unknown = sorted(set(names) - known)
     if unknown:

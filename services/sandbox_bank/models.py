@@ -1,6 +1,6 @@
-"""The sandbox bank's books: payments, and notifications on their way. Tables are in ``migrations``.
+"""Payments and pending notifications of the sandbox bank. Tables are in ``migrations``.
 
-States have T-Bank's names; the other protocols translate.
+States have T-Bank's names; the other protocols translate them.
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from typing import Any, Final
 from common.core.money import Money
 from services.sandbox_bank.faults import Fault
 
-#: The two cards that work here. They are the card schemes' own test numbers and belong to nobody.
+#: The two accepted cards. They are public test numbers of the card schemes.
 PAYING_CARD: Final = "4111111111111111"
 DECLINED_CARD: Final = "4000000000000002"
 
 
 class State(StrEnum):
-    """Where a payment stands at the bank."""
+    """State of a payment at the bank."""
 
     NEW = "NEW"
     AUTHORIZED = "AUTHORIZED"
@@ -71,13 +71,13 @@ class Payment:
         return Money(self.amount_minor, self.currency)
 
     def may_become(self, state: State) -> bool:
-        """Whether TRANSITIONS has this step."""
+        """Return whether TRANSITIONS allows this state next."""
         return state in TRANSITIONS[self.state]
 
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """Money that went back, wholly or in part."""
+    """A full or partial refund."""
 
     public_id: str
     payment_id: str
@@ -88,7 +88,7 @@ class Refund:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A notification as it will be sent. ``wants`` is the body that ends the repeats; None: any 200 does."""
+    """A notification ready to send. ``wants``: response body that acknowledges it; None accepts any 200."""
 
     label: str
     method: str
@@ -100,7 +100,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message on its way."""
+    """A message to deliver."""
 
     delivery_id: int
     attempts: int

@@ -1,4 +1,4 @@
-"""Every SQL statement of the sandbox bank."""
+"""SQL of the sandbox bank."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -74,8 +74,8 @@ _ADD_DELIVERY = text("""
     VALUES (:payment_no, :label, :method, :url, :content_type, :body, :wants, :due_at, :max_attempts)
 """)
 
-# The next turn is written before the message is sent: whoever is killed in between has lost time, not the message.
-_TAKE_DUE = text("""
+# The next attempt is scheduled before the message is sent: a crash in between delays it, but does not lose it.
+_CLAIM_DUE = text("""
     UPDATE deliveries d
        SET attempts = d.attempts + 1,
            due_at = CASE WHEN d.attempts + 1 < d.max_attempts
@@ -92,7 +92,7 @@ _DELIVERED = text("""
 """)
 _NOT_DELIVERED = text("UPDATE deliveries SET last_answer = :answer WHERE delivery_id = :delivery_id")
 
-_STRIKE = text("""
+_TRIGGER = text("""
     INSERT INTO struck (protocol, order_id, fault) VALUES (:protocol, :order_id, :fault)
     ON CONFLICT DO NOTHING RETURNING 1
 """)
@@ -114,7 +114,7 @@ _DROP_PLAN = text("DELETE FROM fault_plan")
 
 @dataclass(frozen=True, slots=True)
 class NewPayment:
-    """What a merchant asks for. Without ``public_id`` the payment's number is its id."""
+    """A merchant's request for a payment. Without ``public_id``, the payment's number is its id."""
 
     protocol: str
     order_id: str | None
@@ -132,7 +132,7 @@ class NewPayment:
 
 
 def insert(tx: Connection, new: NewPayment, *, page_key: str, now: datetime, faults: Iterable[Fault]) -> Payment | None:
-    """Write a payment; None where its order or its key is taken."""
+    """Insert a payment; return None if its order number or idempotence key exists."""
     row = (
         tx.execute(
             _INSERT,
@@ -174,7 +174,7 @@ def lock_by_order(tx: Connection, protocol: str, order_id: str) -> Payment | Non
 
 
 def lock_by_key(tx: Connection, protocol: str, idempotence_key: str) -> tuple[Payment, bytes] | None:
-    """The payment that was made under a merchant's key, with the hash of what was asked for."""
+    """Return the payment of an idempotence key, with the hash of its request."""
     row = tx.execute(_BY_KEY, {"protocol": protocol, "key": idempotence_key}).mappings().one_or_none()
     return (_payment(row), bytes(row["request_hash"])) if row else None
 
@@ -182,7 +182,7 @@ def lock_by_key(tx: Connection, protocol: str, idempotence_key: str) -> tuple[Pa
 def list_between(
     tx: Connection, protocol: str, *, since: datetime, until: datetime, after_no: int, limit: int
 ) -> list[Payment]:
-    """Payments made in a span of time, oldest first, from a place on."""
+    """Return payments of a period after a payment number, oldest first."""
     rows = tx.execute(
         _BETWEEN, {"protocol": protocol, "since": since, "until": until, "after_no": after_no, "limit": limit}
     ).mappings()
@@ -190,7 +190,7 @@ def list_between(
 
 
 def lock_overdue(tx: Connection, *, now: datetime, limit: int) -> list[Payment]:
-    """Payments that nobody has paid in time."""
+    """Lock unpaid payments past their expiry."""
     return [_payment(row) for row in tx.execute(_LOCK_OVERDUE, {"now": now, "limit": limit}).mappings()]
 
 
@@ -203,7 +203,7 @@ def save(tx: Connection, payment: Payment, state: State, refunded_minor: int) ->
 
 
 def refund_of_key(tx: Connection, payment: Payment, request_key: str) -> Refund | None:
-    """What this request brought about when it was made before."""
+    """Return the refund of an earlier request with this key."""
     found = tx.execute(_REFUND_OF_KEY, {"payment_no": payment.payment_no, "request_key": request_key})
     row = found.mappings().one_or_none()
     return Refund(**row) if row else None
@@ -215,7 +215,7 @@ def refund_by_id(tx: Connection, protocol: str, public_id: str) -> Refund | None
 
 
 def add_refund(tx: Connection, payment: Payment, request_key: str, amount_minor: int, *, now: datetime) -> Refund:
-    """Write down that money goes back."""
+    """Insert a refund."""
     public_id = str(uuid4())
     tx.execute(
         _ADD_REFUND,
@@ -231,7 +231,7 @@ def add_refund(tx: Connection, payment: Payment, request_key: str, amount_minor:
 
 
 def set_faults(tx: Connection, protocol: str, order_id: str, faults: Iterable[Fault]) -> bool:
-    """Change what goes wrong with a payment; False if there is no such order."""
+    """Set the faults of a payment; return False if there is no such order."""
     found = tx.execute(_SET_FAULTS, {"protocol": protocol, "order_id": order_id, "faults": sorted(faults)})
     return found.one_or_none() is not None
 
@@ -239,7 +239,7 @@ def set_faults(tx: Connection, protocol: str, order_id: str, faults: Iterable[Fa
 def add_delivery(
     tx: Connection, payment: Payment, message: Message, *, due_at: datetime | None, max_attempts: int
 ) -> None:
-    """Owe the merchant a notification; without ``due_at`` it is written down and never sent."""
+    """Insert a notification to deliver. Without ``due_at`` it is stored but never sent."""
     tx.execute(
         _ADD_DELIVERY,
         {
@@ -256,9 +256,9 @@ def add_delivery(
     )
 
 
-def take_due(tx: Connection, *, now: datetime, limit: int, repeat_seconds: float) -> list[Delivery]:
-    """Messages whose turn has come, with their next turn put off."""
-    rows = tx.execute(_TAKE_DUE, {"now": now, "limit": limit, "repeat_seconds": repeat_seconds})
+def claim_due(tx: Connection, *, now: datetime, limit: int, repeat_seconds: float) -> list[Delivery]:
+    """Claim due messages and schedule their next attempt. ``repeat_seconds``: first interval, doubled each time."""
+    rows = tx.execute(_CLAIM_DUE, {"now": now, "limit": limit, "repeat_seconds": repeat_seconds})
     return [
         Delivery(
             row.delivery_id,
@@ -269,20 +269,20 @@ def take_due(tx: Connection, *, now: datetime, limit: int, repeat_seconds: float
     ]
 
 
-def save_answer(tx: Connection, delivery: Delivery, answer: str, *, delivered: bool) -> None:
-    """Write down what the merchant said."""
+def save_response(tx: Connection, delivery: Delivery, answer: str, *, delivered: bool) -> None:
+    """Store the merchant's response."""
     statement = _DELIVERED if delivered else _NOT_DELIVERED
     tx.execute(statement, {"delivery_id": delivery.delivery_id, "answer": answer[:200]})
 
 
-def strike_once(tx: Connection, protocol: str, order_id: str, fault: Fault) -> bool:
-    """Whether this fault has yet to happen to this order; from now on it has."""
-    found = tx.execute(_STRIKE, {"protocol": protocol, "order_id": order_id, "fault": fault.value})
+def trigger_once(tx: Connection, protocol: str, order_id: str, fault: Fault) -> bool:
+    """Mark a fault of an order as triggered; return False if it already was."""
+    found = tx.execute(_TRIGGER, {"protocol": protocol, "order_id": order_id, "fault": fault.value})
     return found.one_or_none() is not None
 
 
 def faults_of_order(tx: Connection, protocol: str, order_id: str, default: Iterable[Fault]) -> frozenset[Fault]:
-    """What goes wrong with an order: decided when it is first heard of, by the plan if there is one."""
+    """Return the faults of an order. They are assigned at its first request: the next of the plan, else ``default``."""
     assigned = tx.execute(_ASSIGNED, {"protocol": protocol, "order_id": order_id}).scalar_one_or_none()
     if assigned is None:
         planned = tx.execute(_NEXT_OF_PLAN).scalar_one_or_none()
@@ -292,7 +292,7 @@ def faults_of_order(tx: Connection, protocol: str, order_id: str, default: Itera
 
 
 def set_plan(tx: Connection, plan: Sequence[Sequence[str]]) -> None:
-    """New orders take the next list of faults each, round and round; an empty plan leaves them to the settings."""
+    """Set the plan: each new order takes its next list of faults, cyclically. An empty plan removes it."""
     if plan:
         tx.execute(_SET_PLAN, {"plan": json.dumps([list(faults) for faults in plan])})
     else:

@@ -1,4 +1,4 @@
-"""The payment page, and the switches for misbehaviour."""
+"""The payment page, and the fault controls."""
 
 import hmac
 import re
@@ -13,7 +13,7 @@ from common.core.errors import Forbidden, NotFound
 from common.http.server.endpoint import unauthenticated
 from services.sandbox_bank import service
 from services.sandbox_bank.context import Context
-from services.sandbox_bank.errors import NotTheOperator
+from services.sandbox_bank.errors import AdminOnly
 from services.sandbox_bank.faults import Fault
 from services.sandbox_bank.models import DECLINED_CARD, PAYING_CARD, Payment, State
 from services.sandbox_bank.service import PageOutcome
@@ -21,7 +21,7 @@ from services.sandbox_bank.service import PageOutcome
 pages = Blueprint("pages", __name__, template_folder="web")
 admin = Blueprint("admin", __name__, url_prefix="/admin")
 
-#: No script, no frame, nothing from elsewhere. Not form-action: browsers apply it to the redirect that follows.
+#: No script, no frame, no external content. Without form-action, which browsers apply to the redirect too.
 PAGE_HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
@@ -31,7 +31,7 @@ PAGE_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 
-#: A test card does not age: any month and year do.
+#: Any month and year are accepted.
 _EXPIRY: Final = re.compile(r"^\s*(0[1-9]|1[0-2])\s*/?\s*(\d{2}|\d{4})\s*$")
 _CVC: Final = re.compile(r"^\s*\d{3}\s*$")
 
@@ -39,14 +39,14 @@ _CVC: Final = re.compile(r"^\s*\d{3}\s*$")
 @pages.get("/assets/pay.css")
 @unauthenticated
 def style() -> Response:
-    """The page's only asset."""
+    """Return the style sheet, the only asset of the page."""
     return send_from_directory(Path(__file__).parent / "web", "pay.css", max_age=300)
 
 
 @pages.get("/pay/<page_key>")
 @unauthenticated
 def show_page(context: Context, page_key: str) -> Response:
-    """The payment page. Its address is the secret that opens it; no cookie is there to be ridden on."""
+    """Show the payment page. Its URL is the credential; there is no cookie that another site could use."""
     payment = service.open_page(context, page_key)
     return _page(context, payment)
 
@@ -54,9 +54,9 @@ def show_page(context: Context, page_key: str) -> Response:
 @pages.post("/pay/<page_key>")
 @unauthenticated
 def submit_page(context: Context, page_key: str) -> AnyResponse:
-    """The form, from the page itself and from nowhere else."""
+    """Process the form of the payment page; reject forms of other sites."""
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
-        raise Forbidden("this form is sent from the payment page alone")
+        raise Forbidden("this form can only be sent from the payment page")
     if request.form.get("action") == "cancel":
         result = service.cancel_at_page(context, page_key)
     else:
@@ -65,9 +65,7 @@ def submit_page(context: Context, page_key: str) -> AnyResponse:
             return _page(context, service.open_page(context, page_key), errors=errors, status=422)
         result = service.submit_card(context, page_key, request.form.get("card_number", ""))
     if result.outcome is PageOutcome.WRONG_CARD:
-        return _page(
-            context, result.payment, errors={"card_number": "This is not one of the two test cards."}, status=422
-        )
+        return _page(context, result.payment, errors={"card_number": "Enter one of the two test cards."}, status=422)
     target = _return_url(context, result.payment)
     response = redirect(target, code=303)
     response.headers.update({"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
@@ -77,11 +75,11 @@ def submit_page(context: Context, page_key: str) -> AnyResponse:
 def _form_errors() -> dict[str, str]:
     errors: dict[str, str] = {}
     if not _EXPIRY.match(request.form.get("expiry", "")):
-        errors["expiry"] = "Month and year, for example 12/30."
+        errors["expiry"] = "Enter month and year, for example 12/30."
     if not _CVC.match(request.form.get("cvc", "")):
-        errors["cvc"] = "Three digits."
+        errors["cvc"] = "Enter three digits."
     if not request.form.get("card_number", "").strip():
-        errors["card_number"] = "The number of one of the test cards."
+        errors["card_number"] = "Enter the number of a test card."
     return errors
 
 
@@ -109,7 +107,7 @@ def _in_fours(digits: str) -> str:
 
 
 class Plan(BaseModel):
-    """Each new order takes the next list of faults, round and round; an empty plan ends it."""
+    """Lists of faults; each new order takes the next list, cyclically. An empty plan removes it."""
 
     model_config = ConfigDict(extra="forbid")
     plan: list[list[Fault]] = Field(max_length=1_000)
@@ -133,13 +131,13 @@ def _operator_only() -> None:
     wanted = (settings.tbank_terminal_key, settings.tbank_password.get_secret_value())
     same = [hmac.compare_digest(a.encode(), b.encode()) for a, b in zip((user, password), wanted, strict=True)]
     if not all(same):
-        raise NotTheOperator
+        raise AdminOnly
 
 
 @admin.put("/faults")
 @unauthenticated
 def set_plan(context: Context, body: Plan) -> Response:
-    """What goes wrong with the orders that come from now on."""
+    """Set the faults of new orders."""
     service.set_plan(context, body.plan)
     return Response(status=204)
 
@@ -147,7 +145,7 @@ def set_plan(context: Context, body: Plan) -> Response:
 @admin.put("/payments/<protocol>/<order_id>/faults")
 @unauthenticated
 def set_faults(context: Context, path: OrderPath, body: Faults) -> Response:
-    """What goes wrong with one payment that is there already."""
+    """Set the faults of an existing payment."""
     service.set_faults(context, path.protocol, path.order_id, body.faults)
     return Response(status=204)
 
@@ -155,7 +153,7 @@ def set_faults(context: Context, path: OrderPath, body: Faults) -> Response:
 @admin.get("/payments/<protocol>")
 @unauthenticated
 def list_payments(context: Context, protocol: str) -> dict[str, object]:
-    """The newest payments of one protocol, as the bank sees them."""
+    """List the newest payments of one protocol."""
     if protocol not in context.wires:
         raise NotFound
     found = service.list_payments(context, protocol)

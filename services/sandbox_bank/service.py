@@ -1,4 +1,4 @@
-"""Use cases of the sandbox bank. A payment's step and the notifications that it brings about are one transaction."""
+"""Use cases of the sandbox bank. A change of state and its notifications are one transaction."""
 
 import secrets
 import time
@@ -15,8 +15,8 @@ from services.sandbox_bank.errors import (
     AmountTooLarge,
     KeyReused,
     OrderTaken,
-    OutOfOrder,
     PaymentUnknown,
+    RequestedFailure,
     WrongState,
 )
 from services.sandbox_bank.faults import OF_THE_API, SPOILING, Fault, parse_faults
@@ -30,25 +30,25 @@ LISTED: Final = 1_000
 
 
 class PageOutcome(StrEnum):
-    """What came of a form that was sent from the payment page."""
+    """Result of submitting the form of the payment page."""
 
     PAID = "paid"
     DECLINED = "declined"
     CANCELLED = "cancelled"
-    OVER = "over"  # it had ended before
+    ENDED = "ended"  # the payment had ended before
     WRONG_CARD = "wrong_card"
 
 
 @dataclass(frozen=True, slots=True)
 class PageResult:
-    """The outcome, and the payment as it is now."""
+    """The outcome and the current payment."""
 
     outcome: PageOutcome
     payment: Payment
 
 
 def create_payment(context: Context, new: NewPayment) -> Payment:
-    """Make a payment that can be paid at its page; the same idempotence key gives the same one.
+    """Create a payment with a payment page. A repeat with the same idempotence key returns the same payment.
 
     Raises OrderTaken, KeyReused.
     """
@@ -68,19 +68,19 @@ def create_payment(context: Context, new: NewPayment) -> Payment:
 
 
 def find_payment(context: Context, protocol: str, public_id: str) -> Payment:
-    """By the bank's id; raises PaymentUnknown."""
+    """Return a payment by the bank's id; raise PaymentUnknown."""
     with context.db.transaction() as tx:
         return _known(repository.lock_by_public_id(tx, protocol, public_id))
 
 
 def find_order(context: Context, protocol: str, order_id: str) -> Payment:
-    """By the merchant's number; raises PaymentUnknown."""
+    """Return a payment by the merchant's order number; raise PaymentUnknown."""
     with context.db.transaction() as tx:
         return _known(repository.lock_by_order(tx, protocol, order_id))
 
 
 def open_page(context: Context, page_key: str) -> Payment:
-    """The payment of a page; one whose time is over ends here. Raises PaymentUnknown."""
+    """Return the payment of a page, and expire it if its time has passed; raise PaymentUnknown."""
     with context.db.transaction() as tx:
         payment = _known(repository.lock_by_page(tx, page_key))
         if payment.state is State.NEW and payment.expires_at <= context.clock.now():
@@ -89,14 +89,14 @@ def open_page(context: Context, page_key: str) -> Payment:
 
 
 def submit_card(context: Context, page_key: str, card_number: str) -> PageResult:
-    """Pay, or be declined. The number is compared and forgotten. Raises PaymentUnknown."""
+    """Pay or decline. The card number is compared and not stored. Raises PaymentUnknown."""
     digits = "".join(character for character in card_number if character.isdigit())
     with context.db.transaction() as tx:
         payment = _known(repository.lock_by_page(tx, page_key))
         if payment.state is not State.NEW:
-            return PageResult(PageOutcome.OVER, payment)
+            return PageResult(PageOutcome.ENDED, payment)
         if payment.expires_at <= context.clock.now():
-            return PageResult(PageOutcome.OVER, _step(context, tx, payment, State.DEADLINE_EXPIRED))
+            return PageResult(PageOutcome.ENDED, _step(context, tx, payment, State.DEADLINE_EXPIRED))
         if digits == PAYING_CARD:
             result = PageResult(PageOutcome.PAID, _step(context, tx, payment, State.CONFIRMED))
         elif digits == DECLINED_CARD:
@@ -108,11 +108,11 @@ def submit_card(context: Context, page_key: str, card_number: str) -> PageResult
 
 
 def cancel_at_page(context: Context, page_key: str) -> PageResult:
-    """The payer does not want to; raises PaymentUnknown."""
+    """Cancel a payment at the payer's request; raise PaymentUnknown."""
     with context.db.transaction() as tx:
         payment = _known(repository.lock_by_page(tx, page_key))
         if payment.state is not State.NEW:
-            return PageResult(PageOutcome.OVER, payment)
+            return PageResult(PageOutcome.ENDED, payment)
         payment = _step(context, tx, payment, State.CANCELED)
     context.wake.set()
     return PageResult(PageOutcome.CANCELLED, payment)
@@ -121,9 +121,9 @@ def cancel_at_page(context: Context, page_key: str) -> PageResult:
 def cancel_or_refund(
     context: Context, protocol: str, public_id: str, *, amount_minor: int | None, request_key: str | None
 ) -> tuple[Payment, Payment]:
-    """The merchant takes a payment back: an unpaid one is cancelled, a paid one given back, wholly or partly.
+    """Cancel an unpaid payment, reverse a held one, or refund a paid one; None refunds the remainder.
 
-    The same ``request_key`` again changes nothing. Returns the payment before and after. Raises PaymentUnknown,
+    A repeat with the same ``request_key`` has no effect. Returns the payment before and after. Raises PaymentUnknown,
     WrongState, AmountTooLarge.
     """
     with context.db.transaction() as tx:
@@ -133,7 +133,7 @@ def cancel_or_refund(
         elif before.state is State.AUTHORIZED:
             after = _step(context, tx, before, State.REVERSED)
         else:
-            _give_back(context, tx, before, amount_minor, request_key)
+            _refund_payment(context, tx, before, amount_minor, request_key)
             after = _known(repository.lock_by_public_id(tx, protocol, public_id))
     context.wake.set()
     return before, after
@@ -142,16 +142,16 @@ def cancel_or_refund(
 def refund(
     context: Context, protocol: str, public_id: str, *, amount_minor: int | None, request_key: str | None
 ) -> Refund:
-    """Give a paid payment back, wholly or partly; raises PaymentUnknown, WrongState, AmountTooLarge."""
+    """Refund a paid payment in full or in part; raise PaymentUnknown, WrongState, AmountTooLarge."""
     with context.db.transaction() as tx:
         payment = _known(repository.lock_by_public_id(tx, protocol, public_id))
-        given = _give_back(context, tx, payment, amount_minor, request_key)
+        given = _refund_payment(context, tx, payment, amount_minor, request_key)
     context.wake.set()
     return given
 
 
 def find_refund(context: Context, protocol: str, public_id: str) -> Refund:
-    """By the bank's id; raises PaymentUnknown."""
+    """Return a refund by the bank's id; raise PaymentUnknown."""
     with context.db.autocommit() as tx:
         found = repository.refund_by_id(tx, protocol, public_id)
     if found is None:
@@ -162,12 +162,12 @@ def find_refund(context: Context, protocol: str, public_id: str) -> Refund:
 def payments_between(
     context: Context, protocol: str, since: datetime, until: datetime, *, after_no: int, limit: int
 ) -> list[Payment]:
-    """Payments made in a span of time, oldest first, from a place on."""
+    """Return payments of a period after a payment number, oldest first."""
     with context.db.autocommit() as tx:
         return repository.list_between(tx, protocol, since=since, until=until, after_no=after_no, limit=limit)
 
 
-def _give_back(
+def _refund_payment(
     context: Context, tx: Connection, payment: Payment, amount_minor: int | None, request_key: str | None
 ) -> Refund:
     if request_key is not None and (known := repository.refund_of_key(tx, payment, request_key)) is not None:
@@ -185,7 +185,7 @@ def _give_back(
 
 
 def expire_overdue(context: Context, *, limit: int) -> int:
-    """End payments that nobody has paid in time; returns how many."""
+    """Expire unpaid payments past their time; return their number."""
     with context.db.transaction() as tx:
         overdue = repository.lock_overdue(tx, now=context.clock.now(), limit=limit)
         for payment in overdue:
@@ -194,18 +194,18 @@ def expire_overdue(context: Context, *, limit: int) -> int:
 
 
 def with_faults(context: Context, protocol: str, order_id: str | None, act: Callable[[], T]) -> T:
-    """Run a call of the interface, misbehaving where this order is to see it; raises OutOfOrder."""
+    """Run an API call with the faults of its order; raise RequestedFailure if one of them requests an error."""
     if order_id is None:
         return act()
     faults = _faults_due(context, protocol, order_id)
     if Fault.API_SLOW in faults:
-        # Not waiting for anything: being slow is what was asked for.
+        # The delay is the requested fault.
         time.sleep(context.settings.sandbox_bank_slow_seconds)
     if Fault.API_500 in faults:
-        raise OutOfOrder
+        raise RequestedFailure
     result = act()
     if Fault.API_DEAD in faults:
-        raise OutOfOrder
+        raise RequestedFailure
     return result
 
 
@@ -214,25 +214,25 @@ def _faults_due(context: Context, protocol: str, order_id: str) -> frozenset[Fau
     with context.db.transaction() as tx:
         assigned = repository.faults_of_order(tx, protocol, order_id, default)
         return frozenset(
-            fault for fault in sorted(assigned & OF_THE_API) if repository.strike_once(tx, protocol, order_id, fault)
+            fault for fault in sorted(assigned & OF_THE_API) if repository.trigger_once(tx, protocol, order_id, fault)
         )
 
 
 def set_plan(context: Context, plan: Sequence[Sequence[Fault]]) -> None:
-    """New orders take the next list of faults each, round and round; an empty plan leaves them to the settings."""
+    """Set the plan: each new order takes its next list of faults, cyclically. An empty plan removes it."""
     with context.db.autocommit() as tx:
         repository.set_plan(tx, plan)
 
 
 def set_faults(context: Context, protocol: str, order_id: str, faults: Iterable[Fault]) -> None:
-    """Change what goes wrong with one payment; raises PaymentUnknown."""
+    """Set the faults of one payment; raise PaymentUnknown."""
     with context.db.autocommit() as tx:
         if not repository.set_faults(tx, protocol, order_id, faults):
             raise PaymentUnknown
 
 
 def list_payments(context: Context, protocol: str) -> list[Payment]:
-    """The newest of one protocol, as the bank sees them."""
+    """Return the newest payments of one protocol."""
     with context.db.autocommit() as tx:
         return repository.list_newest(tx, protocol, limit=LISTED)
 
@@ -244,7 +244,7 @@ def _known(payment: Payment | None) -> Payment:
 
 
 def _step(context: Context, tx: Connection, payment: Payment, state: State, refund: Refund | None = None) -> Payment:
-    """Change the state of a locked payment and write down the notifications that follow."""
+    """Change the state of a locked payment and insert its notifications; raise WrongState."""
     if not payment.may_become(state):
         raise WrongState
     given = refund.amount_minor if refund else 0
@@ -256,7 +256,7 @@ def _step(context: Context, tx: Connection, payment: Payment, state: State, refu
 
 def _notify(context: Context, tx: Connection, before: State, payment: Payment, refund: Refund | None) -> None:
     wire = context.wires[payment.protocol]
-    # A partial refund tells what was given back this time, everything else the whole amount.
+    # A partial refund reports the amount of this refund, every other notification the full amount.
     partly = refund is not None and payment.state is State.PARTIAL_REFUNDED
     amount_minor = refund.amount_minor if refund is not None and partly else payment.amount_minor
     labels = list(wire.labels(before, payment.state))
@@ -275,7 +275,7 @@ def _notify(context: Context, tx: Connection, before: State, payment: Payment, r
 
 
 def _due_times(context: Context, faults: Iterable[Fault], count: int) -> list[datetime] | list[None]:
-    """When each of ``count`` notifications of one step is sent: all at once, unless asked otherwise."""
+    """Return when each of ``count`` notifications of one change is due: at once, unless a fault delays it."""
     if Fault.NOTIFY_LOST in faults:
         return [None] * count
     now = context.clock.now()

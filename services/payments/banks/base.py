@@ -1,7 +1,7 @@
-"""The port to the banks: what every adapter gives, and the words that both sides use.
+"""The port to the banks: the interface of an adapter, and the types that it shares with the use cases.
 
-An adapter speaks one bank's protocol and decides nothing. It raises BankUnavailable when the outcome of a
-call is not known, BankRefused when the bank said no, PaymentNotFound when the bank knows no such payment.
+An adapter implements one bank's protocol and contains no business rule. It raises BankUnavailable if the outcome of a
+call is unknown, BankRefused if the bank rejects the call, PaymentNotFound if the bank has no such payment.
 """
 
 import sys
@@ -21,25 +21,25 @@ from common.core.settings import FromEnvironment, Settings
 
 
 class PaymentStatus(StrEnum):
-    """Where a payment stands, in words that are the same for all banks."""
+    """Status of a payment, common to all banks."""
 
-    OPEN = "open"  # created, the payer may be at the page
-    HELD = "held"  # the card's money is reserved, not taken: neither paid nor over
-    CONFIRMED = "confirmed"  # the money is taken
-    FAILED = "failed"  # over without money: rejected, cancelled, reversed
-    EXPIRED = "expired"  # over without money, because nobody paid in time
+    OPEN = "open"  # created and not paid; the payer may be on the page
+    HELD = "held"  # the amount is reserved on the card, not charged: neither paid nor ended
+    CONFIRMED = "confirmed"  # charged
+    FAILED = "failed"  # ended without payment: rejected, cancelled, reversed
+    EXPIRED = "expired"  # ended without payment, because the time to pay has passed
     PARTLY_REFUNDED = "partly_refunded"
     REFUNDED = "refunded"
-    OTHER = "other"  # a word that we do not know: noted, and nothing follows from it
+    OTHER = "other"  # an unknown status: recorded without effect
 
 
-#: The bank says nothing about the payment's end yet.
+#: Statuses that leave the result of the payment open.
 UNDECIDED: Final = frozenset({PaymentStatus.OPEN, PaymentStatus.HELD, PaymentStatus.OTHER})
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentOrder:
-    """One attempt to have a top-up paid. ``order_id`` is ours and unique per attempt; the bank's id comes later."""
+    """One attempt of a top-up. ``order_id`` is unique per attempt; ``bank_payment_id`` is known after the creation."""
 
     topup_id: UUID
     order_id: str
@@ -48,13 +48,13 @@ class PaymentOrder:
     created_at: datetime
     expires_at: datetime
     bank_payment_id: str | None = None
-    #: What was given back of it before, for refunds.
+    #: Amount of earlier refunds in minor units.
     refunded_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class BankPayment:
-    """The bank has made a payment: its id there, and the page where it is paid."""
+    """A created payment: its id at the bank, and the URL of its page."""
 
     bank_payment_id: str
     payment_url: str
@@ -62,7 +62,10 @@ class BankPayment:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """What a bank says of one payment, in a notification or when asked. None: the protocol does not say."""
+    """A bank's report about one payment, sent by it or fetched from it. None: not part of the protocol.
+
+    ``amount_minor`` is in minor units. ``terminal`` is the merchant account that the report names.
+    """
 
     bank_payment_id: str
     order_id: str | None
@@ -75,7 +78,7 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """What a bank wants to hear so that it stops repeating a notification."""
+    """The HTTP response that stops the repeats of a notification."""
 
     status: int
     content_type: str
@@ -83,26 +86,26 @@ class Acknowledgement:
 
 
 class RefundOutcome(StrEnum):
-    """What the bank notification to a refund. Everything else is an exception, and means "ask again"."""
+    """The bank's response to a refund. Every other result is an exception."""
 
     DONE = "done"
-    ACCEPTED = "accepted"  # under way; asked again later
+    ACCEPTED = "accepted"  # in progress; retried later
 
 
 class BankError(Exception):
-    """Whatever goes wrong with a bank; the text names no secret."""
+    """Base of all errors of a bank. The message contains no secret."""
 
 
 class BadSignature(BankError):
-    """A notification that the bank cannot have sent."""
+    """The notification is not authentic."""
 
 
 class BankUnavailable(BankError):
-    """Not reached, no answer in time, or an answer that makes no sense: what the bank did is not known."""
+    """The bank is unreachable, too slow, or its response is invalid: the outcome is unknown."""
 
 
 class BankRefused(BankError):
-    """The bank answered, and said no. ``code`` is the bank's own."""
+    """The bank rejected the call. ``code`` is the bank's error code."""
 
     def __init__(self, code: str, message: str) -> None:
         self.code = code
@@ -110,56 +113,59 @@ class BankRefused(BankError):
 
 
 class PaymentNotFound(BankError):
-    """The bank answered, and knows no such payment."""
+    """The bank has no such payment."""
 
 
 class Bank(Protocol):
-    """One bank. Safe to share between threads."""
+    """The adapter of one bank. Safe to share between threads."""
 
     name: str
-    #: Our number at the bank (terminal, shop); what a notification names must be equal to it.
+    #: Merchant account at the bank (terminal, shop). Notifications for another account are rejected.
     terminal: str
-    #: The bank's own words for where a payment stands.
+    #: The bank's statuses and their common equivalents.
     statuses: Mapping[str, PaymentStatus]
-    #: True where ``create_payment`` may simply be called again: the bank gives the same payment.
+    #: Whether ``create_payment`` is idempotent at the bank: a repeat returns the same payment.
     creation_is_repeatable: bool
 
     def create_payment(self, order: PaymentOrder, return_url: str, callback_url: str) -> BankPayment:
-        """Make a payment; raises BankUnavailable (it may exist all the same) or BankRefused."""
+        """Create a payment; raise BankRefused, or BankUnavailable (the payment may exist nevertheless)."""
 
     def parse_notification(
         self, method: str, headers: Mapping[str, str], raw_body: bytes, query: Mapping[str, str], client_ip: str
     ) -> Notification:
-        """What the bank says; raises BadSignature, or BankUnavailable where the bank must be asked to believe it."""
+        """Authenticate and parse a notification.
+
+        Raises BadSignature, or BankUnavailable if the bank has to confirm the notification and does not respond.
+        """
 
     def fetch_status(self, order: PaymentOrder) -> Notification:
-        """Ask the bank, by its own id where that is known; raises PaymentNotFound or BankUnavailable."""
+        """Return the bank's status report, by its own id if known; raise PaymentNotFound, BankUnavailable."""
 
     def cancel_payment(self, bank_payment_id: str) -> None:
-        """Make an unpaid payment unpayable; raises BankRefused where the bank cannot do this.
+        """Cancel an unpaid payment; raise BankRefused if the bank cannot do this.
 
-        Never for a payment whose page somebody knows: were it paid at this moment, the bank would give the money back.
+        Only for payments whose page no user was given: if the payment is made concurrently, the bank refunds it.
         """
 
     def refund(self, order: PaymentOrder, amount_minor: int, key: str) -> RefundOutcome:
-        """Give money back to the card, once per ``key``; raises BankRefused or BankUnavailable."""
+        """Refund an amount in minor units to the card, once per ``key``; raise BankRefused, BankUnavailable."""
 
     def list_payments(self, since: datetime, until: datetime) -> Iterator[Notification] | None:
-        """All payments that the bank has of us from a span of time; None where its protocol has no such list."""
+        """Return all payments from ``since`` until before ``until``; None if the protocol has no list."""
 
     def acknowledge(self) -> Acknowledgement:
-        """The answer to a notification that was taken."""
+        """Return the response to an accepted notification."""
 
 
 class BankSettings(FromEnvironment):
-    """Settings of one bank. ``load`` ends the process with a sentence that names what is missing or wrong."""
+    """Settings of one bank. ``load`` exits the process with a message that names missing and invalid variables."""
 
-    #: Variables, by field, without which this bank is not switched on; one of each tuple is enough.
+    #: Required fields; one of each tuple is enough.
     REQUIRED: ClassVar[tuple[tuple[str, ...], ...]] = ()
 
     @classmethod
     def load(cls, environment: "BankEnvironment") -> Self:
-        """Read the bank's variables from the environment."""
+        """Read the settings from the environment; exit the process if they are incomplete."""
         try:
             settings = cls()
         except ValidationError as error:
@@ -170,16 +176,16 @@ class BankSettings(FromEnvironment):
         else:
             problems = [*settings.missing(), *settings.not_for_production(environment)]
         if problems:
-            sys.exit(f"{cls.__module__}: the settings of this bank are not complete:\n  " + "\n  ".join(problems))
+            sys.exit(f"{cls.__module__}: the settings of this bank are incomplete:\n  " + "\n  ".join(problems))
         return settings
 
     @classmethod
     def variable(cls, field: str) -> str:
-        """The environment variable of a field."""
+        """Return the environment variable of a field."""
         return f"{cls.model_config.get('env_prefix') or ''}{field.upper()}"
 
     def missing(self) -> list[str]:
-        """A sentence for each variable that is not set."""
+        """Return a message for each required variable that is not set."""
         return [
             f"{' or '.join(self.variable(field) for field in fields)} is not set"
             for fields in self.REQUIRED
@@ -187,7 +193,7 @@ class BankSettings(FromEnvironment):
         ]
 
     def not_for_production(self, environment: "BankEnvironment") -> list[str]:
-        """A sentence for each setting of a test system, where real money is meant."""
+        """Return a message for each test setting, in production only."""
         if environment.environment != "production":
             return []
         url = _text(getattr(self, "url", ""))
@@ -196,7 +202,7 @@ class BankSettings(FromEnvironment):
         return ([f"{self.variable('url')}: {reason}"] if reason else []) + marks
 
     def test_marks(self) -> list[str]:
-        """A sentence for each key that is known to be for testing."""
+        """Return a message for each credential that is known to be for testing."""
         return []
 
 
@@ -208,18 +214,18 @@ def _not_a_real_bank(url: str) -> str | None:
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme != "https":
-        return "in production a bank is called by https alone"
+        return "in production a bank must be called over https"
     if "test" in host or "sandbox" in host or "." not in host or host.endswith((".local", ".internal", ".localhost")):
-        return f"{host} is not a real bank's address, and this is production"
+        return f"{host} is not the address of a real bank (production)"
     try:
         public = ip_address(host).is_global
     except ValueError:
         public = True
-    return None if public else f"{host} is not a real bank's address, and this is production"
+    return None if public else f"{host} is not the address of a real bank (production)"
 
 
 class BankEnvironment(Settings):
-    """What holds for the calls to every bank: bounds, trust, and whether real money is meant."""
+    """Settings of the calls to every bank: limits, trust, and the environment."""
 
     bank_ca_bundle: FilePath | None = None
     """File with the CA certificates that banks are verified with. Default: those of the system."""

@@ -1,8 +1,7 @@
-"""HTTP to one bank, with a bound on everything.
+"""HTTP client of one bank, with limits on time, concurrency, retries and size.
 
-A bank has a pool of its own, of which each call takes one slot: a slow bank fills its slots, and whoever comes then
-is soon told "unavailable" instead of holding a thread that could serve another bank. Behind a number of failures in a
-row a circuit breaker answers in its place.
+Each bank has its own pool, and each call takes one slot of it. If a slow bank occupies all slots, further calls fail
+soon instead of holding threads that could serve another bank. A circuit breaker opens after consecutive failures.
 """
 
 import json
@@ -24,33 +23,33 @@ from services.payments.metrics import BANK_SECONDS
 
 log = get_logger(__name__)
 
-MAX_ANSWER_BYTES: Final = 1024 * 1024
+MAX_RESPONSE_BYTES: Final = 1024 * 1024
 SLOT_WAIT_SECONDS: Final = 0.5
-#: A repeatable call is tried so often in all, the last time before this part of the time-out is over.
+#: Attempts of a repeatable call in all; none starts after this fraction of the time-out.
 REPEATABLE_ATTEMPTS: Final = 3
 REPEAT_WITHIN: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class BankAnswer:
-    """A complete answer of any status below 500."""
+    """A complete response with a status below 500."""
 
     status: int
     body: bytes
 
     def json(self) -> dict[str, Any]:
-        """The body as a JSON object; numbers with a point stay text. Raises BankUnavailable if it is not one."""
+        """Return the body as a JSON object, decimal numbers as text; raise BankUnavailable if it is not an object."""
         try:
             found = json.loads(self.body, parse_float=str)
         except ValueError:
             found = None
         if not isinstance(found, dict):
-            raise BankUnavailable(f"the bank's answer (status {self.status}) is not a JSON object")
+            raise BankUnavailable(f"the bank's response (status {self.status}) is not a JSON object")
         return found
 
 
 class BankHttp:
-    """The connections to one bank. Safe to share between threads."""
+    """The connection pool of one bank. Safe to share between threads."""
 
     def __init__(self, name: str, base_url: str, environment: BankEnvironment) -> None:
         self._name = name
@@ -79,10 +78,9 @@ class BankHttp:
         headers: Mapping[str, str] | None = None,
         repeatable: bool = False,
     ) -> BankAnswer:
-        """One call. Raises BankUnavailable for no answer, 5xx, a full pool and an open breaker.
+        """Send one request; raise BankUnavailable for no response, 5xx, a full pool and an open breaker.
 
-        ``repeatable``: the call has no effect, or the same one each time, and is tried again where the failure
-        came so quickly that there is time for it.
+        ``repeatable``: the call is idempotent and is retried if it fails early enough.
         """
         deadline = perf_counter() + self._timeout_seconds * REPEAT_WITHIN
         for attempt in stamina.retry_context(
@@ -99,7 +97,7 @@ class BankHttp:
 
     def _once(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> BankAnswer:
         if not self.breaker.allows():
-            raise BankUnavailable(f"{self._name} did not answer of late and is left alone for a moment")
+            raise BankUnavailable(f"the circuit breaker of {self._name} is open after repeated failures")
         if not self._slots.acquire(timeout=SLOT_WAIT_SECONDS):
             raise BankUnavailable(f"all connections to {self._name} are in use")
         started = perf_counter()
@@ -108,7 +106,7 @@ class BankHttp:
             answer = self._exchange(method, path, body, headers)
             status = answer.status
         except HTTPError as error:
-            raise BankUnavailable(f"{self._name} was not reached or did not answer: {type(error).__name__}") from error
+            raise BankUnavailable(f"{self._name} is unreachable or did not respond: {type(error).__name__}") from error
         finally:
             self._slots.release()
             if status is not None and status < 500:
@@ -126,7 +124,7 @@ class BankHttp:
                 duration_ms=round(seconds * 1000, 1),
             )
         if answer.status >= 500:
-            raise BankUnavailable(f"{self._name} answered with status {answer.status}")
+            raise BankUnavailable(f"{self._name} returned status {answer.status}")
         return answer
 
     def _exchange(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> BankAnswer:
@@ -139,9 +137,9 @@ class BankHttp:
             preload_content=False,
         )
         try:
-            content = response.read(MAX_ANSWER_BYTES + 1)
-            if len(content) > MAX_ANSWER_BYTES:
-                raise BankUnavailable(f"the answer of {self._name} is too large")
+            content = response.read(MAX_RESPONSE_BYTES + 1)
+            if len(content) > MAX_RESPONSE_BYTES:
+                raise BankUnavailable(f"the response of {self._name} is too large")
             return BankAnswer(response.status, content)
         finally:
             response.drain_conn()

@@ -1,4 +1,4 @@
-"""Which banks there are. A new bank is one file in this folder and one line in ``BANKS``."""
+"""The available banks. A new bank is one module in this package and one line in ``BANKS``."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
@@ -14,5 +14,5 @@ BANKS: Final[Mapping[str, Callable[[BankEnvironment], Bank]]] = {
 
 
 def open_banks(names: Iterable[str], environment: BankEnvironment) -> dict[str, Bank]:
-    """Adapters for the banks that are switched on; an incomplete setting ends the process with a sentence."""
+    """Create the adapters of the enabled banks; exit the process with a message if a setting is missing."""
     return {name: BANKS[name](environment) for name in names}

@@ -1,7 +1,7 @@
-"""Sber and the other banks that run the same gateway (RBS protocol: ``register.do`` and its kin).
+"""Sber and the other banks that run the same gateway (RBS protocol: ``register.do`` and others).
 
-Calls are forms, or JSON at the newer hosts. Callbacks come by GET or POST with a checksum: symmetric (HMAC) or
-asymmetric (RSA). They need not name the amount, so that before a credit the bank is asked.
+Calls are forms, or JSON at the newer hosts. Callbacks use GET or POST and have a checksum: symmetric (HMAC) or
+asymmetric (RSA). If a callback names no amount, the bank is asked for it before a credit.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ from services.payments.banks.http import BankHttp
 
 NAME: Final = "sber"
 
-#: ISO 4217 numbers; 810 is the rouble's old one, which some installations still name.
+#: ISO 4217 numbers. Some installations still use 810, the former number of the rouble.
 CURRENCIES: Final[Mapping[str, str]] = {"643": "RUB", "810": "RUB", "840": "USD", "978": "EUR", "156": "CNY"}
 NUMBER_OF: Final[Mapping[str, str]] = {"RUB": "643", "USD": "840", "EUR": "978", "CNY": "156"}
 
@@ -52,24 +52,24 @@ STATUSES: Final[Mapping[str, PaymentStatus]] = {
     "6": PaymentStatus.FAILED,
 }
 
-#: Not part of what is signed.
+#: Fields that the checksum does not cover.
 UNSIGNED: Final = frozenset({"checksum", "sign_alias"})
 
 ORDER_UNKNOWN: Final = "6"
-#: The ``actionCode`` of an order for which nobody entered a card in time.
+#: The ``actionCode`` of an order whose session expired before a payment.
 SESSION_EXPIRED: Final = "-2007"
 SYSTEM_ERROR: Final = "7"
 MAX_FIELDS: Final = 64
 
 
 class AmbiguousFields(BadSignature, ValueError):
-    """A name or a value holds the separator, so that other fields would have the same checksum."""
+    """A name or value contains the separator, so that different fields have the same checksum."""
 
 
 class SberSettings(BankSettings):
-    """``FASTCHECK_SBER_*``: user and password, or a token; and what callbacks are signed with.
+    """``FASTCHECK_SBER_*``: user and password, or a token; and the secret or key that signs callbacks.
 
-    Without a secret and without a key, callbacks are hints only: the bank is asked about each.
+    Without a secret and without a key, a callback only triggers a status request to the bank.
     """
 
     model_config = SettingsConfigDict(env_prefix="FASTCHECK_SBER_")
@@ -92,18 +92,18 @@ class SberSettings(BankSettings):
 
 
 def checksum(fields: Mapping[str, str], secret: str) -> str:
-    """The symmetric checksum of a callback, 64 upper-case hex digits; raises AmbiguousFields."""
+    """Return the symmetric checksum of a callback, 64 upper-case hex digits; raise AmbiguousFields."""
     return hmac.new(secret.encode(), _signed_text(fields).encode(), hashlib.sha256).hexdigest().upper()
 
 
 def verify_rsa(fields: Mapping[str, str], checksum: str, public_key_pem: bytes) -> bool:
-    """Whether an asymmetric checksum (RSA, PKCS#1 v1.5, SHA-512, hex) is right. ValueError if the key is not RSA."""
+    """Verify an asymmetric checksum (RSA, PKCS#1 v1.5, SHA-512, hex); raise ValueError if the key is not RSA."""
     try:
         key = load_pem_public_key(public_key_pem)
     except UnsupportedAlgorithm as error:
         raise ValueError("the key is not an RSA public key") from error
     if not isinstance(key, rsa.RSAPublicKey):
-        raise ValueError("the key is not an RSA public key")  # noqa: TRY004  the bytes are wrong, not their type
+        raise ValueError("the key is not an RSA public key")  # noqa: TRY004  the value is wrong, not its type
     try:
         key.verify(bytes.fromhex(checksum), _signed_text(fields).encode(), padding.PKCS1v15(), SHA512())
     except (InvalidSignature, ValueError):
@@ -114,21 +114,21 @@ def verify_rsa(fields: Mapping[str, str], checksum: str, public_key_pem: bytes) 
 def _signed_text(fields: Mapping[str, str]) -> str:
     signed = {name: value for name, value in fields.items() if name not in UNSIGNED}
     if any(";" in name or ";" in value for name, value in signed.items()):
-        raise AmbiguousFields("a field holds a semicolon")
+        raise AmbiguousFields("a field contains a semicolon")
     return "".join(f"{name};{signed[name]};" for name in sorted(signed))
 
 
 def open_bank(environment: BankEnvironment) -> Bank:
-    """The adapter, from the environment's settings."""
+    """Create the adapter with settings from the environment."""
     return Sber(SberSettings.load(environment), environment)
 
 
 class Sber:
-    """The port to a bank of this family."""
+    """The adapter of a bank of this family."""
 
     name = NAME
     statuses = STATUSES
-    # A repeated order number is an error there, and the page is told only once.
+    # A repeated order number is an error, and the URL of the page is returned only once.
     creation_is_repeatable = False
 
     def __init__(self, settings: SberSettings, environment: BankEnvironment) -> None:
@@ -143,13 +143,13 @@ class Sber:
         self._secret = settings.callback_secret.get_secret_value()
         self._public_key = settings.callback_public_key.encode()
         if self._public_key:
-            verify_rsa({}, "", self._public_key)  # a key that is none stops the start
+            verify_rsa({}, "", self._public_key)  # an invalid key stops the process at its start
         self._http = BankHttp(NAME, settings.url, environment)
 
     def create_payment(self, order: PaymentOrder, return_url: str, callback_url: str) -> BankPayment:
         currency = NUMBER_OF.get(order.money.currency)
         if currency is None:
-            raise BankRefused("currency", f"{order.money.currency} is not taken")
+            raise BankRefused("currency", f"{order.money.currency} is not supported")
         answer = self._call(
             "register.do",
             {
@@ -166,7 +166,7 @@ class Sber:
         _refuse_failure(answer)
         payment_id, url = answer.get("orderId"), answer.get("formUrl")
         if not isinstance(payment_id, str) or not isinstance(url, str):
-            raise BankUnavailable("sber registered an order and did not say where it is paid")
+            raise BankUnavailable("sber registered an order without a page")
         return BankPayment(payment_id, url)
 
     def parse_notification(
@@ -197,7 +197,7 @@ class Sber:
         try:
             notification = self._ask({"orderId": payment_id}, payment_id)
         except PaymentNotFound:
-            raise BadSignature("the bank does not know the order that the callback names") from None
+            raise BadSignature("the bank has no order with the id of the callback") from None
         if notification.order_id != order_id:
             raise BadSignature("the callback names the order of another payment")
         return notification
@@ -208,10 +208,10 @@ class Sber:
         return self._ask({"orderNumber": order.order_id}, None)
 
     def cancel_payment(self, bank_payment_id: str) -> None:
-        raise BankRefused("unsupported", f"sber ends the unpaid order {bank_payment_id} when its session is over")
+        raise BankRefused("unsupported", f"sber does not cancel the unpaid order {bank_payment_id}")
 
     def refund(self, order: PaymentOrder, amount_minor: int, key: str) -> RefundOutcome:  # noqa: ARG002
-        # The protocol has no key for a repeat: what was given back before tells whether this one is done.
+        # The protocol has no idempotency key: the refunded amount tells whether this refund was made.
         before = self._status({"orderId": order.bank_payment_id or ""})
         if _refunded_minor(before) >= order.refunded_minor + amount_minor:
             return RefundOutcome.DONE
@@ -219,7 +219,7 @@ class Sber:
         return RefundOutcome.DONE
 
     def list_payments(self, since: datetime, until: datetime) -> None:
-        """Not part of the protocol that all banks of the family share: a statement file takes its place."""
+        """Return None: the common protocol has no list. Reconciliation uses a statement file."""
 
     def acknowledge(self) -> Acknowledgement:
         return Acknowledgement(200, "text/plain", b"")
@@ -227,16 +227,16 @@ class Sber:
     def _verify(self, fields: Mapping[str, str]) -> None:
         given = fields.get("checksum", "")
         if self._secret:
-            wanted = checksum(fields, self._secret)
-            if not hmac.compare_digest(given.upper().encode(), wanted.encode()):
-                raise BadSignature("the checksum of the callback is wrong")
+            expected = checksum(fields, self._secret)
+            if not hmac.compare_digest(given.upper().encode(), expected.encode()):
+                raise BadSignature("wrong checksum")
         elif self._public_key and not verify_rsa(fields, given, self._public_key):
-            raise BadSignature("the signature of the callback is wrong")
+            raise BadSignature("wrong signature")
 
     def _status(self, which: Mapping[str, object]) -> dict[str, Any]:
         answer = self._call("getOrderStatusExtended.do", which, repeatable=True)
         if str(answer.get("errorCode") or "0") == ORDER_UNKNOWN:
-            raise PaymentNotFound("sber does not know the order")
+            raise PaymentNotFound("sber has no such order")
         _refuse_failure(answer)
         return answer
 
@@ -244,13 +244,13 @@ class Sber:
         try:
             answer = self._status(which)
         except BankRefused as error:
-            raise BankUnavailable(f"sber did not answer the question: {error}") from error
+            raise BankUnavailable(f"sber did not report a status: {error}") from error
         bank_status = str(answer.get("orderStatus"))[:40]
         status = STATUSES.get(bank_status, PaymentStatus.OTHER)
         amount = answer.get("amount")
         amount_minor = amount if isinstance(amount, int) and not isinstance(amount, bool) else None
         if status is PaymentStatus.CONFIRMED:
-            # What was taken, which need not be what was asked for.
+            # The captured amount, which can be less than the ordered one.
             amount_minor = _part(answer, "depositedAmount", default=amount_minor)
         if status is PaymentStatus.FAILED and str(answer.get("actionCode")) == SESSION_EXPIRED:
             status, bank_status = PaymentStatus.EXPIRED, f"{bank_status}, nobody paid"
@@ -276,7 +276,7 @@ class Sber:
 
 
 def _form(raw_body: bytes) -> dict[str, str]:
-    """The fields of a form; raises BadSignature for what is none, and for a name that comes twice."""
+    """Parse a form; raise BadSignature for an invalid one and for a repeated name."""
     try:
         pairs = parse_qsl(
             raw_body.decode(), keep_blank_values=True, strict_parsing=True, max_num_fields=MAX_FIELDS, errors="strict"
@@ -285,12 +285,12 @@ def _form(raw_body: bytes) -> dict[str, str]:
         raise BadSignature("the callback is not a form") from None
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise BadSignature("a parameter came twice")
+        raise BadSignature("a parameter is repeated")
     return fields
 
 
 def _refuse_failure(answer: Mapping[str, Any]) -> None:
-    """An absent or zero ``errorCode`` is success."""
+    """Raise BankRefused or BankUnavailable, unless ``errorCode`` is absent or zero."""
     code = str(answer.get("errorCode") or "0")
     if code == SYSTEM_ERROR:
         raise BankUnavailable("sber has an internal error")
@@ -309,8 +309,8 @@ def _refunded_minor(answer: Mapping[str, Any]) -> int:
 
 
 def _md_order(answer: Mapping[str, Any]) -> str:
-    """The bank's own id, which an answer by our number carries among its attributes."""
+    """Return the bank's id of an order from the attributes of a status by order number; raise BankUnavailable."""
     for attribute in answer.get("attributes") or []:
         if isinstance(attribute, dict) and attribute.get("name") == "mdOrder":
             return str(attribute.get("value"))
-    raise BankUnavailable("sber did not name its own number of the order")
+    raise BankUnavailable("sber did not return its id of the order")

@@ -37,15 +37,15 @@ STATUSES: Final[Mapping[str, PaymentStatus]] = {
     "AUTHORIZING": PaymentStatus.OPEN,
     "3DS_CHECKING": PaymentStatus.OPEN,
     "3DS_CHECKED": PaymentStatus.OPEN,
-    # Not over: the payer may try another card until ATTEMPTS_EXPIRED, REJECTED or DEADLINE_EXPIRED.
+    # Not final: the payer may try another card until ATTEMPTS_EXPIRED, REJECTED or DEADLINE_EXPIRED.
     "AUTH_FAIL": PaymentStatus.OPEN,
     "AUTHORIZED": PaymentStatus.HELD,
     "CONFIRMING": PaymentStatus.HELD,
     "REVERSING": PaymentStatus.HELD,
-    # Of two-stage payments, which we do not make.
+    # Only for two-stage payments, which are not used.
     "PARTIAL_REVERSED": PaymentStatus.OTHER,
     "CONFIRMED": PaymentStatus.CONFIRMED,
-    # Until the refund is through, the money is still with us.
+    # Until the refund is completed, the merchant has the money.
     "REFUNDING": PaymentStatus.CONFIRMED,
     "PARTIAL_REFUNDED": PaymentStatus.PARTLY_REFUNDED,
     "REFUNDED": PaymentStatus.REFUNDED,
@@ -56,7 +56,7 @@ STATUSES: Final[Mapping[str, PaymentStatus]] = {
     "REJECTED": PaymentStatus.FAILED,
 }
 
-#: Wrong token, terminal not found or blocked, trouble at the bank: these say nothing about the payment itself.
+#: Wrong token, unknown or blocked terminal, internal error: these decide nothing about the payment.
 NOT_ABOUT_THE_PAYMENT: Final = frozenset({"202", "204", "205", "501", "9999"})
 
 
@@ -74,15 +74,15 @@ class TBankSettings(BankSettings):
 
     def test_marks(self) -> list[str]:
         if self.terminal_key.endswith("DEMO") or self.terminal_key.startswith("FastCheck"):
-            return [f"{self.variable('terminal_key')} is a terminal for testing, and this is production"]
+            return [f"{self.variable('terminal_key')} is a test terminal (production)"]
         return []
 
 
 def token(fields: Mapping[str, object], password: str) -> str:
-    """The ``Token`` of a request or a notification: 64 lower-case hex digits.
+    """Return the ``Token`` of a request or a notification: 64 lower-case hex digits.
 
-    Over the root's scalars but ``Token``, with the password as ``Password``, values in the order of their keys.
-    Nested objects and arrays are left out, as is null. Numbers that came in as text stay as they came.
+    SHA-256 over the values of the root's scalars except ``Token``, with the password as ``Password``, in the order of
+    their keys. Objects, arrays and null are skipped. Values that are text are not converted.
     """
     values = {
         key: _text(value)
@@ -98,16 +98,16 @@ def _text(value: object) -> str:
 
 
 def open_bank(environment: BankEnvironment) -> Bank:
-    """The adapter, from the environment's settings."""
+    """Create the adapter with settings from the environment."""
     return TBank(TBankSettings.load(environment), environment)
 
 
 class TBank:
-    """The port to T-Bank."""
+    """The adapter of T-Bank."""
 
     name = NAME
     statuses = STATUSES
-    # A reused OrderId is an error there, and the payment's page is told only once.
+    # A repeated OrderId is an error, and the URL of the page is returned only once.
     creation_is_repeatable = False
 
     def __init__(self, settings: TBankSettings, environment: BankEnvironment) -> None:
@@ -133,9 +133,9 @@ class TBank:
         _refuse_failure(answer)
         payment_id, payment_url = answer.get("PaymentId"), answer.get("PaymentURL")
         if not payment_id or not isinstance(payment_url, str):
-            raise BankUnavailable("tbank made a payment and did not say where it is paid")
+            raise BankUnavailable("tbank created a payment without a page")
         if (str(answer.get("OrderId")), str(answer.get("Amount"))) != (order.order_id, str(order.money.amount_minor)):
-            raise BankUnavailable("tbank answered for another order")
+            raise BankUnavailable("tbank responded for another order")
         return BankPayment(str(payment_id), payment_url)
 
     def parse_notification(
@@ -148,9 +148,9 @@ class TBank:
     ) -> Notification:
         fields = _json_with_numbers_as_text(raw_body)
         given = fields.get("Token")
-        wanted = token(fields, self._password)
-        if method != "POST" or not isinstance(given, str) or not hmac.compare_digest(given.encode(), wanted.encode()):
-            raise BadSignature("the token of the notification is wrong")
+        expected = token(fields, self._password)
+        if method != "POST" or not isinstance(given, str) or not hmac.compare_digest(given.encode(), expected.encode()):
+            raise BadSignature("wrong token")
         return self._notification(fields)
 
     def fetch_status(self, order: PaymentOrder) -> Notification:
@@ -180,7 +180,7 @@ class TBank:
         return RefundOutcome.DONE if "REFUNDED" in str(answer.get("Status")) else RefundOutcome.ACCEPTED
 
     def list_payments(self, since: datetime, until: datetime) -> None:
-        """The acquiring API has none: a statement file from the bank's cabinet takes its place."""
+        """Return None: the acquiring API has no list. Reconciliation uses a statement file."""
 
     def acknowledge(self) -> Acknowledgement:
         return Acknowledgement(200, "text/plain", b"OK")
@@ -203,7 +203,7 @@ class TBank:
         return Notification(
             bank_payment_id=str(fields.get("PaymentId", "")),
             order_id=str(fields["OrderId"]) if fields.get("OrderId") else None,
-            # Notifications of other kinds (receipts, saved cards) come to the same address.
+            # The same address receives notifications of other kinds (receipts, saved cards).
             status=STATUSES.get(bank_status, PaymentStatus.OTHER),
             bank_status=bank_status,
             amount_minor=int(amount) if amount.isascii() and amount.isdigit() else None,
@@ -213,7 +213,7 @@ class TBank:
 
 
 def _json_with_numbers_as_text(raw_body: bytes) -> dict[str, Any]:
-    """The root object; a number stays the text that came, because the token was made over that text."""
+    """Parse the root object and keep numbers as text, because the token is computed over their text."""
     try:
         fields = json.loads(raw_body, parse_int=str, parse_float=str, parse_constant=str)
     except (ValueError, RecursionError):
@@ -224,12 +224,12 @@ def _json_with_numbers_as_text(raw_body: bytes) -> dict[str, Any]:
 
 
 def _refuse_failure(answer: Mapping[str, Any]) -> None:
-    """Raise what an unsuccessful answer means: BankRefused, or BankUnavailable where the bank has trouble itself."""
+    """Raise BankRefused for an unsuccessful response, or BankUnavailable if it decides nothing."""
     code = str(answer.get("ErrorCode", ""))
     if answer.get("Success") is True and code == "0":
         return
     if code in NOT_ABOUT_THE_PAYMENT:
-        raise BankUnavailable(f"tbank did not look at the payment: error {code}")
+        raise BankUnavailable(f"tbank did not process the payment: error {code}")
     raise BankRefused(code, " ".join(str(answer.get(key) or "") for key in ("Message", "Details")).strip()[:300])
 
 
@@ -238,5 +238,5 @@ def _refuse_unknown(answer: Mapping[str, Any]) -> None:
     if answer.get("Success") is True or answer.get("Status") in STATUSES:
         return
     if code in NOT_ABOUT_THE_PAYMENT or not code:
-        raise BankUnavailable(f"tbank did not answer the question: error {code or 'without a code'}")
-    raise PaymentNotFound(f"tbank does not know the payment: error {code}")
+        raise BankUnavailable(f"tbank did not report a status: error {code or 'without a code'}")
+    raise PaymentNotFound(f"tbank has no such payment: error {code}")

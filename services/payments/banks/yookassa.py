@@ -1,7 +1,7 @@
 """YooKassa, API v3 (yookassa.ru/developers/api): JSON, HTTP Basic, an idempotence key for every request that acts.
 
-Its notifications bear no signature. They are taken from the published addresses alone, and even then only as a
-hint: what ``GET /payments/{id}`` says then is what is believed.
+Notifications have no signature. They are accepted from the published addresses only, and then only trigger
+``GET /payments/{id}``, whose response is applied.
 """
 
 import base64
@@ -40,12 +40,12 @@ NAME: Final = "yookassa"
 MAX_DESCRIPTION: Final = 128
 PAGE: Final = 100
 MAX_PAGES: Final = 1_000
-#: The bank's clock need not be ours.
+#: Tolerance for the difference to the bank's clock.
 CLOCK_SKEW: Final = timedelta(minutes=2)
 
 Network = IPv4Network | IPv6Network
 
-#: Where notifications come from (yookassa.ru/developers/using-api/webhooks).
+#: Source addresses of notifications (yookassa.ru/developers/using-api/webhooks).
 TRUSTED_NETWORKS: Final[tuple[Network, ...]] = tuple(
     ip_network(network)
     for network in (
@@ -68,7 +68,7 @@ STATUSES: Final[Mapping[str, PaymentStatus]] = {
 
 
 class YooKassaSettings(BankSettings):
-    """``FASTCHECK_YOOKASSA_*``: the shop and its secret key. The address for notifications is set in the cabinet."""
+    """``FASTCHECK_YOOKASSA_*``: the shop and its secret key. Notifications are configured at the bank."""
 
     model_config = SettingsConfigDict(env_prefix="FASTCHECK_YOOKASSA_")
     REQUIRED: ClassVar[tuple[tuple[str, ...], ...]] = (("shop_id",), ("secret_key",))
@@ -86,14 +86,14 @@ class YooKassaSettings(BankSettings):
     def test_marks(self) -> list[str]:
         problems = []
         if self.secret_key.get_secret_value().startswith("test_"):
-            problems.append(f"{self.variable('secret_key')} is a key for testing, and this is production")
+            problems.append(f"{self.variable('secret_key')} is a test key (production)")
         if self.more_networks:
-            problems.append(f"{self.variable('more_networks')} is for testing alone, and this is production")
+            problems.append(f"{self.variable('more_networks')} is only for testing (production)")
         return problems
 
 
 def is_trusted_address(ip: str) -> bool:
-    """Whether an address is one that YooKassa has published; False for what is not an address."""
+    """Return whether an IP address is a published one; False for invalid text."""
     return _is_in(ip, TRUSTED_NETWORKS)
 
 
@@ -103,22 +103,22 @@ def _is_in(ip: str, networks: tuple[Network, ...]) -> bool:
     except ValueError:
         return False
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        # How a socket that listens on both families names an IPv4 peer.
+        # A dual-stack socket reports IPv4 peers in this form.
         address = address.ipv4_mapped
     return any(address in network for network in networks)
 
 
 def open_bank(environment: BankEnvironment) -> Bank:
-    """The adapter, from the environment's settings."""
+    """Create the adapter with settings from the environment."""
     return YooKassa(YooKassaSettings.load(environment), environment)
 
 
 class YooKassa:
-    """The port to YooKassa."""
+    """The adapter of YooKassa."""
 
     name = NAME
     statuses = STATUSES
-    # The same key with the same body gives the same payment, its page included.
+    # A repeat with the same key and body returns the same payment and page.
     creation_is_repeatable = True
 
     def __init__(self, settings: YooKassaSettings, environment: BankEnvironment) -> None:
@@ -144,7 +144,7 @@ class YooKassa:
         confirmation = answer.get("confirmation")
         url = confirmation.get("confirmation_url") if isinstance(confirmation, dict) else None
         if not isinstance(payment_id, str) or not isinstance(url, str):
-            raise BankUnavailable("yookassa made a payment and did not say where it is paid")
+            raise BankUnavailable("yookassa created a payment without a page")
         return BankPayment(payment_id, url)
 
     def parse_notification(
@@ -156,12 +156,12 @@ class YooKassa:
         client_ip: str,
     ) -> Notification:
         if method != "POST" or not _is_in(client_ip, self._networks):
-            raise BadSignature(f"the address {client_ip[:60]} is not one of the bank's")
+            raise BadSignature(f"the address {client_ip[:60]} does not belong to the bank")
         event, payment_id = _event(raw_body)
         try:
             payment = self._get_payment(payment_id)
         except PaymentNotFound:
-            raise BadSignature("the bank does not know the payment that the notification names") from None
+            raise BadSignature("the bank has no payment with the id of the notification") from None
         notification = self._notification(payment)
         if event == "refund.succeeded" and notification.status is PaymentStatus.CONFIRMED:
             return Notification(
@@ -178,14 +178,14 @@ class YooKassa:
     def fetch_status(self, order: PaymentOrder) -> Notification:
         if order.bank_payment_id is not None:
             return self._notification(self._get_payment(order.bank_payment_id))
-        # It is asked by its own id alone: what it made without our hearing of it is in its list.
+        # The API looks up payments only by its own id. A payment whose id was lost is found in the list.
         for notification in self.list_payments(order.created_at - CLOCK_SKEW, order.expires_at + CLOCK_SKEW):
             if notification.order_id == order.order_id:
                 return notification
         raise PaymentNotFound(f"yookassa has no payment for order {order.order_id}")
 
     def cancel_payment(self, bank_payment_id: str) -> None:
-        raise BankRefused("unsupported", f"yookassa ends the unpaid payment {bank_payment_id} by itself")
+        raise BankRefused("unsupported", f"yookassa does not cancel the unpaid payment {bank_payment_id}")
 
     def refund(self, order: PaymentOrder, amount_minor: int, key: str) -> RefundOutcome:
         amount = _amount(Money(amount_minor, order.money.currency))
@@ -206,7 +206,7 @@ class YooKassa:
             cursor = page.get("next_cursor")
             if not cursor:
                 return
-        raise BankUnavailable("yookassa has more payments in this span than are read at once")
+        raise BankUnavailable("the list of payments exceeds the maximum number of pages")
 
     def acknowledge(self) -> Acknowledgement:
         return Acknowledgement(200, "text/plain", b"")
@@ -217,7 +217,7 @@ class YooKassa:
     def _get_payment(self, payment_id: str) -> dict[str, Any]:
         answer = self._get(f"payments/{quote(payment_id, safe='')}")
         if answer.status == 404:
-            raise PaymentNotFound(f"yookassa does not know the payment {payment_id[:60]}")
+            raise PaymentNotFound(f"yookassa has no payment {payment_id[:60]}")
         return self._checked(answer)
 
     def _post(self, path: str, key: str, fields: Mapping[str, object]) -> dict[str, Any]:
@@ -239,8 +239,8 @@ class YooKassa:
         if answer.status == 200:
             return answer.json()
         if answer.status in (202, 401, 403, 429):
-            # Under way, or not looked at: nothing is decided about the payment.
-            raise BankUnavailable(f"yookassa answered with status {answer.status}")
+            # In progress or not processed: nothing is decided about the payment.
+            raise BankUnavailable(f"yookassa returned status {answer.status}")
         fields = answer.json()
         raise BankRefused(str(fields.get("code")), str(fields.get("description"))[:300])
 
@@ -273,14 +273,14 @@ def _cancellation_reason(payment: Mapping[str, Any]) -> str:
 
 
 def _event(raw_body: bytes) -> tuple[str, str]:
-    """The event's name and the id of the payment that it is about; raises BadSignature."""
+    """Return the name of the event and the id of its payment; raise BadSignature."""
     try:
         fields = json.loads(raw_body)
     except (ValueError, RecursionError):
         fields = None
     subject = fields.get("object") if isinstance(fields, dict) else None
     if not isinstance(subject, dict) or fields.get("type") != "notification":
-        raise BadSignature("the notification is not of the bank's form")
+        raise BadSignature("the notification has an unknown format")
     event = str(fields.get("event"))
     payment_id = subject.get("payment_id" if event.startswith("refund.") else "id")
     if not isinstance(payment_id, str) or not 0 < len(payment_id) <= 64:
@@ -293,7 +293,7 @@ def _amount(money: Money) -> dict[str, str]:
 
 
 def _money(amount: object) -> Money | None:
-    """``{"value": "1000.00", "currency": "RUB"}``; None where it is not there or not understood."""
+    """Parse ``{"value": "1000.00", "currency": "RUB"}``; return None if it is missing or invalid."""
     if not isinstance(amount, dict) or amount.get("currency") not in MINOR_DIGITS:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What each protocol gives: how its notifications look, and where it sends the browser."""
+"""The interface of a protocol: its notifications, and the URL for the browser's return."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -11,19 +11,20 @@ class Wire(Protocol):
     """One protocol's messages to the merchant."""
 
     name: str
-    #: How often a notification is tried before the bank gives up.
+    #: Number of delivery attempts of a notification.
     max_attempts: int
 
     def labels(self, before: State, after: State) -> Sequence[str]:
-        """The names of the notifications that a step brings about, in their proper order."""
+        """Return the names of the notifications of a change of state, in order."""
 
     def message(
         self, payment: Payment, label: str, *, amount_minor: int, refund: Refund | None, spoilt: frozenset[Fault]
     ) -> Message | None:
-        """One notification about the payment as it is now; None if the merchant has named no address for it.
+        """Return a notification of the payment's state, None if the merchant has configured no address.
 
-        ``spoilt``: of WRONG_AMOUNT (``amount_minor`` is wrong already), WRONG_TERMINAL, WRONG_SIGNATURE.
+        ``spoilt``: faults to apply, of WRONG_AMOUNT (``amount_minor`` is wrong already), WRONG_TERMINAL and
+        WRONG_SIGNATURE.
         """
 
     def return_url(self, payment: Payment, *, paid: bool) -> str:
-        """Where the browser goes when it is over."""
+        """Return the URL for the browser after the payment."""

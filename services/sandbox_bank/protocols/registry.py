@@ -1,4 +1,4 @@
-"""Which protocols the sandbox bank speaks: those whose keys it has been given."""
+"""The enabled protocols: those whose keys are set."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from services.sandbox_bank.protocols.base import Wire
 
 
 def wires(settings: SandboxBankSettings) -> Mapping[str, Wire]:
-    """The messages of each protocol, with the merchant's keys."""
+    """Return the message formats of each enabled protocol by its name."""
     found: list[Wire] = [tbank.TBankWire(settings.tbank_terminal_key, settings.tbank_password.get_secret_value())]
     if settings.yookassa_shop_id:
         base = (settings.callback_base_url or settings.public_url).rstrip("/")

@@ -1,4 +1,4 @@
-"""Callbacks of the RBS gateway (Sber, Alfa-Bank and others), from the bank's side."""
+"""Callbacks of the RBS gateway (Sber, Alfa-Bank and others), on the server side."""
 
 import hashlib
 import hmac
@@ -15,7 +15,7 @@ from services.sandbox_bank.models import Message, Payment, Refund, State
 
 NAME: Final = "sber"
 
-#: The operations that a step brings about, each with whether it succeeded.
+#: The operations of a change of state, each with its success flag.
 OPERATIONS: Final[Mapping[State, Sequence[str]]] = {
     State.CONFIRMED: ("approved:1", "deposited:1"),
     State.REJECTED: ("deposited:0",),
@@ -74,7 +74,7 @@ class SberWire:
         text = "".join(f"{name};{value};" for name, value in sorted(fields.items())) + ("x" if wrong else "")
         if self._private_key is not None:
             signature = self._private_key.sign(text.encode(), padding.PKCS1v15(), SHA512())
-            # The alias is what the real gateway writes, though it signs over SHA-512.
+            # The real gateway sends this alias although it signs with SHA-512.
             return {"checksum": signature.hex().upper(), "sign_alias": "SHA-256 with RSA"}
         if self._secret:
             return {"checksum": hmac.new(self._secret.encode(), text.encode(), hashlib.sha256).hexdigest().upper()}

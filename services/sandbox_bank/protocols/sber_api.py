@@ -1,4 +1,4 @@
-"""The RBS gateway's API as merchants call it: forms or JSON in, JSON out, always HTTP 200."""
+"""The RBS gateway's API: forms or JSON in, JSON out, always HTTP 200."""
 
 import hmac
 import json
@@ -36,14 +36,14 @@ ORDER_STATUS: Final[Mapping[State, tuple[int, str]]] = {
     State.DEADLINE_EXPIRED: (6, "DECLINED"),
 }
 
-#: Not enough money, cancelled by the payer, nobody entered a card in time.
+#: Insufficient funds, cancelled by the payer, no card entered in time.
 ACTION_CODES: Final = {State.REJECTED: 116, State.CANCELED: -2000, State.DEADLINE_EXPIRED: -2007}
 
 Fields = Mapping[str, str]
 
 
 class SberFailure(Exception):
-    """An answer with an ``errorCode`` that is not zero."""
+    """A response with an ``errorCode`` other than zero."""
 
     def __init__(self, code: str, message: str) -> None:
         self.code, self.message = code, message
@@ -53,7 +53,7 @@ class SberFailure(Exception):
 @api.post("/<method>.do")
 @unauthenticated
 def call(context: Context, method: str) -> Response:
-    """Any method; who calls is checked before anything else."""
+    """Dispatch a call after authenticating the merchant."""
     try:
         fields = _fields()
         _authenticate(context, fields)

@@ -1,4 +1,4 @@
-"""T-Bank's notifications and tokens, from the bank's side (developer.tbank.ru/eacq)."""
+"""T-Bank's notifications and tokens, on the server side (developer.tbank.ru/eacq)."""
 
 import hashlib
 import json
@@ -9,18 +9,18 @@ from services.sandbox_bank.faults import Fault
 from services.sandbox_bank.models import DECLINED_CARD, PAYING_CARD, Message, Payment, Refund, State
 
 NAME: Final = "tbank"
-#: What the bank says of a declined card: not enough money on it.
+#: Error code of a declined card: insufficient funds.
 DECLINED_CODE: Final = "1051"
 
 
 def sign(fields: Mapping[str, object], password: str) -> str:
-    """SHA-256 over the scalar values of the root, the password among them, in the order of their keys."""
+    """Return the SHA-256 token: over the root's scalar values and the password, in the order of their keys."""
     parts: dict[str, str] = {}
     for key, value in fields.items():
         if key == "Token" or value is None or isinstance(value, dict | list):
             continue
         parts[key] = {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
-    # Last, so that nobody can bring a password of his own.
+    # Set last, so that a request cannot override the password.
     parts["Password"] = password
     joined = "".join(value for _, value in sorted(parts.items()))
     return hashlib.sha256(joined.encode("utf-8")).hexdigest()
@@ -38,7 +38,7 @@ class TBankWire:
         self._password = password
 
     def labels(self, before: State, after: State) -> Sequence[str]:
-        # A one-stage payment is authorised and confirmed in one go, and the bank tells both at the same time.
+        # A one-stage payment is authorized and confirmed at once; the bank sends both notifications at the same time.
         if before is State.NEW and after is State.CONFIRMED:
             return (State.AUTHORIZED.value, State.CONFIRMED.value)
         return (after.value,)

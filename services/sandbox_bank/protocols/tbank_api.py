@@ -1,4 +1,4 @@
-"""T-Bank's API v2 as merchants call it: JSON in, JSON out, always HTTP 200, failures in the body.
+"""T-Bank's API v2: JSON in, JSON out, always HTTP 200, failures in the body.
 
 The numbers of errors marked [?] are not published in a form that we could check; clients must not hang on them.
 """
@@ -31,7 +31,7 @@ Fields = Mapping[str, Any]
 
 
 class TBankFailure(Exception):
-    """An answer with ``Success: false``."""
+    """A response with ``Success: false``."""
 
     def __init__(self, code: str, message: str, details: str = "") -> None:
         self.code, self.message, self.details = code, message, details
@@ -41,7 +41,7 @@ class TBankFailure(Exception):
 @api.post("/<method>")
 @unauthenticated
 def call(context: Context, method: str) -> Response:
-    """Any method; the terminal and the token are checked before anything else."""
+    """Dispatch a call after checking the terminal and the token."""
     fields = _fields()
     try:
         _authenticate(context, fields)

@@ -1,4 +1,4 @@
-"""YooKassa's objects and notifications, from the bank's side (yookassa.ru/developers/api)."""
+"""YooKassa's objects and notifications, on the server side (yookassa.ru/developers/api)."""
 
 import json
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ STATUSES: Final = {
     State.REVERSED: "canceled",
 }
 
-#: Who ended a payment without money, and why.
+#: Party and reason of a cancellation.
 CANCELLATION: Final = {
     State.REJECTED: ("payment_network", "insufficient_funds"),
     State.CANCELED: ("yoo_money", "canceled_by_payer"),
@@ -34,7 +34,7 @@ CANCELLATION: Final = {
 
 
 class YooKassaWire:
-    """Notifications of a shop, to the address that its cabinet would name."""
+    """Notifications of a shop, to the address configured for it."""
 
     name = NAME
     #: Repeats for 24 hours.
@@ -61,7 +61,7 @@ class YooKassaWire:
         if Fault.WRONG_TERMINAL in spoilt and refund is None:
             about["recipient"] = {"account_id": "1", "gateway_id": "1"}
         if Fault.WRONG_SIGNATURE in spoilt:
-            # There is no signature here. The nearest thing is a payment that the bank does not have.
+            # The protocol has no signature. The closest equivalent is a payment id that the bank does not have.
             about["id" if refund is None else "payment_id"] = str(uuid5(NAMESPACE_URL, payment.public_id))
         body = json.dumps({"type": "notification", "event": label, "object": about})
         return Message(label, "POST", self._notify_url, "application/json", body.encode())
@@ -70,7 +70,7 @@ class YooKassaWire:
         return payment.success_url if paid else payment.fail_url
 
     def payment_object(self, payment: Payment) -> dict[str, Any]:
-        """The payment as the API shows it."""
+        """Return the payment as the API shows it."""
         status = STATUSES[payment.state]
         paid = status == "succeeded"
         shown: dict[str, Any] = {
@@ -79,7 +79,7 @@ class YooKassaWire:
             "amount": amount_object(payment.amount_minor, payment.currency),
             "description": payment.description,
             "recipient": {"account_id": self._shop_id, "gateway_id": "1"},
-            "created_at": moment(payment.created_at),
+            "created_at": iso_time(payment.created_at),
             "test": True,
             "paid": paid,
             "refundable": paid and payment.refunded_minor < payment.amount_minor,
@@ -102,12 +102,12 @@ class YooKassaWire:
 
 
 def refund_object(refund: Refund) -> dict[str, Any]:
-    """The refund as the API shows it."""
+    """Return the refund as the API shows it."""
     return {
         "id": refund.public_id,
         "payment_id": refund.payment_id,
         "status": "succeeded",
-        "created_at": moment(refund.created_at),
+        "created_at": iso_time(refund.created_at),
         "amount": amount_object(refund.amount_minor, refund.currency),
     }
 
@@ -116,5 +116,5 @@ def amount_object(amount_minor: int, currency: str) -> dict[str, str]:
     return {"value": str(Decimal(amount_minor).scaleb(-2)), "currency": currency}
 
 
-def moment(at: datetime) -> str:
+def iso_time(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"

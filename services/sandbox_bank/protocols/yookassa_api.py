@@ -1,4 +1,4 @@
-"""YooKassa's API v3 as merchants call it: payments and refunds, HTTP Basic, idempotence keys."""
+"""YooKassa's API v3: payments and refunds, HTTP Basic, idempotence keys."""
 
 import hashlib
 import hmac
@@ -28,14 +28,14 @@ EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class YooKassaError(Exception):
-    """An answer of ``type`` error."""
+    """A response of ``type`` error."""
 
     def __init__(self, status: int, code: str, description: str, parameter: str | None = None) -> None:
         self.status, self.code, self.description, self.parameter = status, code, description, parameter
         super().__init__(f"{status} {code}")
 
 
-#: What the bank refuses, in the words of this protocol.
+#: Business failures in the format of this protocol.
 REFUSALS: Final[Mapping[type[BusinessError], YooKassaError]] = {
     PaymentUnknown: YooKassaError(404, "not_found", "Incorrect payment_id. Payment doesn't exist or access denied."),
     KeyReused: YooKassaError(400, "invalid_request", "Idempotence key duplicated", "Idempotence-Key"),
@@ -74,7 +74,7 @@ def _authenticate() -> None:
 @api.get("/me")
 @unauthenticated
 def get_me(context: Context) -> Response:
-    """Who the shop is."""
+    """Return the shop."""
     shop_id = context.settings.yookassa_shop_id
     return _json({"account_id": shop_id, "status": "enabled", "test": True, "payment_methods": ["bank_card"]})
 
@@ -82,7 +82,7 @@ def get_me(context: Context) -> Response:
 @api.post("/payments")
 @unauthenticated
 def create_payment(context: Context) -> Response:
-    """A payment to be confirmed at the page."""
+    """Create a payment that is confirmed at its page."""
     fields = _fields()
     amount_minor, currency = _amount(fields)
     confirmation = fields.get("confirmation")
@@ -97,7 +97,7 @@ def create_payment(context: Context) -> Response:
     order_id = metadata.get("order_id") if isinstance(metadata, dict) else None
     new = NewPayment(
         protocol=NAME,
-        # Of the shop's metadata, for those who look into the books and for the plan of faults; it need not be unique.
+        # From the shop's metadata, for the fault plan and the list of payments. It need not be unique.
         order_id=str(order_id)[:64] if order_id else None,
         amount_minor=amount_minor,
         currency=currency,
@@ -124,7 +124,7 @@ def get_payment(context: Context, payment_id: str) -> Response:
 @api.get("/payments")
 @unauthenticated
 def list_payments(context: Context) -> Response:
-    """A page of the payments of a span of time."""
+    """Return a page of the payments of a period."""
     limit = min(max(request.args.get("limit", 10, type=int), 1), 100)
     found = service.payments_between(
         context,
@@ -143,7 +143,7 @@ def list_payments(context: Context) -> Response:
 @api.post("/payments/<payment_id>/cancel")
 @unauthenticated
 def cancel_payment(context: Context, payment_id: str) -> Response:
-    """Only a payment that waits for its capture can be cancelled, and one-stage payments never do."""
+    """Reject the cancellation: only a payment that waits for capture can be cancelled, and this bank has none."""
     service.find_payment(context, NAME, payment_id)
     _idempotence_key()
     raise WrongState
@@ -152,7 +152,7 @@ def cancel_payment(context: Context, payment_id: str) -> Response:
 @api.post("/refunds")
 @unauthenticated
 def create_refund(context: Context) -> Response:
-    """Money back to the card."""
+    """Refund a payment to the card."""
     fields = _fields()
     amount_minor, _ = _amount(fields)
     given = service.refund(
@@ -208,7 +208,7 @@ def _moment(name: str, default: datetime) -> datetime:
     try:
         return datetime.fromisoformat(given)
     except ValueError:
-        raise YooKassaError(400, "invalid_request", "Incorrect moment", name) from None
+        raise YooKassaError(400, "invalid_request", "Incorrect timestamp", name) from None
 
 
 def _wire() -> YooKassaWire:

@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 from werkzeug.serving import make_server
 
 from services.payments.banks.base import BankEnvironment, BankUnavailable
-from services.payments.banks.http import MAX_ANSWER_BYTES, BankHttp
+from services.payments.banks.http import MAX_RESPONSE_BYTES, BankHttp
 from tests.integration.payments.servers import serving
 from tests.support.eventually import eventually
 
@@ -110,7 +110,7 @@ def test_what_makes_no_sense_is_no_answer() -> None:
     for status, body in (("200 OK", b"<html>"), ("200 OK", b"[1]"), ("200 OK", b"")):
         with answering(Answers((status, body))) as url, pytest.raises(BankUnavailable):
             http(url).request("GET", "x").json()
-    too_large = Answers(("200 OK", b"x" * (MAX_ANSWER_BYTES + 1)))
+    too_large = Answers(("200 OK", b"x" * (MAX_RESPONSE_BYTES + 1)))
     with answering(too_large) as url, pytest.raises(BankUnavailable, match="too large"):
         http(url).request("GET", "x")
     with answering(Answers(("302 Found", b"{}"))) as url:

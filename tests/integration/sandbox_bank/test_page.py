@@ -113,7 +113,7 @@ def test_a_payment_whose_time_is_over_cannot_be_paid(bank: RunningBank, merchant
     url = init(bank, NotificationURL=merchant.url)
     bank.rows("UPDATE payments SET expires_at = now() RETURNING 1")
     assert post(url, **CARD).headers["Location"] == "https://shop.example/sorry"
-    assert "time to pay is over" in requests.get(url, timeout=TIMEOUT).text
+    assert "payment has expired" in requests.get(url, timeout=TIMEOUT).text
     eventually(lambda: [b'"DEADLINE_EXPIRED"' in body for *_, body in merchant.received] == [True])
 
 

@@ -1,4 +1,4 @@
-"""Top-ups, the attempts to have them paid, and every word of a bank about them."""
+"""Top-ups, their attempts at the bank, and all notifications of banks."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Refunds of top-ups: first the user's balance, then the bank, each step written down before it is taken."""
+"""Refunds of top-ups. Each step is stored before it is executed."""
 
 from alembic import op
 

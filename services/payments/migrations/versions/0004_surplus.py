@@ -1,4 +1,4 @@
-"""Money that is never credited goes back to its card: a second payment, or late money where the setting says so."""
+"""Refunds of payments that are not credited: a second payment, or a late one if the settings forbid the credit."""
 
 from alembic import op
 

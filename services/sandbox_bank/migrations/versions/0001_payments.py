@@ -1,4 +1,4 @@
-"""Payments at the sandbox bank, and the notifications that it owes."""
+"""Payments of the sandbox bank, and its pending notifications."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""A shop of YooKassa may name the same order twice: the number is its own affair there."""
+"""Allow repeated order numbers for YooKassa, where they are not unique."""
 
 from alembic import op
 
