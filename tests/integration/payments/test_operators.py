@@ -56,7 +56,7 @@ def test_an_operator_may_ask_the_bank_at_once(system: System) -> None:
     user = system.user()
     topup = user.start()
     path = f"/internal/topups/{topup['transactionID']}/polls"
-    assert system.as_operator("POST", path).json() == {"answer": "the bank says NEW"}
+    assert system.as_operator("POST", path).json() == {"answer": "status at the bank: NEW"}
     user.pay(topup)
     assert system.as_operator("POST", path).json() == {"answer": "applied"}
     assert user.status(topup) == "confirmed"

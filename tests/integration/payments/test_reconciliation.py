@@ -133,14 +133,14 @@ def test_a_statement_names_what_we_do_not_have(system: System) -> None:
 
 
 def test_a_statement_is_not_taken_for_the_bank_s_word(system: System) -> None:
-    """Whoever can make a file must not be able to make money."""
+    """A statement file is no proof of a payment."""
     user = system.user()
     topup = user.start()
     order = order_id_of(UUID(topup["transactionID"]), 1)
     file = f"order_id,amount,status\n{order},500.00,confirmed"
     report = reconcile(system, statement=file, apply=True)
     assert kinds(report) == ["different_status"]
-    assert report["differences"][0]["applied"].startswith("the bank says ")
+    assert report["differences"][0]["applied"].startswith("status at the bank: ")
     assert user.status(topup) == "pending"
 
 

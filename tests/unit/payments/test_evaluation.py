@@ -1,4 +1,4 @@
-"""What a bank's word does in each state of a top-up: the page ``docs/explanation/top-up-lifecycle.md``, as a table."""
+"""The effect of a notification in each status of a top-up, as in ``docs/explanation/top-up-lifecycle.md``."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
