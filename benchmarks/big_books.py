@@ -2,7 +2,7 @@
 
 The same lives that the services lead, without the services: users top up and write checks; a while later these are
 used, expire or are cancelled, and the last ones stay active. Each process writes the lives of its own part of the
-people, so that no two ever change one balance. Its memory is that of its people and of the checks that are open.
+users, so that no two ever change one balance. Its memory is that of its users and of the checks that are open.
 """
 
 import multiprocessing

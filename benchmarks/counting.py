@@ -10,7 +10,7 @@ from typing import Final
 
 from benchmarks.system import System
 
-_LOOK_EVERY_SECONDS: Final = 0.01
+_POLL_SECONDS: Final = 0.01
 _TIMEOUT_SECONDS: Final = 10.0
 _STATEMENT: Final = re.compile(r"\[(\d+)\] \S+ (\S+) LOG:  statement: (.*(?:\n\t.*)*)")
 #: Who serves requests; schedulers and workers have their own rhythm.
@@ -48,7 +48,7 @@ def _set_logging(system: System, change: str, expected: str) -> None:
             while cursor.fetchone() != (expected,):
                 if time.monotonic() > deadline:
                     raise RuntimeError("PostgreSQL did not change what it logs")
-                time.sleep(_LOOK_EVERY_SECONDS)
+                time.sleep(_POLL_SECONDS)
                 cursor.execute("SHOW log_statement")
     finally:
         connection.close()

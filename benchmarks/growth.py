@@ -1,6 +1,6 @@
 """How the costs grow with the books: ``python -m benchmarks.growth FOLDER 10000 1000000``, the numbers of checks.
 
-Each size is a system of its own below the folder, made by ``benchmarks.worlds`` where it is not there yet, and kept.
+Each size is a system of its own below the folder, made by ``benchmarks.datasets`` where it is not there yet, and kept.
 All run at once and are measured in turn, a short while each, so that what else the machine does strikes all alike.
 Each figure is held against the one of the smallest books in the same round; the median of these ratios is what counts.
 """
@@ -17,13 +17,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from benchmarks import load, meters, people, worlds
+from benchmarks import datasets, load, meters, user_pool
 from benchmarks.auditing import audited
+from benchmarks.datasets import Dataset
 from benchmarks.load import Outcome, message
-from benchmarks.people import Person
 from benchmarks.results import quantiles_ms
 from benchmarks.scenarios import bus, requests
-from benchmarks.worlds import World
+from benchmarks.user_pool import User
 from common.http.server.paging import DEFAULT_LIMIT
 
 ROUNDS: Final = 4
@@ -67,17 +67,17 @@ class Sample:
 
 @dataclass
 class Size:
-    """One size of the books: its world, and what was measured there."""
+    """One size of the books: its dataset, and what was measured there."""
 
     checks: int
-    world: World
+    dataset: Dataset
     codes: requests.Codes = field(default_factory=list)
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)
 
     def take(self, path: str, act: Callable[[], Outcome]) -> None:
         """Measure one path once."""
-        system = self.world.system
+        system = self.dataset.system
         before = meters.cpu_seconds(system.processes)
         outcome = act()
         used = sum(meters.used_between(before, meters.cpu_seconds(system.processes)).values())
@@ -90,8 +90,8 @@ class Size:
 def measure(sizes: Sequence[Size]) -> None:
     """All paths of all sizes, in turn."""
     for size in sizes:
-        people.enrich(size.world.system, size.world.people)
-        _fill_lists(size.world)
+        user_pool.enrich(size.dataset.system, size.dataset.users)
+        _fill_lists(size.dataset)
         _round(size)  # to warm up
         size.samples.clear()
     for _ in range(ROUNDS):
@@ -99,51 +99,53 @@ def measure(sizes: Sequence[Size]) -> None:
             _round(size)
     for _ in range(EXPIRING_ROUNDS):
         for size in sizes:
-            sweep = bus.expire(size.world.system, size.world.people, EXPIRING)
+            sweep = bus.expire(size.dataset.system, size.dataset.users, EXPIRING)
             sample = Sample(1000 / sweep.per_second, sweep.cpu_ms, sweep.per_second)
             size.samples.setdefault("expired and refunded", []).append(sample)
     for size in sizes:
         _look_at(size)
 
 
-def _fill_lists(world: World) -> None:
+def _fill_lists(dataset: Dataset) -> None:
     """Whoever's pages are read has some that are full."""
-    for person in (person for readers in READERS.values() for person in world.people[readers]):
+    for user in (user for readers in READERS.values() for user in dataset.users[readers]):
         for _ in range(FULL_PAGES * DEFAULT_LIMIT):
-            status, body = people.call(world.system, "POST", "/fastcheck", session=person.session, body={"amount": 1})
+            status, response = user_pool.call(
+                dataset.system, "POST", "/fastcheck", session=user.session, body={"amount": 1}
+            )
             if status != 201:
-                raise RuntimeError(f"no check was written: {status} {body!r}")
+                raise RuntimeError(f"no check was written: {status} {response!r}")
 
 
 def _round(size: Size) -> None:
-    url, folk = size.world.system.gateway_url, size.world.people
-    size.take("GET /balance", partial(requests.read_balances, url, folk, CONNECTIONS, SECONDS))
+    url, users = size.dataset.system.gateway_url, size.dataset.users
+    size.take("GET /balance", partial(requests.read_balances, url, users, CONNECTIONS, SECONDS))
     for path in PAGES:
         for who, readers in READERS.items():
-            size.take(f"GET {path}, {who} user", partial(_read_page, size, path, size.world.people[readers]))
+            size.take(f"GET {path}, {who} user", partial(_read_page, size, path, size.dataset.users[readers]))
     size.take("POST /fastcheck", partial(_create, size))
-    size.take("POST /fastcheck/accept", partial(requests.accept_checks, url, folk, size.codes, CONNECTIONS))
+    size.take("POST /fastcheck/accept", partial(requests.accept_checks, url, users, size.codes, CONNECTIONS))
 
 
 def _create(size: Size) -> Outcome:
-    world = size.world
-    outcome, size.codes[:] = requests.create_checks(world.system.gateway_url, world.people, CONNECTIONS, SECONDS)
+    dataset = size.dataset
+    outcome, size.codes[:] = requests.create_checks(dataset.system.gateway_url, dataset.users, CONNECTIONS, SECONDS)
     return outcome
 
 
-def _read_page(size: Size, path: str, readers: Sequence[Person]) -> Outcome:
+def _read_page(size: Size, path: str, readers: Sequence[User]) -> Outcome:
     """The first page, and the one that follows it."""
-    world = size.world
+    dataset = size.dataset
     sources = []
-    for person in readers:
-        status, body = people.call(world.system, "GET", path, session=person.session)
+    for user in readers:
+        status, body = user_pool.call(dataset.system, "GET", path, session=user.session)
         if status != 200:
             raise RuntimeError(f"no page of {path}: {status} {body!r}")
         cursor = json.loads(body).get("next_cursor")
         following = [f"{path}?cursor={cursor}"] if cursor else []
-        both = [message("GET", one, session=person.session) for one in (path, *following)]
+        both = [message("GET", one, session=user.session) for one in (path, *following)]
         sources.append(partial(_over_and_over, both))
-    return load.run(world.system.gateway_url, sources, connections=CONNECTIONS, seconds=SECONDS / 2)
+    return load.run(dataset.system.gateway_url, sources, connections=CONNECTIONS, seconds=SECONDS / 2)
 
 
 def _over_and_over(messages: Sequence[bytes]) -> load.Requests:
@@ -152,7 +154,7 @@ def _over_and_over(messages: Sequence[bytes]) -> load.Requests:
 
 
 def _look_at(size: Size) -> None:
-    system = size.world.system
+    system = size.dataset.system
     size.facts["entries"] = f"{system.rows('balance', _ENTRIES)[0][0]:,}"
     plan = system.rows("checks", _IDLE_SWEEP)[0][0][0]["Plan"]
     pages = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
@@ -160,7 +162,7 @@ def _look_at(size: Size) -> None:
     size.facts["databases, MiB"] = f"{float(system.rows('postgres', _DISK)[0][0]):,.0f}"
     sealing = [float(row[0]) for row in system.rows("balance", _SEALING) if row[0] is not None]
     size.facts["sealing 10,000 transfers, first and last tenth, ms"] = " and ".join(f"{ms:.0f}" for ms in sealing)
-    worlds.until_sealed(system)
+    datasets.until_sealed(system)
     began = time.monotonic()
     audited(system)
     size.facts["audit, s"] = f"{time.monotonic() - began:.1f}"
@@ -192,9 +194,9 @@ def main(folder: Path, counts: Sequence[int]) -> None:
     """Make what is missing, measure all, print the table."""
     for checks in counts:
         if not (folder / str(checks)).exists():
-            print(f"{checks:,} checks written in {worlds.make(folder / str(checks), checks):.0f} s", flush=True)
+            print(f"{checks:,} checks written in {datasets.make(folder / str(checks), checks):.0f} s", flush=True)
     with ExitStack() as stack:
-        sizes = [Size(checks, stack.enter_context(worlds.opened(folder / str(checks)))) for checks in counts]
+        sizes = [Size(checks, stack.enter_context(datasets.opened(folder / str(checks)))) for checks in counts]
         measure(sizes)
         print(table(sizes))
 

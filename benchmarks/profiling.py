@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from benchmarks import people, system
-from benchmarks.people import Person
+from benchmarks import system, user_pool
 from benchmarks.scenarios import requests
+from benchmarks.user_pool import User
 
 CONNECTIONS: Final = 16
 SECONDS: Final = 12
@@ -111,23 +111,23 @@ def table(profiles: Mapping[str, Mapping[str, Counter[str]]]) -> str:
 def main() -> None:
     """Load each path, and print who had the interpreter."""
     with system.started() as running:
-        folk = people.register(running, CONNECTIONS)
-        people.enrich(running, folk)
-        print(table(_of_all_paths(running, folk)))
+        users = user_pool.register(running, CONNECTIONS)
+        user_pool.enrich(running, users)
+        print(table(_of_all_paths(running, users)))
 
 
-def _of_all_paths(running: system.System, folk: Sequence[Person]) -> dict[str, dict[str, Counter[str]]]:
+def _of_all_paths(running: system.System, users: Sequence[User]) -> dict[str, dict[str, Counter[str]]]:
     url = running.gateway_url
-    requests.read_balances(url, folk, CONNECTIONS, 2)
+    requests.read_balances(url, users, CONNECTIONS, 2)
     codes: requests.Codes = []
 
     def create(seconds: float) -> None:
-        codes.extend(requests.create_checks(url, folk, CONNECTIONS, seconds)[1])
+        codes.extend(requests.create_checks(url, users, CONNECTIONS, seconds)[1])
 
-    reading = profile(running, partial(requests.read_balances, url, folk, CONNECTIONS, SECONDS))
+    reading = profile(running, partial(requests.read_balances, url, users, CONNECTIONS, SECONDS))
     creating = profile(running, partial(create, SECONDS))
     create(SECONDS)  # so that there are enough to accept for as long
-    accepting = profile(running, partial(requests.accept_checks, url, folk, codes, CONNECTIONS))
+    accepting = profile(running, partial(requests.accept_checks, url, users, codes, CONNECTIONS))
     return {"read": reading, "create": creating, "accept": accepting}
 
 

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from benchmarks import counting, meters, people
+from benchmarks import counting, meters, user_pool
 from benchmarks.floors import celery_noop, flask_select, sql_transfer
 from benchmarks.load import Outcome
-from benchmarks.people import Person
 from benchmarks.results import Figures, Report, median_of, quantiles_ms
 from benchmarks.scenarios import bus, requests
 from benchmarks.system import System
 from benchmarks.targets import CELERY, FLASK, FLASK_RAW, SQL, bus_targets, http_targets
+from benchmarks.user_pool import User
 
 Say = Callable[[str], None]
 
@@ -43,30 +43,30 @@ def measure(system: System, plan: Plan, say: Say) -> Report:
     """Everything, in the order of the report."""
     report = Report(machine=f"{os.cpu_count()} cores, {platform.system()} {platform.release()}")
     say("People with money come in.")
-    folk = people.register(system, plan.users)
-    people.enrich(system, folk)
-    _warm_up(system, folk, plan)
+    users = user_pool.register(system, plan.users)
+    user_pool.enrich(system, users)
+    _warm_up(system, users, plan)
     _floors(system, plan, report, say)
     for connections in plan.concurrencies:
         say(f"Requests of {connections} clients at once.")
-        report.figures += _requests(system, folk, plan, connections)
+        report.figures += _requests(system, users, plan, connections)
     say("One hot user.")
-    report.figures.append(_hot_user(system, folk, plan))
-    _count_costs(system, folk, report, say)
+    report.figures.append(_hot_user(system, users, plan))
+    _count_costs(system, users, report, say)
     report.targets = http_targets(report)
     say("The bus: notifications, a backlog of events, checks that expire.")
     p50, _, p99 = quantiles_ms(bus.notifications(system, plan.notifications))
-    drained = statistics.median(bus.drain(system, folk, plan.events) for _ in range(plan.rounds))
-    expired = bus.expire(system, folk, plan.expiring).per_second
+    drained = statistics.median(bus.drain(system, users, plan.events) for _ in range(plan.rounds))
+    expired = bus.expire(system, users, plan.expiring).per_second
     report.targets += bus_targets(p50, p99, drained, expired)
     report.memory_mib = meters.memory_mib(system.processes)
     return report
 
 
-def _warm_up(system: System, folk: Sequence[Person], plan: Plan) -> None:
-    requests.read_balances(system.gateway_url, folk, 32, plan.warm_up_seconds)
-    _, codes = requests.create_checks(system.gateway_url, folk, 32, plan.warm_up_seconds)
-    requests.accept_checks(system.gateway_url, folk, codes, 32)
+def _warm_up(system: System, users: Sequence[User], plan: Plan) -> None:
+    requests.read_balances(system.gateway_url, users, 32, plan.warm_up_seconds)
+    _, codes = requests.create_checks(system.gateway_url, users, 32, plan.warm_up_seconds)
+    requests.accept_checks(system.gateway_url, users, codes, 32)
 
 
 def _floors(system: System, plan: Plan, report: Report, say: Say) -> None:
@@ -82,30 +82,30 @@ def _floors(system: System, plan: Plan, report: Report, say: Say) -> None:
     report.floors[CELERY] = celery_noop.measure(system, plan.noop_tasks)
 
 
-def _requests(system: System, folk: Sequence[Person], plan: Plan, connections: int) -> list[Figures]:
+def _requests(system: System, users: Sequence[User], plan: Plan, connections: int) -> list[Figures]:
     reads, creates, accepts = [], [], []
     url = system.gateway_url
     for _ in range(plan.rounds):
-        reads.append(_metered(system, partial(requests.read_balances, url, folk, connections, plan.seconds)))
+        reads.append(_metered(system, partial(requests.read_balances, url, users, connections, plan.seconds)))
         codes: requests.Codes = []
-        creates.append(_metered(system, partial(_create, url, folk, connections, plan.seconds, codes)))
-        accepts.append(_metered(system, partial(requests.accept_checks, url, folk, codes, connections)))
+        creates.append(_metered(system, partial(_create, url, users, connections, plan.seconds, codes)))
+        accepts.append(_metered(system, partial(requests.accept_checks, url, users, codes, connections)))
     names = ("GET /balance", "POST /fastcheck", "POST /fastcheck/accept")
     return [median_of(n, connections, rounds) for n, rounds in zip(names, (reads, creates, accepts), strict=True)]
 
 
-def _create(url: str, folk: Sequence[Person], connections: int, seconds: float, codes: requests.Codes) -> Outcome:
-    outcome, made = requests.create_checks(url, folk, connections, seconds)
+def _create(url: str, users: Sequence[User], connections: int, seconds: float, codes: requests.Codes) -> Outcome:
+    outcome, made = requests.create_checks(url, users, connections, seconds)
     codes += made
     return outcome
 
 
-def _hot_user(system: System, folk: Sequence[Person], plan: Plan) -> Figures:
+def _hot_user(system: System, users: Sequence[User], plan: Plan) -> Figures:
     rounds = []
     url = system.gateway_url
     for _ in range(plan.rounds):
-        _, codes = requests.create_checks(url, folk, 32, plan.seconds)
-        rounds.append(_metered(system, partial(requests.accept_checks, url, folk[:1], codes, 32)))
+        _, codes = requests.create_checks(url, users, 32, plan.seconds)
+        rounds.append(_metered(system, partial(requests.accept_checks, url, users[:1], codes, 32)))
     return median_of("accept, one hot user", 32, rounds)
 
 
@@ -115,15 +115,15 @@ def _metered(system: System, act: Callable[[], Outcome]) -> tuple[Outcome, dict[
     return outcome, meters.used_between(before, meters.cpu_seconds(system.processes))
 
 
-def _count_costs(system: System, folk: Sequence[Person], report: Report, say: Say) -> None:
+def _count_costs(system: System, users: Sequence[User], report: Report, say: Say) -> None:
     """Round trips and commits do not depend on the load, so they are counted apart, with the server's log on."""
     say("Round trips and commits are counted.")
     url, seconds = system.gateway_url, 0.3
     codes: requests.Codes = []
     costs = {
-        "GET /balance": counting.cost_of(system, lambda: requests.read_balances(url, folk, 1, seconds).done),
-        "POST /fastcheck": counting.cost_of(system, lambda: _create(url, folk, 1, seconds, codes).done),
-        "POST /fastcheck/accept": counting.cost_of(system, lambda: requests.accept_checks(url, folk, codes, 1).done),
+        "GET /balance": counting.cost_of(system, lambda: requests.read_balances(url, users, 1, seconds).done),
+        "POST /fastcheck": counting.cost_of(system, lambda: _create(url, users, 1, seconds, codes).done),
+        "POST /fastcheck/accept": counting.cost_of(system, lambda: requests.accept_checks(url, users, codes, 1).done),
     }
     report.figures = [
         replace(item, round_trips=costs[item.name].round_trips, commits=costs[item.name].commits)

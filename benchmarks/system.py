@@ -31,7 +31,7 @@ SETTINGS: Final = {
 }
 START_TIMEOUT_SECONDS: Final = 120.0
 STOP_TIMEOUT_SECONDS: Final = 60.0
-LOOK_EVERY_SECONDS: Final = 0.05
+POLL_SECONDS: Final = 0.05
 _READY: Final = "FastCheck is ready: "
 
 
@@ -118,7 +118,7 @@ def running(data_dir: DataDir, settings: Mapping[str, str] | None = None, *, rep
         child.ask_to_stop()
         deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
         while child.poll() is None and time.monotonic() < deadline:
-            time.sleep(LOOK_EVERY_SECONDS)
+            time.sleep(POLL_SECONDS)
         child.end_group()
 
 
@@ -134,5 +134,5 @@ def _wait_until_ready(child: Child, log: Path) -> None:
             return
         if child.poll() is not None:
             raise LaunchError(f"The system to be measured did not start: {text.strip()[-500:]}")
-        time.sleep(LOOK_EVERY_SECONDS)
+        time.sleep(POLL_SECONDS)
     raise LaunchError(f"The system to be measured was not ready after {START_TIMEOUT_SECONDS:.0f} seconds.")

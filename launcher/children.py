@@ -1,7 +1,7 @@
-"""Child processes that never outlive us.
+"""Child processes that cannot outlive their parent.
 
-Each is the leader of its own process group, so that a terminal's Ctrl-C reaches us alone and a stop reaches all of
-its helpers. The kernel sends it a signal when we die, however we die.
+Each child leads a process group of its own: Ctrl-C in a terminal reaches the parent only, and a stop reaches the whole
+group. On Linux the kernel signals the child when the parent exits, even after SIGKILL (``PR_SET_PDEATHSIG``).
 """
 
 import ctypes
@@ -25,7 +25,7 @@ _LIBC: Final = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """All that is needed to start one process, and to stop it kindly."""
+    """How to start one process, and which signal stops it."""
 
     name: str
     command: Sequence[str]
@@ -38,16 +38,16 @@ class Launch:
 
 
 class Child:
-    """One running process, which we have started."""
+    """A child process."""
 
     def __init__(self, launch: Launch) -> None:
-        """Start it; its output goes to the end of ``launch.log``."""
+        """Start the process and append its output to ``launch.log``; raise LaunchError if it cannot start."""
         self.launch = launch
         user = launch.user
         try:
             log = os.open(launch.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
             try:
-                # What is set here runs after fork, in a process of one thread, and calls the kernel only.
+                # preexec_fn is safe here: it runs after fork in a single-threaded process and makes system calls only.
                 self._process = subprocess.Popen(
                     list(launch.command),
                     env=dict(launch.env),
@@ -73,9 +73,9 @@ class Child:
         return self._process.pid
 
     def poll(self) -> int | None:
-        """The exit code, negative for a signal; ``None`` while it runs.
+        """Return the exit code, negative for a signal; ``None`` while the process runs.
 
-        A dead child is not reaped here: until :meth:`end_group` its number, which is its group's too, stays ours.
+        The child stays a zombie until :meth:`end_group`, so that the kernel cannot reuse its pid, the group's id.
         """
         if self._process.returncode is not None:
             return self._process.returncode
@@ -85,44 +85,44 @@ class Child:
         return end.si_status if end.si_code == os.CLD_EXITED else -end.si_status
 
     def ask_to_stop(self) -> None:
-        """Send the signal that this program understands as "finish and go"."""
+        """Send ``launch.stop_signal``, on which the program finishes its work and exits."""
         if self.poll() is None:
             os.kill(self.pid, self.launch.stop_signal)
 
     def end_group(self) -> None:
-        """Kill what is left of the process and of its helpers, and reap it."""
+        """Kill what remains of the process group and reap the child."""
         if self._process.returncode is None:
             signal_group(self.pid, signal.SIGKILL)
             self._process.wait()
 
 
 def signal_group(group_id: int, number: signal.Signals) -> None:
-    """Send a signal to a process group that may be gone already."""
+    """Send a signal to a process group; do nothing if it no longer exists."""
     try:
         os.killpg(group_id, number)
     except ProcessLookupError:
         return
     except PermissionError:
-        # macOS says this of a group of which only the unreaped leader is left.
+        # macOS raises this for a group of which only the zombie leader remains.
         if sys.platform == "linux":
             raise
 
 
 def adopt_orphans() -> frozenset[int]:
-    """From now on a helper whose leader dies becomes our child, whatever group it is in (Linux, prctl(2)).
+    """Make this process the parent of orphaned descendants, whatever group they are in (Linux, prctl(2)).
 
-    Returns the children that we have already: of a shell that became us, say. They are none of our business.
+    Return the children that exist already, such as those of a shell that exec'ed this program.
     """
-    strangers = frozenset(_children())
+    unrelated = frozenset(_children())
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    return strangers
+    return unrelated
 
 
-def end_strays(leaders: Collection[int]) -> None:
-    """Kill and reap our children that are none of ``leaders``: those that dead leaders have left to us."""
+def kill_orphans(leaders: Collection[int]) -> None:
+    """Kill and reap every child of this process whose pid is not in ``leaders``."""
     for pid in _children() - set(leaders):
-        # Nobody but us reaps a child of ours, so its number is still its own.
+        # Only the parent reaps a child, so the pid still belongs to it.
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
 
@@ -139,9 +139,9 @@ def _children() -> set[int]:
 
 
 def start_ticks(pid: int) -> int | None:
-    """When a process began, in the kernel's ticks: with the pid it names one process for ever. ``None``: it is gone.
+    """Return the start time of a process in kernel ticks; ``None`` if it has exited.
 
-    Where there is no /proc, 0 stands for every living process.
+    Pid and start time identify a process uniquely. Without /proc, return 0 for every running process.
     """
     if sys.platform != "linux":
         try:
@@ -154,9 +154,9 @@ def start_ticks(pid: int) -> int | None:
 
 
 def _stat(pid: int) -> list[str] | None:
-    """The fields of /proc/<pid>/stat from the state on; ``None``: it is gone."""
+    """Return the fields of /proc/<pid>/stat from the state on; ``None`` if the process has exited."""
     try:
-        # The name of the program is in brackets and may hold anything, blanks and brackets too.
+        # The program's name is in parentheses and may itself contain spaces and parentheses.
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
@@ -168,7 +168,7 @@ def _die_with_parent(number: signal.Signals) -> Callable[[], None]:
     def before_exec() -> None:
         if _LIBC is not None:
             _LIBC.prctl(_PR_SET_PDEATHSIG, int(number))
-            if os.getppid() != parent:  # it died before the kernel knew
+            if os.getppid() != parent:  # the parent exited before prctl
                 os._exit(1)
 
     return before_exec

@@ -1,4 +1,4 @@
-"""The folder that holds all of one system: databases, secrets, ports, logs, and what runs."""
+"""The data folder of one system: databases, credentials, ports, logs, and the list of running processes."""
 
 import fcntl
 import json
@@ -10,12 +10,12 @@ from typing import IO, Any, Final
 
 from deploy.failure import LaunchError, explain_os_error
 
-#: Below this, PostgreSQL could not even make its files; better to say so than to stop half-way.
+#: Free space in bytes that PostgreSQL needs to create a cluster.
 MIN_FREE_BYTES: Final = 200 * 1024 * 1024
 
 
 class DataDir:
-    """Paths of one system, and the lock that makes its supervisor the only one."""
+    """The paths in a data folder, and its lock, which allows one supervisor at a time."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser().absolute()
@@ -40,7 +40,7 @@ class DataDir:
         return self.path / "ready" / name
 
     def open(self) -> None:
-        """Make the folder where there is none, and take its lock until the process ends."""
+        """Create the folder if it is missing and lock it; raise LaunchError if another process holds the lock."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             for folder in (self.path, self.logs, self.path / "ready"):
@@ -58,14 +58,14 @@ class DataDir:
         self._write_lock_owner(str(os.getpid()))
 
     def close(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         if self._lock is not None:
             self._write_lock_owner("")
             self._lock.close()
             self._lock = None
 
     def owner(self) -> int | None:
-        """The pid of the supervisor that holds the lock now; ``None`` when nobody does."""
+        """Return the pid of the supervisor that holds the lock; ``None`` if the folder is not locked."""
         try:
             with (self.path / "lock").open("r+") as lock:
                 try:
@@ -80,7 +80,7 @@ class DataDir:
             raise explain_os_error(error, f"look into the data folder {self.path}") from error
 
     def read_json(self, name: str) -> dict[str, Any] | None:
-        """The content of one of our small files; ``None`` when it is not there."""
+        """Return the content of a JSON file in the folder; ``None`` if it does not exist."""
         path = self.path / name
         try:
             content: dict[str, Any] = json.loads(path.read_text())
@@ -93,7 +93,7 @@ class DataDir:
         return content
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
-        """Replace one of our small files whole, readable to us alone: a reader sees the old or the new."""
+        """Replace a JSON file in the folder atomically; only its owner can read it."""
         path = self.path / name
         try:
             handle, unfinished = tempfile.mkstemp(dir=self.path, prefix=f".{name}.")

@@ -1,8 +1,8 @@
 """Log files of bounded size.
 
-The processes write to their files themselves, without a middleman that could slow them down or die. A file that
-has grown too large is copied aside and emptied; they go on at its new end, for they have it open for appending.
-A line that is written between the copy and the emptying is lost, once in many megabytes.
+Each process writes to its file directly, so that no intermediary can slow it down or fail. A file that grows too large
+is copied and truncated; the process continues at the new end because it opened the file for appending. A line written
+between copy and truncation is lost.
 """
 
 import os
@@ -12,27 +12,27 @@ from pathlib import Path
 from typing import Final
 
 MAX_BYTES: Final = 20 * 1024 * 1024
-#: How much of a file is read to tell why its process died.
+#: Number of bytes at the end of a log in which to search for the reason of an exit.
 TAIL_BYTES: Final = 8 * 1024
-#: What the web server says after the line that tells why its worker ended.
+#: granian logs this line after the one that names the reason.
 HIDES_THE_REASON: Final = "[ERROR] Unexpected exit from worker"
 
 
 def bound(folder: Path, max_bytes: int = MAX_BYTES) -> None:
-    """Turn over each log that is too large; the one before it stays as ``<name>.log.1``."""
+    """Rotate each log in ``folder`` larger than ``max_bytes`` to ``<name>.log.1``, replacing the previous one."""
     for path in folder.glob("*.log"):
         if path.stat().st_size <= max_bytes:
             continue
         try:
             shutil.copyfile(path, path.with_name(path.name + ".1"))
         except OSError as error:
-            # The disk is full, most likely: then emptying the log is just what is needed.
-            print(f"The log {path} was emptied and not kept: {error.strerror}.", file=sys.stderr)
+            # Most likely the disk is full, so truncating the log is right even without a copy.
+            print(f"The log {path} was truncated without a copy: {error.strerror}.", file=sys.stderr)
         os.truncate(path, 0)
 
 
 def last_line(path: Path, offset: int = 0) -> str:
-    """The last line that says something, of what was written after ``offset``; empty when there is none."""
+    """Return the last meaningful line written after the byte ``offset``; empty if there is none."""
     try:
         with path.open("rb") as file:
             end = file.seek(0, os.SEEK_END)

@@ -1,4 +1,4 @@
-"""The processes of a running system, as data: what runs, how it is started, and how one knows that it is ready."""
+"""The processes of a system as data: their commands, their environment, and their readiness probes."""
 
 import http.client
 import re
@@ -20,7 +20,7 @@ PROBE_TIMEOUT_SECONDS: Final = 2.0
 
 
 class Stage(IntEnum):
-    """Started upwards, stopped downwards; within a stage all at once."""
+    """The stages start in ascending and stop in descending order; the processes of a stage start together."""
 
     SERVERS = 1
     SERVICES = 2
@@ -31,7 +31,7 @@ class Stage(IntEnum):
 class Process:
     """One process of the system.
 
-    Who serves HTTP or SQL is asked whether he is ready. Who serves nobody makes ``ready_file`` when he is.
+    A server is probed for readiness over its protocol. A process without a port creates ``ready_file`` instead.
     """
 
     launch: Launch
@@ -52,7 +52,7 @@ def service_processes(
     services: Sequence[Service] = SERVICES,
     replicas: int = 1,
 ) -> list[Process]:
-    """The web process and the bus processes of every service, each ``replicas`` times.
+    """Return the web process and the bus processes of every service, each ``replicas`` times.
 
     The sandbox bank never runs in production.
     """
@@ -70,19 +70,19 @@ def service_processes(
 
 
 def replica_name(name: str, number: int) -> str:
-    """The first bears the bare name: ``balance-web``, ``balance-web-2``, ``balance-web-3``."""
+    """Return the name of a replica: ``balance-web`` for the first, then ``balance-web-2``, ``balance-web-3``."""
     return name if number == 1 else f"{name}-{number}"
 
 
 def is_replica_of(name: str, of: str) -> bool:
-    """Whether the process ``name`` is the first or any other replica of ``of``."""
+    """Return whether the process ``name`` is a replica of ``of``; the first replica counts too."""
     return re.fullmatch(rf"{re.escape(of)}(-\d+)?", name) is not None
 
 
 def _web(service: Service, settings: Mapping[str, str], port: int, data_dir: DataDir, number: int) -> Process:
-    # All replicas listen on one port, with SO_REUSEPORT: the kernel deals out the connections among those that live,
-    # and no caller need know how many there are. granian listens only when the application is loaded, so that whoever
-    # answers may stand for all: the port belongs to none that cannot serve.
+    # All replicas listen on one port with SO_REUSEPORT: the kernel distributes connections among them, and callers need
+    # not know their number. granian listens only after it has loaded the application, so a replica that cannot serve
+    # yet gets no connection, and one successful probe is enough.
     name = replica_name(f"{service.name}-web", number)
     return Process(
         launch=Launch(
@@ -116,7 +116,7 @@ def _bus(service: Service, role: str, settings: Mapping[str, str], data_dir: Dat
 
 
 def answers_ready(port: int) -> bool:
-    """Whether ``/readyz`` says yes."""
+    """Return whether ``GET /readyz`` on this port responds with 200."""
     connection = http.client.HTTPConnection(HOST, port, timeout=PROBE_TIMEOUT_SECONDS)
     try:
         connection.request("GET", "/readyz")

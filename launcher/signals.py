@@ -1,4 +1,4 @@
-"""Signals, turned into something that a loop can wait for."""
+"""Signals as events that a loop can wait for."""
 
 import os
 import select
@@ -10,9 +10,9 @@ STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class SignalWatch:
-    """Counts requests to stop, and ends a wait early when one comes or a child changes.
+    """Count stop signals, and end a wait early when a signal arrives or a child changes state.
 
-    To be used from the main thread, once in a process.
+    Create it in the main thread, once per process.
     """
 
     def __init__(self) -> None:
@@ -23,11 +23,11 @@ class SignalWatch:
         signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
         for number in STOP_SIGNALS:
             signal.signal(number, self._on_stop)
-        # A handler of our own, for a signal that is ignored wakes nobody.
+        # An ignored signal does not write to the wake-up descriptor, so install a handler.
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def wait(self, seconds: float) -> None:
-        """Sleep, but not through a signal."""
+        """Sleep for ``seconds`` or until a signal arrives."""
         if select.select([self._read_end], [], [], seconds)[0]:
             os.read(self._read_end, 4096)
 

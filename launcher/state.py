@@ -1,4 +1,4 @@
-"""What runs, written down by the supervisor for ``status``, ``down`` and the next ``up``."""
+"""The list of running processes, stored by the supervisor for ``status``, ``down`` and the next ``up``."""
 
 import os
 import signal
@@ -11,13 +11,13 @@ from launcher.children import signal_group, start_ticks
 from launcher.data_dir import DataDir
 
 FILE: Final = "state.json"
-LEFTOVER_PATIENCE_SECONDS: Final = 10.0
+LEFTOVER_TIMEOUT_SECONDS: Final = 10.0
 POLL_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class RunningProcess:
-    """One process; ``started_at_ticks`` tells it from a later one that got the same pid."""
+    """One process; ``started_at_ticks`` distinguishes it from a later process with the same pid."""
 
     name: str
     pid: int
@@ -30,7 +30,7 @@ class RunningProcess:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One moment of a system."""
+    """A snapshot of a system."""
 
     ready: bool
     gateway_url: str | None
@@ -39,7 +39,7 @@ class State:
     processes: tuple[RunningProcess, ...] = ()
 
     def public(self) -> dict[str, Any]:
-        """As ``fastcheck status --json`` shows it."""
+        """Return the object that ``fastcheck status --json`` prints."""
         return {
             "ready": self.ready,
             "gateway_url": self.gateway_url,
@@ -56,12 +56,12 @@ NOTHING_RUNS: Final = State(ready=False, gateway_url=None, postgres_url=None, re
 
 
 def write(data_dir: DataDir, state: State) -> None:
-    """Replace what is written down."""
+    """Store the state, replacing the previous one."""
     data_dir.write_json(FILE, asdict(state))
 
 
 def read(data_dir: DataDir) -> State:
-    """What was written down last, whether or not it is still true."""
+    """Return the stored state, which may be outdated."""
     content = data_dir.read_json(FILE)
     if content is None:
         return NOTHING_RUNS
@@ -70,18 +70,18 @@ def read(data_dir: DataDir) -> State:
 
 
 def now(data_dir: DataDir) -> State:
-    """What runs at this moment. Without a supervisor there is no system, whatever the file says."""
+    """Return the current state; without a supervisor nothing runs, whatever the file says."""
     return NOTHING_RUNS if data_dir.owner() is None else read(data_dir)
 
 
 def end_leftovers(data_dir: DataDir) -> Sequence[str]:
-    """End what a killed supervisor may have left; returns the names. Only for the holder of the lock."""
+    """Stop processes that a killed supervisor left; return their names. The caller holds the data folder's lock."""
     left = [process for process in read(data_dir).processes if process.lives()]
     names = [process.name for process in left]
     for process in left:
-        # SIGINT is what stops PostgreSQL in haste and in order; the others know it too.
+        # SIGINT is PostgreSQL's fast shutdown; every other process stops on it too.
         signal_group(process.pid, signal.SIGINT)
-    deadline = time.monotonic() + LEFTOVER_PATIENCE_SECONDS
+    deadline = time.monotonic() + LEFTOVER_TIMEOUT_SECONDS
     while (left := [process for process in left if process.lives()]) and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
     for process in left:
@@ -90,8 +90,8 @@ def end_leftovers(data_dir: DataDir) -> Sequence[str]:
     return names
 
 
-def stop_supervisor(data_dir: DataDir, patience_seconds: float) -> bool | None:
-    """Ask the supervisor to stop and wait; ``None``: none was there, ``False``: it did not stop in time."""
+def stop_supervisor(data_dir: DataDir, timeout_seconds: float) -> bool | None:
+    """Stop the supervisor and wait; return ``None`` if none runs, ``False`` if it does not stop in time."""
     pid = data_dir.owner()
     if pid is None:
         return None
@@ -99,7 +99,7 @@ def stop_supervisor(data_dir: DataDir, patience_seconds: float) -> bool | None:
         os.kill(pid, signal.SIGTERM)
     except ProcessLookupError:
         return True
-    deadline = time.monotonic() + patience_seconds
+    deadline = time.monotonic() + timeout_seconds
     while data_dir.owner() == pid:
         if time.monotonic() > deadline:
             return False

@@ -13,26 +13,26 @@ from functools import partial
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
-from benchmarks import load, meters, people, topups
+from benchmarks import load, meters, topups, user_pool
 from benchmarks.load import MOST_PROCESSES, Outcome, Requests, in_turn, message
-from benchmarks.people import Person
 from benchmarks.system import System
 from benchmarks.topups import TopUp
+from benchmarks.user_pool import User
 from common.core.ids import derived_id
 from launcher.processes import is_replica_of
 
 PER_SECOND: Final = 100
 _SENDERS: Final = 8
 _TIMEOUT_SECONDS: Final = 120.0
-_LOOK_EVERY_SECONDS: Final = 0.02
-#: Between two looks at a balance that has not grown yet.
-_POLL_SECONDS: Final = 0.003
+_POLL_SECONDS: Final = 0.02
+#: Seconds between reads of a balance that has not changed yet.
+_BALANCE_POLL_SECONDS: Final = 0.003
 _WITHOUT_END: Final = 3600.0
 
 
 def notifications(system: System, count: int) -> list[float]:
     """Seconds from sending each signed notification, 100 a second, until ``GET /balance`` shows its money."""
-    payers = people.register(system, _SENDERS)
+    payers = user_pool.register(system, _SENDERS)
     waiting = [TopUp.of(payers[number % _SENDERS].user_id, 100) for number in range(count)]
     topups.write(system, waiting, paid=False)
     latencies: list[float] = []
@@ -58,7 +58,7 @@ def notifications(system: System, count: int) -> list[float]:
 class _Wire:
     """One payer's connection to the gateway."""
 
-    def __init__(self, system: System, payer: Person) -> None:
+    def __init__(self, system: System, payer: User) -> None:
         parts = urlsplit(system.gateway_url)
         self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT_SECONDS)
         self._secrets = system.secrets
@@ -78,7 +78,7 @@ class _Wire:
             if waited > _TIMEOUT_SECONDS:
                 raise RuntimeError("a notification was not credited")
             # A tenth of what it has taken is exact enough; whoever looks faster keeps a slow machine slow.
-            time.sleep(max(_POLL_SECONDS, waited / 10))
+            time.sleep(max(_BALANCE_POLL_SECONDS, waited / 10))
         return time.perf_counter() - began
 
     def _balance(self) -> int:
@@ -89,7 +89,7 @@ class _Wire:
         self._connection.close()
 
 
-def drain(system: System, users: Sequence[Person], count: int) -> float:
+def drain(system: System, users: Sequence[User], count: int) -> float:
     """Events per second that one balance worker makes true: its queue is filled while it is held still."""
     with _Watch(system, users) as watch:
         before = watch.balances()
@@ -109,7 +109,7 @@ class Expiry:
     cpu_ms: float
 
 
-def expire(system: System, users: Sequence[Person], count: int) -> Expiry:
+def expire(system: System, users: Sequence[User], count: int) -> Expiry:
     """Let so many checks come due, then have them swept, and their money back on the creators' balances."""
     with _Watch(system, users) as watch:
         before = watch.balances()
@@ -138,7 +138,7 @@ class _Watch:
     """
     _UNSENT: Final = "SELECT 1 FROM outbox WHERE closed_at IS NULL AND sends = 0 LIMIT 1"
 
-    def __init__(self, system: System, users: Sequence[Person]) -> None:
+    def __init__(self, system: System, users: Sequence[User]) -> None:
         self._connections = {name: system.database(name) for name in ("balance", "checks", "payments")}
         self._users = [str(user.user_id) for user in users]
         self._accounts = [str(derived_id("account", user, "RUB")) for user in self._users]
@@ -170,7 +170,7 @@ class _Watch:
         while not condition():
             if time.monotonic() > deadline:
                 raise RuntimeError("the bus did not do its work in time")
-            time.sleep(_LOOK_EVERY_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
     def _first(self, service: str, query: str, *parameters: object) -> Any:
         with self._connections[service].cursor() as cursor:
@@ -182,7 +182,7 @@ _LIFETIME_SECONDS: Final = 1
 _LIFE: Final = json.dumps({"amount": 1, "expiresIn": _LIFETIME_SECONDS}).encode()
 
 
-def _short_lived_checks(system: System, users: Sequence[Person], count: int) -> Outcome:
+def _short_lived_checks(system: System, users: Sequence[User], count: int) -> Outcome:
     requests = [message("POST", "/fastcheck", session=users[n % len(users)].session, body=_LIFE) for n in range(count)]
     sources: list[Callable[[], Requests]] = [
         partial(in_turn, requests[number::MOST_PROCESSES]) for number in range(MOST_PROCESSES)

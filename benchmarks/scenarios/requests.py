@@ -9,7 +9,7 @@ from typing import Final
 
 from benchmarks import load
 from benchmarks.load import Outcome, Requests, in_turn, message
-from benchmarks.people import Person
+from benchmarks.user_pool import User
 
 BALANCE: Final = "/balance"
 CREATE: Final = "/fastcheck"
@@ -20,25 +20,25 @@ _WITHOUT_END: Final = 3600.0
 Codes = list[bytes]
 
 
-def read_balances(url: str, people: Sequence[Person], connections: int, seconds: float) -> Outcome:
+def read_balances(url: str, users: Sequence[User], connections: int, seconds: float) -> Outcome:
     """``GET /balance`` of one after the other."""
-    return load.run(url, _of_all(people, partial(_readings)), connections=connections, seconds=seconds)
+    return load.run(url, _of_all(users, partial(_readings)), connections=connections, seconds=seconds)
 
 
-def create_checks(url: str, people: Sequence[Person], connections: int, seconds: float) -> tuple[Outcome, Codes]:
+def create_checks(url: str, users: Sequence[User], connections: int, seconds: float) -> tuple[Outcome, Codes]:
     """``POST /fastcheck`` with a key of its own each time; and the bodies that accept what was made."""
     outcome = load.run(
-        url, _of_all(people, partial(_orders)), connections=connections, seconds=seconds, keep_bodies=True
+        url, _of_all(users, partial(_orders)), connections=connections, seconds=seconds, keep_bodies=True
     )
     return outcome, [_number_and_code(body) for body in outcome.bodies]
 
 
-def accept_checks(url: str, people: Sequence[Person], codes: Codes, connections: int) -> Outcome:
-    """``POST /fastcheck/accept`` of all these checks, each once, by one person after the other."""
+def accept_checks(url: str, users: Sequence[User], codes: Codes, connections: int) -> Outcome:
+    """``POST /fastcheck/accept`` of all these checks, each once, by one user after the other."""
     run = secrets.token_hex(4)
     requests = [
-        message("POST", ACCEPT, session=person.session, key=f"{run}-{number}", body=code)
-        for number, (code, person) in enumerate(zip(codes, itertools.cycle(people), strict=False))
+        message("POST", ACCEPT, session=user.session, key=f"{run}-{number}", body=code)
+        for number, (code, user) in enumerate(zip(codes, itertools.cycle(users), strict=False))
     ]
     sources = [
         partial(in_turn, requests[number :: load.MOST_PROCESSES])
@@ -47,20 +47,20 @@ def accept_checks(url: str, people: Sequence[Person], codes: Codes, connections:
     return load.run(url, sources, connections=connections, seconds=_WITHOUT_END)
 
 
-def _of_all(people: Sequence[Person], requests: Callable[[Sequence[Person]], Requests]) -> list[Callable[[], Requests]]:
-    """Every process of the generator has its own part of the people."""
-    return [partial(requests, people[number :: load.MOST_PROCESSES]) for number in range(load.MOST_PROCESSES)]
+def _of_all(users: Sequence[User], requests: Callable[[Sequence[User]], Requests]) -> list[Callable[[], Requests]]:
+    """Every process of the generator has its own part of the users."""
+    return [partial(requests, users[number :: load.MOST_PROCESSES]) for number in range(load.MOST_PROCESSES)]
 
 
-def _readings(people: Sequence[Person]) -> Requests:
-    return itertools.cycle([message("GET", BALANCE, session=person.session) for person in people])
+def _readings(users: Sequence[User]) -> Requests:
+    return itertools.cycle([message("GET", BALANCE, session=user.session) for user in users])
 
 
-def _orders(people: Sequence[Person]) -> Iterator[bytes]:
+def _orders(users: Sequence[User]) -> Iterator[bytes]:
     run = secrets.token_hex(4)
     places = [
-        message("POST", CREATE, session=person.session, key=f"{run}-KEY-{number:04d}", body=_ORDER)
-        for number, person in enumerate(people)
+        message("POST", CREATE, session=user.session, key=f"{run}-KEY-{number:04d}", body=_ORDER)
+        for number, user in enumerate(users)
     ]
     for turn in itertools.count():
         key = f"{turn:06d}".encode()

@@ -15,8 +15,8 @@ from launcher import state
 from launcher.data_dir import DataDir
 from launcher.demo import own_system
 from launcher.demo.failure import StepFailed, check
+from launcher.demo.scenario import Scenario
 from launcher.demo.screen import Screen
-from launcher.demo.story import Story
 
 AUDIT_TIMEOUT_SECONDS: Final = 60
 #: The shortest life that a system with ordinary settings allows.
@@ -32,7 +32,7 @@ ORDINARY_LIFETIME_SECONDS: Final = 60
     help="Seconds that the check lives which expires.  [default: 60 with --url, else 4]",
 )
 def demo(url: str | None, data_dir: Path, lifetime: int | None) -> None:
-    """Play the whole story over the public API, and check it.
+    """Play the whole scenario over the public API, and check it.
 
     Two people register. One tops up by card at the sandbox bank and writes three checks: the other accepts the first,
     the second is cancelled, the third expires and its money comes back. Then the books are checked.
@@ -53,16 +53,16 @@ def demo(url: str | None, data_dir: Path, lifetime: int | None) -> None:
 
 def _play(url: str | None, data_dir: Path, lifetime_seconds: int) -> None:
     audited = not url or state.now(DataDir(data_dir)).gateway_url == url
-    steps = len(Story("", lifetime_seconds).steps()) + (not url) + audited
+    steps = len(Scenario("", lifetime_seconds).steps()) + (not url) + audited
     with ExitStack() as stack, Screen(steps) as screen:
         if not url:
             data_dir, url = _own_system(stack, screen)
-        story = Story(url, lifetime_seconds)
-        for title, action in story.steps():
+        scenario = Scenario(url, lifetime_seconds)
+        for title, action in scenario.steps():
             screen.step(title, action)
         if audited:
             screen.step("The books of all services are checked", lambda: _audit(data_dir))
-        screen.closing_table(story)
+        screen.closing_table(scenario)
 
 
 def _own_system(stack: ExitStack, screen: Screen) -> tuple[Path, str]:

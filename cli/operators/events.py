@@ -65,7 +65,7 @@ class Step:
 
 
 @dataclass(slots=True)
-class Story:
+class Scenario:
     """One event with all that is known of it."""
 
     event_id: str
@@ -147,9 +147,9 @@ def list_undecided(databases: Databases, *, limit: int) -> list[Undecided]:
     return sorted(found, key=lambda item: item.since)[:limit]
 
 
-def show(databases: Databases, event_id: UUID) -> Story:
+def show(databases: Databases, event_id: UUID) -> Scenario:
     """One event with its history. Raises LaunchError when nobody knows it."""
-    story = Story(str(event_id))
+    story = Scenario(str(event_id))
     for service in PUBLISHERS:
         with databases[service].autocommit() as tx:
             for row in store.in_outbox(tx, event_id):
@@ -174,7 +174,7 @@ def show(databases: Databases, event_id: UUID) -> Story:
     return story
 
 
-def _tell_sent(story: Story, service: str, row: RowMapping) -> None:
+def _tell_sent(story: Scenario, service: str, row: RowMapping) -> None:
     story.type, story.payload = row["type"], row["payload"]
     story.state = "closed" if row["closed_at"] else "late" if row["is_late"] else "open"
     story.steps.append(Step(row["created_at"], service, f"written for {row['subscriber']}"))
@@ -189,7 +189,7 @@ def _tell_sent(story: Story, service: str, row: RowMapping) -> None:
         )
 
 
-def _tell_received(story: Story, service: str, row: RowMapping) -> None:
+def _tell_received(story: Scenario, service: str, row: RowMapping) -> None:
     story.type = row["type"]
     if row["envelope"]:
         story.payload = row["envelope"]["payload"]

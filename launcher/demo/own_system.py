@@ -21,7 +21,7 @@ LIFETIME_SECONDS: Final = 4
 READY: Final = "FastCheck is ready: "
 START_TIMEOUT_SECONDS: Final = 120.0
 STOP_TIMEOUT_SECONDS: Final = 60.0
-LOOK_EVERY_SECONDS: Final = 0.05
+POLL_SECONDS: Final = 0.05
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def started() -> Iterator[tuple[Path, str]]:
         child.ask_to_stop()
         deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
         while child.poll() is None and time.monotonic() < deadline:
-            time.sleep(LOOK_EVERY_SECONDS)
+            time.sleep(POLL_SECONDS)
         child.end_group()
         shutil.rmtree(folder)
 
@@ -59,5 +59,5 @@ def _wait_for_url(child: Child, log: Path) -> str:
                 return line.removeprefix(READY)
         if child.poll() is not None:
             raise StepFailed(lines[-1] if lines else f"`fastcheck up` ended with code {child.poll()}")
-        time.sleep(LOOK_EVERY_SECONDS)
+        time.sleep(POLL_SECONDS)
     raise StepFailed(f"the system was not ready after {START_TIMEOUT_SECONDS:.0f} seconds")

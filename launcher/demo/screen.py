@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Column, Table
 
 from launcher.demo.failure import StepFailed
-from launcher.demo.story import Story, roubles
+from launcher.demo.scenario import Scenario, roubles
 
 
 class Screen:
@@ -58,12 +58,12 @@ class Screen:
         )
         self._progress.advance(self._task)
 
-    def closing_table(self, story: Story) -> None:
+    def closing_table(self, scenario: Scenario) -> None:
         """What everybody has in the end, and what became of every check."""
         people = Table("who", "balance", "active checks", "history", title="In the end")
-        for person in (story.anna, story.boris):
-            lines = [f"{item['fastcheck']} {item['type']}: {item['status']}" for item in person.history()]
-            people.add_row(person.name, roubles(person.balance()), str(len(person.active())), "\n".join(lines))
+        for user in (scenario.anna, scenario.boris):
+            lines = [f"{item['fastcheck']} {item['type']}: {item['status']}" for item in user.history()]
+            people.add_row(user.name, roubles(user.balance()), str(len(user.active())), "\n".join(lines))
         self._progress.console.print(people)
 
     def _print(self, text: str) -> None:

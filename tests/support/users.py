@@ -6,19 +6,19 @@ from typing import Any
 import requests
 
 from launcher.demo import bank_page
-from launcher.demo.person import Person, wait_until
+from launcher.demo.user import DemoUser, wait_until
 
 
-def create_user(gateway_url: str, *, kopecks: int = 0) -> Person:
+def create_user(gateway_url: str, *, kopecks: int = 0) -> DemoUser:
     """Register a user with a balance in kopecks."""
-    user = Person("Test", gateway_url)
+    user = DemoUser("Test", gateway_url)
     user.register()
     if kopecks:
         top_up(user, gateway_url, kopecks)
     return user
 
 
-def top_up(user: Person, gateway_url: str, kopecks: int) -> str:
+def top_up(user: DemoUser, gateway_url: str, kopecks: int) -> str:
     """Top up by card at the sandbox bank, wait for the credit, and return the transaction's id."""
     before = user.balance()
     return_url = f"{gateway_url}/top-up"
@@ -29,7 +29,7 @@ def top_up(user: Person, gateway_url: str, kopecks: int) -> str:
 
 
 def send(
-    user: Person,
+    user: DemoUser,
     gateway_url: str,
     method: str,
     path: str,

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from launcher.demo.person import Person, wait_until
+from launcher.demo.user import DemoUser, wait_until
 from tests.support.system import RunningSystem
 from tests.support.users import create_user, send, top_up
 
@@ -50,7 +50,7 @@ class Bank(RuleBasedStateMachine):
 
     @initialize()
     def three_people(self) -> None:
-        self.persons: list[Person] = [create_user(self.gateway_url) for _ in range(PEOPLE)]
+        self.persons: list[DemoUser] = [create_user(self.gateway_url) for _ in range(PEOPLE)]
         self.have = [0] * PEOPLE
         self.paid_in = 0
         self.checks: list[KnownCheck] = []

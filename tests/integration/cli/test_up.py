@@ -59,7 +59,7 @@ def test_a_system_from_its_first_start_to_its_last(tmp_path: Path, system: Runni
     assert [line for line in lines if line.startswith("FastCheck is ready")] == [
         f"FastCheck is ready: {first.gateway_url}"
     ]
-    assert "accounts-web died (killed by SIGKILL); it is started again in 0.5 s." in lines
+    assert "accounts-web exited (killed by SIGKILL); it restarts in 0.5 s." in lines
 
     said.unlink()
     with running(data_dir) as second:

@@ -62,8 +62,8 @@ def test_what_dies_is_started_again_and_it_says_so(start: Start, tmp_path: Path)
     (first,) = pids(tmp_path, "polite")
     os.kill(first, signal.SIGKILL)
     eventually(lambda: len(pids(tmp_path, "polite")) == 2)
-    eventually(lambda: "polite runs again." in said(tmp_path))
-    assert "polite died (killed by SIGKILL); it is started again in 0.5 s." in said(tmp_path)
+    eventually(lambda: "polite is ready again." in said(tmp_path))
+    assert "polite exited (killed by SIGKILL); it restarts in 0.5 s." in said(tmp_path)
 
 
 def test_the_delay_grows_while_it_keeps_dying(start: Start, tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_the_delay_grows_while_it_keeps_dying(start: Start, tmp_path: Path) -> N
     for deaths in (1, 2):
         alive = eventually(lambda deaths=deaths: pids(tmp_path, "polite")[deaths - 1 :])[0]  # type: ignore[misc]
         os.kill(alive, signal.SIGKILL)
-    eventually(lambda: "started again in 0.5 s." in said(tmp_path) and "started again in 1 s." in said(tmp_path))
+    eventually(lambda: "restarts in 0.5 s." in said(tmp_path) and "restarts in 1 s." in said(tmp_path))
 
 
 def test_a_dead_leaders_helpers_are_ended_before_it_is_started_again(start: Start, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_stop_goes_stage_by_stage_from_the_last_to_the_first(start: Start, tmp
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGHUP)
     assert process.wait(timeout=10) == 0
-    assert "Killed, for it did not stop when asked: stubborn." in said(tmp_path)
+    assert "Killed because it did not stop in time: stubborn." in said(tmp_path)
     assert "polite stopped" in (tmp_path / "polite.txt").read_text()
     assert all(gone(pid) for name in ("polite", "stubborn") for pid in pids(tmp_path, name))
 

@@ -6,9 +6,9 @@ import pytest
 
 from launcher.demo.bank_page import Form
 from launcher.demo.failure import StepFailed
-from launcher.demo.person import wait_until
+from launcher.demo.scenario import roubles
 from launcher.demo.shapes import check_active, check_history
-from launcher.demo.story import roubles
+from launcher.demo.user import wait_until
 
 PAGE = """
 <form action="/language"><input name="lang" value="ru"></form>
@@ -94,7 +94,7 @@ def test_a_history_that_looks_otherwise_does_not(item: dict[str, Any]) -> None:
 
 def test_waiting_ends_with_what_was_waited_for() -> None:
     with pytest.raises(StepFailed, match="still not so: the moon is blue"):
-        wait_until("the moon is blue", lambda: False, patience_seconds=0)
+        wait_until("the moon is blue", lambda: False, timeout_seconds=0)
 
 
 def test_amounts_are_shown_as_people_write_them() -> None:

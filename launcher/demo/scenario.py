@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from launcher.demo.bank_page import pay
 from launcher.demo.failure import check
-from launcher.demo.person import Person, wait_until
 from launcher.demo.shapes import check_active, check_history
+from launcher.demo.user import DemoUser, wait_until
 
 TOP_UP: Final = 100_000
 FOR_BORIS: Final = 15_000
@@ -16,22 +16,22 @@ TO_CANCEL: Final = 20_000
 TO_EXPIRE: Final = 5_000
 
 #: Beyond its lifetime an expired check waits for the next sweep, and its money for the bus.
-EXPIRY_PATIENCE_SECONDS: Final = 45.0
+EXPIRY_TIMEOUT_SECONDS: Final = 45.0
 
 
 @dataclass
-class Story:
+class Scenario:
     """Anna, who has money, and Boris, who gets some."""
 
     url: str
     lifetime_seconds: int
-    anna: Person = field(init=False)
-    boris: Person = field(init=False)
+    anna: DemoUser = field(init=False)
+    boris: DemoUser = field(init=False)
     #: Anna's checks by what becomes of them.
     checks: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.anna, self.boris = Person("Anna", self.url), Person("Boris", self.url)
+        self.anna, self.boris = DemoUser("Anna", self.url), DemoUser("Boris", self.url)
 
     def steps(self) -> list[tuple[str, Callable[[], str]]]:
         """Title and action of every step; an action returns a remark for the screen."""
@@ -50,14 +50,14 @@ class Story:
         ]
 
     def turn_stranger_away(self) -> str:
-        answer = Person("Stranger", self.url).call("GET", "/balance", status=401)
+        answer = DemoUser("Stranger", self.url).call("GET", "/balance", status=401)
         check(answer == {"message": "not authorized"}, f"the refusal says {answer}")
         return '401 {"message": "not authorized"}'
 
     def register(self) -> str:
-        for person in (self.anna, self.boris):
-            person.register()
-            person.has(0)
+        for user in (self.anna, self.boris):
+            user.register()
+            user.has(0)
         return f"{self.anna.login}, {self.boris.login}"
 
     def top_up(self) -> str:
@@ -122,7 +122,7 @@ class Story:
         return f"{roubles(TO_CANCEL)} came back at once"
 
     def expire(self) -> str:
-        patience = self.lifetime_seconds + EXPIRY_PATIENCE_SECONDS
+        patience = self.lifetime_seconds + EXPIRY_TIMEOUT_SECONDS
         wait_until("the money has come back", lambda: self.anna.balance() == TOP_UP - FOR_BORIS, patience)
         check(self.anna.active() == [], "Anna still has an active check")
         item = self.checks["expired"]
@@ -135,13 +135,13 @@ class Story:
         self.anna.has(TOP_UP - FOR_BORIS)
         self.boris.has(FOR_BORIS)
         shown = []
-        for person in (self.anna, self.boris):
-            check(person.active() == [], f"{person.name} has an active check")
-            shown.append(f"{person.name}: GET /balance {json.dumps(person.call('GET', '/balance'))}")
-            shown.append(f'{person.name}: GET /fastcheck/active {{"checks": []}}')
-            for item in person.history():
+        for user in (self.anna, self.boris):
+            check(user.active() == [], f"{user.name} has an active check")
+            shown.append(f"{user.name}: GET /balance {json.dumps(user.call('GET', '/balance'))}")
+            shown.append(f'{user.name}: GET /fastcheck/active {{"checks": []}}')
+            for item in user.history():
                 check_history(item)
-                shown.append(f"{person.name}: in GET /fastcheck/history {json.dumps(item)}")
+                shown.append(f"{user.name}: in GET /fastcheck/history {json.dumps(item)}")
         created = {item["fastcheck"]: item["status"] for item in self.anna.history()}
         expected = {
             self.checks["accepted"]["fastcheck"]: "used",

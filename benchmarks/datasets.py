@@ -1,6 +1,6 @@
 """Systems with large books in folders that stay: made once, started and measured as often as wanted.
 
-``python -m benchmarks.worlds FOLDER CHECKS`` makes one; it takes 3 GB of disk per million checks.
+``python -m benchmarks.datasets FOLDER CHECKS`` makes one; it takes 3 GB of disk per million checks.
 """
 
 import os
@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from benchmarks import big_books, people
+from benchmarks import big_books, user_pool
 from benchmarks.bulk import THROWAWAY
-from benchmarks.people import Person
 from benchmarks.system import System, free_port, running
+from benchmarks.user_pool import User
 from deploy.credentials import Credentials
 from deploy.failure import LaunchError
 from launcher import stored_credentials
@@ -26,41 +26,41 @@ from launcher.data_dir import DataDir
 from launcher.embedded.postgres import EmbeddedPostgres
 
 #: Those who are measured live in the books too, and the first of them is their busiest user.
-PEOPLE: Final = 64
+USERS: Final = 64
 #: Nothing of the background disturbs a measurement that did not ask for it.
 SETTINGS: Final = {"FASTCHECK_AUDIT_EVERY_SECONDS": "86400"}
 _FILE: Final = "people.json"
 _STOP_TIMEOUT_SECONDS: Final = 600.0
 _START_TIMEOUT_SECONDS: Final = 60.0
 _SEAL_TIMEOUT_SECONDS: Final = 1_800.0
-_LOOK_EVERY_SECONDS: Final = 0.2
+_POLL_SECONDS: Final = 0.2
 _END_AUDIT: Final = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'fastcheck-audit'"
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """A running system and those of its people who can sign in."""
+class Dataset:
+    """A running system and those of its users who can sign in."""
 
     system: System
-    people: list[Person]
+    users: list[User]
 
 
 def make(folder: Path, checks: int) -> float:
-    """Make a system, let people register, stop it, and write its books; returns the seconds that the writing took."""
+    """Make a system, let users register, stop it, and write its books; returns the seconds that the writing took."""
     data_dir = DataDir(folder)
     with running(data_dir, SETTINGS) as system:
-        folk = people.register(system, PEOPLE)
-        data_dir.write_json(_FILE, {"people": [[str(person.user_id), person.session] for person in folk]})
+        users = user_pool.register(system, USERS)
+        data_dir.write_json(_FILE, {"people": [[str(user.user_id), user.session] for user in users]})
     began = time.monotonic()
     with _postgres_alone(data_dir) as postgres:
         urls = {name: postgres.administrator_url(f"fastcheck_{name}") for name in big_books.SERVICES}
-        big_books.write(urls, checks=checks, known=[person.user_id for person in folk], code_key=_code_key(data_dir))
+        big_books.write(urls, checks=checks, known=[user.user_id for user in users], code_key=_code_key(data_dir))
     os.sync()
     return time.monotonic() - began
 
 
 @contextmanager
-def opened(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[World]:
+def opened(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Dataset]:
     """Start the system in a folder, wait until the chain covers its books, and stop it at the end."""
     data_dir = DataDir(folder)
     kept = data_dir.read_json(_FILE)
@@ -69,7 +69,7 @@ def opened(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[
     with running(data_dir, {**SETTINGS, **(settings or {})}) as system:
         until_sealed(system)
         with _without_auditor(system):
-            yield World(system, [Person(UUID(user_id), session) for user_id, session in kept["people"]])
+            yield Dataset(system, [User(UUID(user_id), session) for user_id, session in kept["people"]])
 
 
 def until_sealed(system: System) -> None:
@@ -129,7 +129,7 @@ def _wait(condition: Callable[[], bool], seconds: float) -> None:
     while not condition():
         if time.monotonic() > deadline:
             raise LaunchError(f"What was waited for did not come true within {seconds:.0f} seconds.")
-        time.sleep(_LOOK_EVERY_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A person with an account, who does everything through the public API."""
+"""A user with an account, who does everything through the public API."""
 
 import json
 import secrets
@@ -13,11 +13,11 @@ from launcher.demo.failure import StepFailed, check
 T = TypeVar("T")
 
 TIMEOUT_SECONDS: Final = 15.0
-PATIENCE_SECONDS: Final = 30.0
-LOOK_EVERY_SECONDS: Final = 0.1
+WAIT_SECONDS: Final = 30.0
+POLL_SECONDS: Final = 0.1
 
 
-class Person:
+class DemoUser:
     """One user and his session. Amounts are in the minor unit, as in the API."""
 
     def __init__(self, name: str, url: str) -> None:
@@ -92,10 +92,10 @@ class Person:
         return checks
 
 
-def wait_until(what: str, look: Callable[[], T], patience_seconds: float = PATIENCE_SECONDS) -> T:
+def wait_until(what: str, look: Callable[[], T], timeout_seconds: float = WAIT_SECONDS) -> T:
     """Look again and again until ``look`` returns something true; StepFailed when it takes too long."""
-    deadline = time.monotonic() + patience_seconds
+    deadline = time.monotonic() + timeout_seconds
     while not (seen := look()):
-        check(time.monotonic() < deadline, f"after {patience_seconds:.0f} seconds still not so: {what}")
-        time.sleep(LOOK_EVERY_SECONDS)
+        check(time.monotonic() < deadline, f"after {timeout_seconds:.0f} seconds still not so: {what}")
+        time.sleep(POLL_SECONDS)
     return seen

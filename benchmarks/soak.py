@@ -1,4 +1,4 @@
-"""Half an hour of steady load: ``python -m benchmarks.steady 30``, the number of minutes.
+"""Half an hour of steady load: ``python -m benchmarks.soak 30``, the number of minutes.
 
 Eight clients read, write and accept without a pause. After each minute one line says how long requests took and how
 much memory each process has; at the end the last third is held against the second one (in the first, caches fill),
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from benchmarks import bloat, meters, people, system
+from benchmarks import bloat, meters, system, user_pool
 from benchmarks.auditing import audited
 from benchmarks.load import Outcome
-from benchmarks.people import Person
 from benchmarks.results import quantiles_ms
 from benchmarks.scenarios import requests
+from benchmarks.user_pool import User
 
 USERS: Final = 64
 CONNECTIONS: Final = 8
@@ -38,21 +38,21 @@ class Minute:
     memory: Mapping[str, float]
 
 
-def watch(running: system.System, folk: Sequence[Person], minutes: int, say: Callable[[str], None]) -> list[Minute]:
+def watch(running: system.System, users: Sequence[User], minutes: int, say: Callable[[str], None]) -> list[Minute]:
     """Load the system for so many minutes."""
     seen = []
     for _ in range(minutes):
         began = time.monotonic()
-        seen.append(_one(running, folk))
+        seen.append(_one(running, users))
         say(_line(seen[-1], time.monotonic() - began))
     return seen
 
 
-def _one(running: system.System, folk: Sequence[Person]) -> Minute:
+def _one(running: system.System, users: Sequence[User]) -> Minute:
     url = running.gateway_url
-    reads = requests.read_balances(url, folk, CONNECTIONS, SECONDS * READING)
-    writes, codes = requests.create_checks(url, folk, CONNECTIONS, SECONDS * WRITING)
-    accepts = requests.accept_checks(url, folk, codes, CONNECTIONS)
+    reads = requests.read_balances(url, users, CONNECTIONS, SECONDS * READING)
+    writes, codes = requests.create_checks(url, users, CONNECTIONS, SECONDS * WRITING)
+    accepts = requests.accept_checks(url, users, codes, CONNECTIONS)
     outcomes = {"read": reads, "create": writes, "accept": accepts}
     _must_be_answered(outcomes)
     memory = meters.memory_mib(running.processes)
@@ -103,13 +103,13 @@ def _memory_of(process: str, minute: Minute) -> float:
 def main(minutes: int) -> None:
     """Load, compare, and check the books."""
     with system.started() as running:
-        folk = people.register(running, USERS)
-        people.enrich(running, folk)
+        users = user_pool.register(running, USERS)
+        user_pool.enrich(running, users)
         say = partial(print, flush=True)
         last = minutes // 3
-        seen = watch(running, folk, minutes - last, say)
+        seen = watch(running, users, minutes - last, say)
         before = bloat.look(running)
-        seen += watch(running, folk, last, say)
+        seen += watch(running, users, last, say)
         print(f"{sum(minute.done for minute in seen):,} requests\n\n{compared(seen)}\n")
         print(f"{bloat.table(before, bloat.look(running))}\n")
         print(audited(running))

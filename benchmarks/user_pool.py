@@ -22,7 +22,7 @@ _AT_ONCE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class User:
     """A signed-in user."""
 
     user_id: UUID
@@ -44,36 +44,36 @@ def call(system: System, method: str, path: str, *, session: str = "", body: obj
         connection.close()
 
 
-def register(system: System, count: int) -> list[Person]:
+def register(system: System, count: int) -> list[User]:
     """New users, by the public API."""
 
-    def one(_: int) -> Person:
+    def one(_: int) -> User:
         status, body = call(
             system, "POST", "/register", body={"login": f"b-{secrets.token_hex(8)}", "password": secrets.token_hex(8)}
         )
         if status != 201:
             raise RuntimeError(f"a user was not registered: {status} {body!r}")
         answer = json.loads(body)
-        return Person(UUID(answer["userID"]), answer["sessionID"])
+        return User(UUID(answer["userID"]), answer["sessionID"])
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return list(pool.map(one, range(count)))
 
 
-def enrich(system: System, people: Sequence[Person]) -> None:
+def enrich(system: System, users: Sequence[User]) -> None:
     """Give everybody a fortune by card, and wait until the balance shows it."""
-    topups.write(system, [TopUp.of(person.user_id, FORTUNE_MINOR) for person in people], paid=True)
+    topups.write(system, [TopUp.of(user.user_id, FORTUNE_MINOR) for user in users], paid=True)
     deadline = time.monotonic() + CREDIT_TIMEOUT_SECONDS
-    for person in people:
-        while balance(system, person) < FORTUNE_MINOR:
+    for user in users:
+        while balance(system, user) < FORTUNE_MINOR:
             if time.monotonic() > deadline:
                 raise RuntimeError("the money for the measurement did not arrive")
             time.sleep(0.05)
 
 
-def balance(system: System, person: Person) -> int:
+def balance(system: System, user: User) -> int:
     """What ``GET /balance`` says."""
-    status, body = call(system, "GET", "/balance", session=person.session)
+    status, body = call(system, "GET", "/balance", session=user.session)
     if status != 200:
         raise RuntimeError(f"no balance: {status} {body!r}")
     return int(json.loads(body)["balance"])
