@@ -42,7 +42,7 @@ class BankControl:
         wire = Wire(self._system.url("sandbox_bank-web"))
         headers = {"Authorization": self._authorization, "Content-Type": "application/json"}
         try:
-            answer = wire.request(
+            response = wire.request(
                 "PUT",
                 "/admin/faults",
                 headers=headers,
@@ -53,7 +53,7 @@ class BankControl:
             return False
         finally:
             wire.close()
-        return answer.status == 204
+        return response.status == 204
 
     def forge(self, choice: int) -> tuple[int, int]:
         """Report unpaid orders as paid, without the password; return how many were sent and accepted.
@@ -75,7 +75,7 @@ class BankControl:
                 "Token": rng.choice(("", "0" * 64, rng.randbytes(32).hex())),
             }
             try:
-                answer = wire.request(
+                response = wire.request(
                     "POST",
                     "/bank/webhook/tbank",
                     headers={"Content-Type": "application/json"},
@@ -85,7 +85,7 @@ class BankControl:
             except Silence:
                 continue
             sent += 1
-            accepted += answer.status == 200
+            accepted += response.status == 200
         wire.close()
         return sent, accepted
 

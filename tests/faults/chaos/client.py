@@ -24,23 +24,16 @@ RETRY_FIRST_SECONDS: Final = 0.1
 RETRY_MAX_SECONDS: Final = 1.0
 
 
-@dataclass(slots=True)
-class Pace:
-    """``working`` is clear while clients must start no operation; ``over`` ends them."""
-
-    rate_per_client: float
-    working: threading.Event = field(default_factory=threading.Event)
-    over: threading.Event = field(default_factory=threading.Event)
-
-
 @dataclass(frozen=True, slots=True)
 class SharedState:
-    """State that all clients share."""
+    """State that all clients share. While ``working`` is clear, clients start no operation; ``over`` ends them."""
 
     gateway_url: str
-    offers: OfferPool
-    tally: Tally
-    pace: Pace
+    rate_per_client: float
+    offers: OfferPool = field(default_factory=OfferPool)
+    tally: Tally = field(default_factory=Tally)
+    working: threading.Event = field(default_factory=threading.Event)
+    over: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +45,12 @@ class User:
     user_id: str
 
 
-def decides(answer: Answer) -> bool:
+def decides(response: Answer) -> bool:
     """Return whether a response is final; otherwise the client retries with the same key."""
-    code = answer.body.get("code") if isinstance(answer.body, dict) else None
-    if answer.status >= 500:
+    code = response.body.get("code") if isinstance(response.body, dict) else None
+    if response.status >= 500:
         return code == "bank_refused"
-    return answer.status != 429 and code != "request_in_progress"
+    return response.status != 429 and code != "request_in_progress"
 
 
 class Client:
@@ -89,15 +82,15 @@ class Client:
         pause = RETRY_FIRST_SECONDS
         self.journal.write("request", operation=operation, kind=kind, method=method, path=path, body=body, **facts)
         while True:
-            answer = self._send_once(operation, kind, method, path, body)
-            if answer is not None and decides(answer):
-                outcome = str(answer.status) if answer.status < 400 else f"{answer.status} {_code(answer)}"
+            response = self._send_once(operation, kind, method, path, body)
+            if response is not None and decides(response):
+                outcome = str(response.status) if response.status < 400 else f"{response.status} {_code(response)}"
                 self._end(operation, kind, outcome)
-                return answer
+                return response
             if never_retries or time.monotonic() > deadline:
                 self._end(operation, kind, "unknown")
                 return None
-            self.shared.pace.over.wait(pause * self.rng.uniform(0.5, 1.5))
+            self.shared.over.wait(pause * self.rng.uniform(0.5, 1.5))
             pause = min(2 * pause, RETRY_MAX_SECONDS)
 
     def repeat(self, operation: str, kind: str, method: str, path: str, body: dict[str, Any] | None) -> None:
@@ -115,23 +108,23 @@ class Client:
             headers["Idempotency-Key"] = operation
         text = json.dumps(body) if body is not None else None
         try:
-            answer = self._gateway.request(method, path, headers=headers, body=text, timeout_seconds=timeout)
+            response = self._gateway.request(method, path, headers=headers, body=text, timeout_seconds=timeout)
         except Silence as silence:
             self.journal.write("no_response", operation=operation, kind=kind, why=str(silence))
             self.shared.tally.request("no response", decides=False)
             return None
-        final = decides(answer)
+        final = decides(response)
         self.journal.write(
             "repeat" if repeated else "response",
             operation=operation,
             kind=kind,
-            status=answer.status,
-            body=answer.body,
+            status=response.status,
+            body=response.body,
             decides=final,
-            replayed=answer.headers.get("idempotency-replayed") == "true",
+            replayed=response.headers.get("idempotency-replayed") == "true",
         )
-        self.shared.tally.request(str(answer.status), decides=final)
-        return answer
+        self.shared.tally.request(str(response.status), decides=final)
+        return response
 
     def _end(self, operation: str, kind: str, outcome: str) -> None:
         self.journal.write("end", operation=operation, kind=kind, outcome=outcome)
@@ -142,5 +135,5 @@ class Client:
         self.journal.close()
 
 
-def _code(answer: Answer) -> str:
-    return str(answer.body.get("code", "")) if isinstance(answer.body, dict) else ""
+def _code(response: Answer) -> str:
+    return str(response.body.get("code", "")) if isinstance(response.body, dict) else ""

@@ -46,16 +46,16 @@ class ClientThread(threading.Thread):
         self._needs_funds = True
 
     def run(self) -> None:
-        pace = self._client.shared.pace
+        shared = self._client.shared
         try:
-            while not pace.over.is_set():
-                if not pace.working.is_set():
+            while not shared.over.is_set():
+                if not shared.working.is_set():
                     self.idle.set()
-                    pace.working.wait(0.2)
+                    shared.working.wait(0.2)
                     continue
                 self.idle.clear()
                 self._act()
-                pace.over.wait(self._rng.expovariate(pace.rate_per_client))
+                shared.over.wait(self._rng.expovariate(shared.rate_per_client))
         except BaseException as error:  # an error of the harness must fail the run
             self.error = error
             raise
@@ -85,13 +85,13 @@ class ClientThread(threading.Thread):
         self._needs_funds = False
         body = {"amount": amount, "returnUrl": f"{self._client.shared.gateway_url}/top-up"}
         operation = self._client.new_operation()
-        answer = self._client.send(operation, "top up", "POST", "/topup", body)
-        if answer is None or answer.status != 201:
+        response = self._client.send(operation, "top up", "POST", "/topup", body)
+        if response is None or response.status != 201:
             return
         self._repeat_some(operation, "top up", "/topup", body)
         kind = self._rng.choices((*payment_page.KINDS, None), (90, 4, 5, 1))[0]
         if kind is not None:
-            payment_page.visit(self._client, answer.body["paymentUrl"], answer.body["transactionID"], kind)
+            payment_page.visit(self._client, response.body["paymentUrl"], response.body["transactionID"], kind)
 
     def _create(self) -> None:
         operation = self._client.new_operation()
@@ -101,14 +101,14 @@ class ClientThread(threading.Thread):
         lifetime = self._rng.choice(SHORT_LIFETIMES if is_short else LONG_LIFETIMES)
         # The note names the operation, so that the books show which request created a check.
         body = {"amount": amount, "expiresIn": lifetime, "note": operation}
-        answer = self._client.send(operation, "create", "POST", "/fastcheck", body)
-        if answer is None:
+        response = self._client.send(operation, "create", "POST", "/fastcheck", body)
+        if response is None:
             return
         self._repeat_some(operation, "create", "/fastcheck", body)
-        if answer.status != 201:
+        if response.status != 201:
             self._needs_funds = not unaffordable
             return
-        check = OwnedCheck(answer.body["fastcheck"], answer.body["code"], amount)
+        check = OwnedCheck(response.body["fastcheck"], response.body["code"], amount)
         use = self._rng.choices(("give", "hold", "race", "forget"), (55, 25, 15, 5))[0]
         if use in ("give", "race"):
             self._offer(check, 1 if use == "give" else self._rng.randint(2, 3))
@@ -126,8 +126,8 @@ class ClientThread(threading.Thread):
         offer.wait_for_others()
         operation = self._client.new_operation()
         body = {"fastcheck": offer.number, "code": offer.code}
-        answer = self._client.send(operation, "accept", "POST", "/fastcheck/accept", body)
-        if answer is not None:
+        response = self._client.send(operation, "accept", "POST", "/fastcheck/accept", body)
+        if response is not None:
             self._repeat_some(operation, "accept", "/fastcheck/accept", body)
 
     def _cancel(self) -> None:
@@ -137,8 +137,8 @@ class ClientThread(threading.Thread):
         check = self._owned.popleft()
         operation = self._client.new_operation()
         path = f"/fastcheck/{check.number}/cancel"
-        answer = self._client.send(operation, "cancel", "POST", path)
-        if answer is not None:
+        response = self._client.send(operation, "cancel", "POST", path)
+        if response is not None:
             self._repeat_some(operation, "cancel", path, None)
 
     def _change_code(self) -> None:
@@ -149,9 +149,9 @@ class ClientThread(threading.Thread):
             return
         self._owned.remove(check)
         operation = self._client.new_operation()
-        answer = self._client.send(operation, "change code", "POST", f"/fastcheck/{check.number}/code")
-        if answer is not None and answer.status == 200:
-            self._offer(OwnedCheck(check.number, answer.body["code"], check.amount), 1)
+        response = self._client.send(operation, "change code", "POST", f"/fastcheck/{check.number}/code")
+        if response is not None and response.status == 200:
+            self._offer(OwnedCheck(check.number, response.body["code"], check.amount), 1)
 
     def _repeat_some(self, operation: str, kind: str, path: str, body: dict[str, Any] | None) -> None:
         if self._rng.random() < REPEAT_SHARE:
@@ -160,9 +160,9 @@ class ClientThread(threading.Thread):
     def _sign_in(self) -> None:
         user = self._client.user
         body = {"login": user.login, "password": user.password}
-        answer = self._client.send(self._client.new_operation(), "sign in", "POST", "/login", body)
-        if answer is not None and answer.status == 200:
-            self._client.session_id = answer.body["sessionID"]
+        response = self._client.send(self._client.new_operation(), "sign in", "POST", "/login", body)
+        if response is not None and response.status == 200:
+            self._client.session_id = response.body["sessionID"]
 
     def _read(self) -> None:
         path = self._rng.choice(("/balance", "/balance", "/fastcheck/active", "/fastcheck/history", "/topup"))

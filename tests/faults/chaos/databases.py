@@ -1,6 +1,5 @@
 """Administrator connections to the databases of a system that may be down."""
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import psycopg2
@@ -19,7 +18,7 @@ class Databases:
         self._system = system
         self._open: dict[str, Any] = {}
 
-    def rows(self, name: str, sql: str, parameters: Sequence[object] | None = None) -> Rows:
+    def rows(self, name: str, sql: str) -> Rows:
         """Return the rows of a query; raise psycopg2.Error without a server."""
         connection = self._open.get(name)
         if connection is None or connection.closed:
@@ -28,7 +27,7 @@ class Databases:
             self._open[name] = connection
         try:
             with connection.cursor() as cursor:
-                cursor.execute(sql, parameters)
+                cursor.execute(sql)
                 return list(cursor.fetchall())
         except psycopg2.Error:
             connection.close()

@@ -136,7 +136,7 @@ class Striker:
         deadline = time.monotonic() + BANK_TIMEOUT_SECONDS
         while not self._bank.set_plan([]):
             if time.monotonic() > deadline:
-                raise TimeoutError("the sandbox bank does not answer")
+                raise TimeoutError("the sandbox bank does not respond")
             time.sleep(POLL_SECONDS)
 
     def forge(self, fault: Fault) -> str:

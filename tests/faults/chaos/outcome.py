@@ -24,7 +24,7 @@ class Round:
     last_fault: float = 0.0
     ended: float = 0.0
     money_settled: float | None = None
-    answered: float | None = None
+    finished: float | None = None
     settled: float | None = None
     left: dict[str, int] = field(default_factory=dict)
     #: Whether the system's auditor found the books clean during the faults; None: it could not read them.

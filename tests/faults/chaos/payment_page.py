@@ -33,7 +33,7 @@ def visit(client: Client, payment_url: str, transaction_id: str, kind: str) -> N
         while outcome == "unknown" and time.monotonic() < deadline:
             outcome = _act_once(client, bank, parts.path, kind)
             if outcome == "unknown":
-                client.shared.pace.over.wait(client.rng.uniform(RETRY_FIRST_SECONDS, RETRY_MAX_SECONDS))
+                client.shared.over.wait(client.rng.uniform(RETRY_FIRST_SECONDS, RETRY_MAX_SECONDS))
     finally:
         bank.close()
     client.journal.write("end", operation=operation, kind=kind, outcome=outcome)
@@ -42,7 +42,7 @@ def visit(client: Client, payment_url: str, transaction_id: str, kind: str) -> N
 
 def _act_once(client: Client, bank: Wire, path: str, kind: str) -> str:
     """Return ``done`` when the page has ended: only this client knows its address."""
-    page = _ask(client, bank, "GET", path)
+    page = _send(client, bank, "GET", path)
     if page is None or page.status >= 500:
         return "unknown"
     form = Form(page.text)
@@ -50,24 +50,24 @@ def _act_once(client: Client, bank: Wire, path: str, kind: str) -> str:
         return "done" if page.status == 200 else f"{page.status}"
     card = CARD_THAT_IS_DECLINED if kind == "decline" else CARD_THAT_PAYS
     fields = {**form.fields, **card, "action": "cancel" if kind == "abort" else "pay"}
-    answer = _ask(client, bank, "POST", path, urlencode(fields))
-    if answer is None or answer.status >= 500:
+    response = _send(client, bank, "POST", path, urlencode(fields))
+    if response is None or response.status >= 500:
         return "unknown"
-    if answer.status == 303:
-        _return_to_shop(client, answer.headers["location"])
+    if response.status == 303:
+        _return_to_shop(client, response.headers["location"])
         return "done"
-    return str(answer.status)
+    return str(response.status)
 
 
-def _ask(client: Client, bank: Wire, method: str, path: str, body: str | None = None) -> Answer | None:
+def _send(client: Client, bank: Wire, method: str, path: str, body: str | None = None) -> Answer | None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     try:
-        answer = bank.request(method, path, headers=headers, body=body, timeout_seconds=TIMEOUT_SECONDS)
+        response = bank.request(method, path, headers=headers, body=body, timeout_seconds=TIMEOUT_SECONDS)
     except Silence:
         client.shared.tally.request("no response", decides=False)
         return None
-    client.shared.tally.request(str(answer.status), decides=answer.status < 500)
-    return answer
+    client.shared.tally.request(str(response.status), decides=response.status < 500)
+    return response
 
 
 def _return_to_shop(client: Client, location: str) -> None:
@@ -77,6 +77,6 @@ def _return_to_shop(client: Client, location: str) -> None:
     parts = urlsplit(location)
     gateway = Wire(location)
     try:
-        _ask(client, gateway, "GET", f"{parts.path}?{parts.query}" if parts.query else parts.path)
+        _send(client, gateway, "GET", f"{parts.path}?{parts.query}" if parts.query else parts.path)
     finally:
         gateway.close()

@@ -94,8 +94,8 @@ def accepted_checks_are_paid_once(books: Books, record: Record) -> Iterator[Viol
             if found != ("used", operation.user, operation.response["amount"]):
                 yield Violation(rule, f"accept {operation.name}", f"succeeded, the books have {found}")
     for check in books.checks:
-        asked = [operation for operation in accepts[check.number] if operation.succeeded or operation.is_unknown]
-        if check.status == "used" and check.acceptor not in {operation.user for operation in asked}:
+        candidates = [operation for operation in accepts[check.number] if operation.succeeded or operation.is_unknown]
+        if check.status == "used" and check.acceptor not in {operation.user for operation in candidates}:
             yield Violation(rule, f"check {check.number}", f"went to {check.acceptor}, who has no such response")
 
 

@@ -123,7 +123,7 @@ class Run:
                 break
             time.sleep(POLL_SECONDS)
         idle.join()
-        if current.answered is None:
+        if current.finished is None:
             self._violation("every client finishes its operations", f"round {current.number}", "some did not")
         limit = self.options.settle_seconds
         if current.settled is None or current.settled > limit:
@@ -131,12 +131,12 @@ class Run:
             self._violation(
                 f"everything is settled within {limit:g} seconds of the last fault",
                 f"round {current.number}",
-                f"settled {took}; the last client finished after {current.answered} s; left: {current.left}",
+                f"settled {took}; the last client finished after {current.finished} s; left: {current.left}",
             )
 
     def _note_idle(self, current: Round) -> None:
         self.workload.wait_until_idle()
-        current.answered = round(time.time() - current.last_fault, 2)
+        current.finished = round(time.time() - current.last_fault, 2)
 
     def _unsettled(self) -> dict[str, int]:
         try:

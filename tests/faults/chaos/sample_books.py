@@ -44,9 +44,9 @@ class SampleBooks:
 
     def _top_up(self, operation: str, user: str, amount: int, *, paid: bool) -> None:
         topup_id = f"topup-{operation}"
-        self._asked("a", operation, "top up", "/topup", {"amount": amount})
-        answer = {"transactionID": topup_id, "amount": amount, "paymentUrl": f"http://bank/{operation}"}
-        self._answered("a", operation, "top up", 201, answer)
+        self._request("a", operation, "top up", "/topup", {"amount": amount})
+        response = {"transactionID": topup_id, "amount": amount, "paymentUrl": f"http://bank/{operation}"}
+        self._respond("a", operation, "top up", 201, response)
         self.books.topups.append(TopUp(topup_id, user, amount, "confirmed" if paid else "failed"))
         visit = f"{operation}-visit"
         kind = "pay" if paid else "decline"
@@ -59,23 +59,23 @@ class SampleBooks:
     def _check(self, operation: str, number: str, status: str) -> None:
         amount, check_id = 1_000, f"check-{status}"
         body = {"amount": amount, "note": operation}
-        self._asked("a", operation, "create", "/fastcheck", body)
+        self._request("a", operation, "create", "/fastcheck", body)
         acceptor = BOB if status == "used" else None
         expires_at = NOON if status == "expired" else NOON + timedelta(days=7)
         self.books.checks.append(Check(check_id, number, ALICE, acceptor, amount, operation, status, expires_at))
         if status == "rejected":
-            self._answered("a", operation, "create", 409, {"code": "insufficient_funds"})
+            self._respond("a", operation, "create", 409, {"code": "insufficient_funds"})
             return
         told = {"fastcheck": number, "code": "1234", "amount": amount, "note": operation}
-        self._answered("a", operation, "create", 201, told)
+        self._respond("a", operation, "create", 201, told)
         self._move("check_created", check_id, ALICE, -amount, ESCROW)
         if status == "used":
-            self._asked("b", "b-accept", "accept", "/fastcheck/accept", {"fastcheck": number, "code": "1234"})
-            self._answered("b", "b-accept", "accept", 200, {"fastcheck": number, "amount": amount})
+            self._request("b", "b-accept", "accept", "/fastcheck/accept", {"fastcheck": number, "code": "1234"})
+            self._respond("b", "b-accept", "accept", 200, {"fastcheck": number, "amount": amount})
             self._move("check_accepted", check_id, BOB, amount, ESCROW)
         elif status == "cancelled":
-            self._asked("a", "a-cancel", "cancel", f"/fastcheck/{number}/cancel", None)
-            self._answered("a", "a-cancel", "cancel", 200, {"fastcheck": number, "status": "cancelled"})
+            self._request("a", "a-cancel", "cancel", f"/fastcheck/{number}/cancel", None)
+            self._respond("a", "a-cancel", "cancel", 200, {"fastcheck": number, "status": "cancelled"})
             self._move("check_cancelled", check_id, ALICE, amount, ESCROW)
         elif status == "expired":
             self.books.expired_at[check_id] = NOON + timedelta(seconds=1)
@@ -89,10 +89,10 @@ class SampleBooks:
         entries.append(Entry(len(entries), transfer_id, f"account-{user}", amount, self._balances[user]))
         entries.append(Entry(len(entries), transfer_id, other, -amount, None))
 
-    def _asked(self, who: str, operation: str, kind: str, path: str, body: dict[str, Any] | None) -> None:
+    def _request(self, who: str, operation: str, kind: str, path: str, body: dict[str, Any] | None) -> None:
         self._line(who, "request", operation=operation, kind=kind, path=path, body=body)
 
-    def _answered(self, who: str, operation: str, kind: str, status: int, body: dict[str, Any]) -> None:
+    def _respond(self, who: str, operation: str, kind: str, status: int, body: dict[str, Any]) -> None:
         self._line(who, "response", operation=operation, kind=kind, status=status, body=body, decides=True)
         self._line(who, "end", operation=operation, kind=kind, outcome=str(status))
 

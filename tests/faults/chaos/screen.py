@@ -89,8 +89,8 @@ def _operations(outcome: Outcome) -> Table:
         for place, (end, count) in enumerate(kinds[kind].most_common()):
             table.add_row(kind if place == 0 else "", end, str(count))
     table.add_section()
-    for answer, count in sorted(outcome.tally.requests.items()):
-        table.add_row("single requests" if answer == min(outcome.tally.requests) else "", answer, str(count))
+    for response, count in sorted(outcome.tally.requests.items()):
+        table.add_row("single requests" if response == min(outcome.tally.requests) else "", response, str(count))
     return table
 
 
@@ -107,7 +107,7 @@ def _rounds(outcome: Outcome) -> Table:
     columns = ("round", "money settled", "last response", "all settled", "audit during faults", "checks compared")
     table = Table(*columns, title="Rounds: seconds after the last fault")
     for each in outcome.rounds:
-        times = [each.money_settled, each.answered, each.settled]
+        times = [each.money_settled, each.finished, each.settled]
         audit = {True: "clean", False: "NOT clean", None: "no database"}[each.audit_during_faults]
         seconds = ["never" if at is None else f"{at:.1f}" for at in times]
         table.add_row(str(each.number), *seconds, audit, str(each.compared.get("checks", "")))

@@ -5,11 +5,9 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-from tests.faults.chaos.client import Client, Pace, SharedState, User
+from tests.faults.chaos.client import Client, SharedState, User
 from tests.faults.chaos.client_thread import ClientThread
 from tests.faults.chaos.journal import Journal
-from tests.faults.chaos.offers import OfferPool
-from tests.faults.chaos.tally import Tally
 from tests.faults.chaos.wire import Answer, Wire
 from tests.support.eventually import eventually
 
@@ -27,9 +25,8 @@ class Workload:
         folder.mkdir(parents=True)
         self._gateway_url = gateway_url
         self._balances = Journal(folder / "balances.jsonl")
-        self.tally = Tally()
-        self._pace = Pace(rate_per_client=rate / clients)
-        shared = SharedState(gateway_url, OfferPool(), self.tally, self._pace)
+        self._shared = SharedState(gateway_url, rate / clients)
+        self.tally = self._shared.tally
         self._threads: list[ClientThread] = []
         self._clients: list[Client] = []
         user: User | None = None
@@ -39,13 +36,13 @@ class Workload:
             name = f"c{number:02d}"
             journal = Journal(folder / f"{name}.jsonl")
             journal.write("user", user=user.user_id)
-            client = Client(name, shared, user, session_id=self._sign_in(user), journal=journal, seed=seed)
+            client = Client(name, self._shared, user, session_id=self._sign_in(user), journal=journal, seed=seed)
             self._clients.append(client)
             self._threads.append(ClientThread(client, number))
 
     def start(self) -> None:
         """Start all clients; call once."""
-        self._pace.working.set()
+        self._shared.working.set()
         for thread in self._threads:
             thread.start()
 
@@ -53,11 +50,11 @@ class Workload:
         """Resume after a pause."""
         for thread in self._threads:
             thread.idle.clear()
-        self._pace.working.set()
+        self._shared.working.set()
 
     def pause(self) -> None:
         """Start no new operation; those in progress continue."""
-        self._pace.working.clear()
+        self._shared.working.clear()
 
     def wait_until_idle(self) -> None:
         """Wait until every client has finished or given up its operation."""
@@ -71,16 +68,16 @@ class Workload:
         wire = Wire(self._gateway_url)
         for client in self._clients[::CLIENTS_PER_USER]:
             headers = {"Authorization": json.dumps({"sessionID": client.session_id})}
-            answer = wire.request("GET", "/balance", headers=headers, timeout_seconds=TIMEOUT_SECONDS)
-            if answer.status != 200:
-                raise RuntimeError(f"without faults, GET /balance was answered {answer.status} {answer.text}")
-            self._balances.write("balance_read", user=client.user.user_id, balance=answer.body["balance"])
+            response = wire.request("GET", "/balance", headers=headers, timeout_seconds=TIMEOUT_SECONDS)
+            if response.status != 200:
+                raise RuntimeError(f"without faults, GET /balance got {response.status} {response.text}")
+            self._balances.write("balance_read", user=client.user.user_id, balance=response.body["balance"])
         wire.close()
 
     def stop(self) -> None:
         """Stop all clients."""
-        self._pace.over.set()
-        self._pace.working.set()
+        self._shared.over.set()
+        self._shared.working.set()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(timeout=TIMEOUT_SECONDS)
@@ -90,18 +87,18 @@ class Workload:
 
     def _register(self, login: str) -> User:
         password = secrets.token_urlsafe(16)
-        answer = self._post("/register", {"login": login, "password": password}, 201)
-        return User(login, password, str(answer.body["userID"]))
+        response = self._post("/register", {"login": login, "password": password}, 201)
+        return User(login, password, str(response.body["userID"]))
 
     def _sign_in(self, user: User) -> str:
-        answer = self._post("/login", {"login": user.login, "password": user.password}, 200)
-        return str(answer.body["sessionID"])
+        response = self._post("/login", {"login": user.login, "password": user.password}, 200)
+        return str(response.body["sessionID"])
 
     def _post(self, path: str, body: dict[str, str], status: int) -> Answer:
         wire = Wire(self._gateway_url)
         headers = {"Content-Type": "application/json"}
-        answer = wire.request("POST", path, headers=headers, body=json.dumps(body), timeout_seconds=TIMEOUT_SECONDS)
+        response = wire.request("POST", path, headers=headers, body=json.dumps(body), timeout_seconds=TIMEOUT_SECONDS)
         wire.close()
-        if answer.status != status:
-            raise RuntimeError(f"POST {path} was answered {answer.status} {answer.text}")
-        return answer
+        if response.status != status:
+            raise RuntimeError(f"POST {path} got {response.status} {response.text}")
+        return response
