@@ -6,15 +6,16 @@ import signal
 import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from auditor import books, guards, log_events
+from auditor import guards, log_events
 from auditor.findings import Report
 from auditor.metrics import AuditMetrics
 from auditor.schedule import run_once
-from auditor.sources import Sources, opened
+from auditor.sources import Sources
 from cli.commands.audit import audit
 from deploy.auditor import variable
 from deploy.failure import LaunchError
@@ -22,7 +23,7 @@ from deploy.provisioning import AUDITOR_ROLE
 from launcher.children import Child, Launch
 from tests.integration.auditor.conftest import SampleBooks
 from tests.support.eventually import eventually
-from tests.support.servers import Servers, free_ports
+from tests.support.servers import free_ports
 from tests.support.system import ROOT, environment, fastcheck
 
 
@@ -120,17 +121,7 @@ def test_error_in_the_auditor_is_not_reported_as_wrong_books(
         audit.main([], standalone_mode=False)
     assert failure.value.exit_code == 2
     metrics = AuditMetrics()
-
-    def run() -> Report:
-        with opened(
-            {
-                name: sample_books.servers.postgres_url(sample_books.names[name], AUDITOR_ROLE)
-                for name in sample_books.names
-            }
-        ) as sources:
-            return books.audit(sources)
-
-    assert run_once(run, metrics) == 0.0
+    assert run_once(sample_books.audit, metrics) == 0.0
     assert metrics.registry.get_sample_value("fastcheck_audit_failures_total") == 1
     assert metrics.registry.get_sample_value("fastcheck_audit_last_clean_timestamp_seconds") == 0
 
@@ -176,24 +167,27 @@ def test_head_file_is_updated_only_after_a_clean_audit(sample_books: SampleBooks
     assert file.read_text() == saved, "the head of wrong books must not replace a verified one"
 
 
-@pytest.fixture
-def auditor(sample_books: SampleBooks, tmp_path: Path, test_servers: Servers) -> Iterator[tuple[Child, str]]:
-    """Yield a process that audits every second and the URL of its metrics."""
-    port = next(free_ports())
-    arguments = ["audit", "--every", "1", "--metrics-port", str(port), "--head-file", str(tmp_path / "head")]
+@contextmanager
+def _schedule(
+    settings: dict[str, str], folder: Path, *arguments: str, stop_signal: signal.Signals = signal.SIGTERM
+) -> Iterator[Child]:
+    """Run a process that audits every second."""
     child = Child(
         Launch(
             name="auditor",
-            command=[sys.executable, "-m", "cli", *arguments],
-            env=environment(_settings(sample_books)),
-            log=tmp_path / "auditor.log",
+            command=[sys.executable, "-m", "cli", "audit", "--every", "1", *arguments],
+            env=environment(settings),
+            log=folder / "auditor.log",
+            stop_signal=stop_signal,
             cwd=ROOT,
         )
     )
-    yield child, f"http://127.0.0.1:{port}/metrics"
-    child.ask_to_stop()
-    eventually(lambda: child.poll() is not None)
-    child.end_group()
+    try:
+        yield child
+    finally:
+        child.ask_to_stop()
+        eventually(lambda: child.poll() is not None)
+        child.end_group()
 
 
 def _metric(url: str, name: str) -> float:
@@ -208,37 +202,24 @@ def _metric(url: str, name: str) -> float:
 
 
 def test_scheduled_audit_repeats_and_exports_the_time_of_the_last_clean_one(
-    auditor: tuple[Child, str], sample_books: SampleBooks
+    sample_books: SampleBooks, tmp_path: Path
 ) -> None:
-    child, url = auditor
-    first = eventually(lambda: max(_metric(url, "fastcheck_audit_last_clean_timestamp_seconds"), 0))
-    eventually(lambda: _metric(url, "fastcheck_audit_last_clean_timestamp_seconds") > first)
-    assert _metric(url, "fastcheck_audit_findings") == 0
-    assert _metric(url, "fastcheck_audit_in_flight") == 4
-    child.ask_to_stop()
-    assert eventually(lambda: child.poll() is not None)
+    port = next(free_ports())
+    url = f"http://127.0.0.1:{port}/metrics"
+    arguments = ("--metrics-port", str(port), "--head-file", str(tmp_path / "head"))
+    with _schedule(_settings(sample_books), tmp_path, *arguments) as child:
+        first = eventually(lambda: max(_metric(url, "fastcheck_audit_last_clean_timestamp_seconds"), 0))
+        eventually(lambda: _metric(url, "fastcheck_audit_last_clean_timestamp_seconds") > first)
+        assert _metric(url, "fastcheck_audit_findings") == 0
+        assert _metric(url, "fastcheck_audit_in_flight") == 4
     assert child.poll() == 0
     lines = [json.loads(line) for line in child.launch.log.read_text().splitlines()]
     assert {line["event"] for line in lines} == {log_events.BOOKS_AUDITED}
     assert all(line["clean"] for line in lines)
 
 
-def test_scheduled_audit_continues_while_the_books_are_unreadable(tmp_path: Path, sample_books: SampleBooks) -> None:
+def test_scheduled_audit_continues_while_the_books_are_unreadable(sample_books: SampleBooks, tmp_path: Path) -> None:
     settings = {**_settings(sample_books), "FASTCHECK_AUDIT_CHECKS_DATABASE_URL": "postgresql://x:y@127.0.0.1:1/z"}
-    child = Child(
-        Launch(
-            name="auditor",
-            command=[sys.executable, "-m", "cli", "audit", "--every", "1"],
-            env=environment(settings),
-            log=tmp_path / "auditor.log",
-            stop_signal=signal.SIGINT,
-            cwd=ROOT,
-        )
-    )
-    try:
+    with _schedule(settings, tmp_path, stop_signal=signal.SIGINT) as child:
         eventually(lambda: child.launch.log.read_text().count(log_events.BOOKS_UNREADABLE) >= 2)
         assert child.poll() is None
-    finally:
-        child.ask_to_stop()
-        eventually(lambda: child.poll() is not None)
-        child.end_group()
