@@ -36,7 +36,7 @@ from services.balance.models import Posting, TransferKind, user_account_id
 
 EXTERNAL: Final = "external:"
 GENESIS: Final = "GENESIS"
-#: The adapter empties the ledger when it is told to: it must not be pointed at one that anybody needs.
+#: The adapter empties the ledger on request, so that it starts on scratch databases only.
 SCRATCH: Final = re.compile(r"^(test_balance_|lck_scratch)")
 
 _RESET: Final = """
@@ -76,7 +76,7 @@ class AdapterSettings(FromEnvironment):
 
 
 class Refused(Exception):
-    """The ledger said no; its text is the kit's ``reason``."""
+    """The ledger refused; the text is the kit's ``reason``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def fingerprint(journal: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
 
 
 def burst(count: int, work: Callable[[int], str]) -> Counter[str]:
-    """Do it so many times, all let go at the same moment; returns how often each answer came."""
+    """Do it so many times, all started at once; return how often each status was returned."""
     start = threading.Barrier(count)
 
     def one(number: int) -> str:

@@ -1,4 +1,4 @@
-"""The 15 invariants of the Ledger Conformance Kit 1.1.0, each as the kit's documents state it, over the kit's own road.
+"""The 15 invariants of the Ledger Conformance Kit 1.1.0, as the kit documents them, through the kit's own API.
 
 Fourteen follow the kit's published description of each invariant, the fifteenth its RFC 0001. Where a later release of
 the kit asks for more (an unbalanced transaction must be refused), that is asked here too.
@@ -175,5 +175,5 @@ def test_inv_15_a_duplicate_of_a_refused_transaction_is_not_reported_as_applied(
     assert answers == {"REJECTED": 32}
     assert (kit.balance("acct:a"), kit.balance("acct:b")) == (1_000, 0)
     kit.seed("acct:a", 9_000)
-    assert kit.transfer("acct:a", "acct:b", 5_000, "cannot-be-funded") == "REJECTED", "a refusal here is for ever"
-    assert kit.transfer("acct:a", "acct:b", 5_000, "a new key") == "APPLIED", "and leaves a way to pay"
+    assert kit.transfer("acct:a", "acct:b", 5_000, "cannot-be-funded") == "REJECTED", "a refusal is final"
+    assert kit.transfer("acct:a", "acct:b", 5_000, "a new key") == "APPLIED", "a new key is a new transaction"

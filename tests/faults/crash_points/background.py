@@ -1,7 +1,7 @@
-"""Everything that works in the background, in one process and one thing after the other, until nothing moves any more.
+"""Runs all background work in one process, sequentially, until nothing is left to do.
 
-What it runs is what the workers, schedulers and relays run, with real messages at the real broker. That these processes
-do it one by one, and when they are killed, is seen in the flows in which they have a part.
+It runs what workers, schedulers and relays run, with real messages on the real broker. The flows test these processes
+separately, and kill them.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +13,7 @@ from services.balance.worker import SEAL_TASK
 from services.checks.worker import EXPIRE_TASK, FINISH_TASK
 from services.payments.worker import POLL_TASK, REFUND_TASK
 
-#: What the schedule calls, save what only forgets.
+#: Scheduled tasks except those that only purge.
 _SCHEDULED: Final = (
     ("checks", EXPIRE_TASK),
     ("checks", FINISH_TASK),
@@ -25,7 +25,7 @@ MAX_ROUNDS: Final = 20
 
 
 class Background:
-    """Knows no time: what is not due now is left for the next one."""
+    """Completes the work that is due now."""
 
     def __init__(self, bus: Mapping[str, BusProcess], deliver: Callable[[], int]) -> None:
         self._bus = bus
@@ -37,10 +37,10 @@ class Background:
                 self._bus[service].app.tasks[task]()
             if not sum(self._moves()):
                 return
-        raise AssertionError(f"something still moves after {MAX_ROUNDS} rounds")
+        raise AssertionError(f"work is still left after {MAX_ROUNDS} rounds")
 
     def _moves(self) -> Iterator[int]:
-        """How many notifications, events and messages were moved on."""
+        """Yield the numbers of sent notifications, sent events and consumed messages."""
         yield self._deliver()
         for process in self._bus.values():
             if process.relay is not None:
@@ -56,6 +56,6 @@ class Background:
                 while (message := connection.default_channel.basic_get(queue)) is not None:
                     arguments = message.payload[0]
                     app.tasks[message.headers["task"]](*arguments)
-                    message.ack()  # late, as Celery does it for us
+                    message.ack()  # after the task, as Celery is configured to do
                     taken += 1
         return taken

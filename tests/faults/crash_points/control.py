@@ -1,6 +1,6 @@
-"""A page of memory that the test and all processes share: what to do at a point, and what time it is.
+"""A page of memory that the test shares with all processes: what to do at a point, and the offset of the clock.
 
-The test writes, the processes read. It is a file, mapped by everybody, so that it costs nothing to look.
+The test writes and the processes read. It is a memory-mapped file, so that reading costs no system call.
 """
 
 import mmap
@@ -11,7 +11,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Final, Self
 
-#: Everybody who can die. The place in this list is what the page says of him.
+#: The processes that can be killed. The shared page identifies a role by its index.
 ROLES: Final = (
     "gateway", "accounts", "balance", "checks", "payments", "bank",
     "balance-worker", "checks-worker", "payments-worker", "checks-relay", "payments-relay",
@@ -19,8 +19,8 @@ ROLES: Final = (
 )  # fmt: skip
 
 _PLAN: Final = struct.Struct("<IIIII")
-_LEAP: Final = struct.Struct("<d")
-_LEAP_PLACE: Final = 64
+_AHEAD: Final = struct.Struct("<d")
+_AHEAD_OFFSET: Final = 64
 _SIZE: Final = 4096
 
 
@@ -33,7 +33,7 @@ class Mode(IntEnum):
 
 
 class Side(IntEnum):
-    """On which side of a point: ``before``, nothing has left the process yet; ``after``, it is done."""
+    """Side of a point. ``BEFORE``: nothing has left the process. ``AFTER``: the effect has happened."""
 
     BEFORE = 0
     AFTER = 1
@@ -41,7 +41,7 @@ class Side(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``run`` is another number each time: with it, every process counts from the beginning."""
+    """What processes do at points. A new ``run`` resets the counters of all processes."""
 
     run: int
     mode: Mode = Mode.PASS
@@ -51,7 +51,7 @@ class Plan:
 
 
 class Control:
-    """The page."""
+    """The shared page."""
 
     def __init__(self, path: Path) -> None:
         with path.open("r+b") as file:
@@ -71,19 +71,19 @@ class Control:
         self._page[: len(packed)] = packed
 
     @property
-    def leap(self) -> float:
-        """So many seconds is everybody's clock ahead of the machine's."""
-        seconds: float = _LEAP.unpack_from(self._page, _LEAP_PLACE)[0]
+    def clock_ahead(self) -> float:
+        """Return how many seconds all clocks are ahead of the machine's."""
+        seconds: float = _AHEAD.unpack_from(self._page, _AHEAD_OFFSET)[0]
         return seconds
 
-    @leap.setter
-    def leap(self, seconds: float) -> None:
-        _LEAP.pack_into(self._page, _LEAP_PLACE, seconds)
+    @clock_ahead.setter
+    def clock_ahead(self, seconds: float) -> None:
+        _AHEAD.pack_into(self._page, _AHEAD_OFFSET, seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """One side of one point that a process has come by."""
+    """One side of a point that a process reached."""
 
     run: int
     role: str
@@ -102,14 +102,14 @@ class Passed:
 
 
 class Trace:
-    """What the processes have come by, in a file that each of them adds lines to."""
+    """The points that processes reached, in a file to which each process appends lines."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
 
     def add(self, passed: Passed) -> None:
-        os.write(self._file, passed.line() + b"\n")  # one write to a file that is appended to is whole
+        os.write(self._file, passed.line() + b"\n")  # a single write in append mode is atomic
 
     def of_run(self, run: int) -> list[Passed]:
         found = [Passed.of(line) for line in self.path.read_text().splitlines()]

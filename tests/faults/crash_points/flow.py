@@ -1,78 +1,78 @@
-"""What a flow is: how it begins, what is done while points are counted or deadly, and how it must end."""
+"""The base class of flows: initial state, the action during which processes die, and the expected result."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from tests.faults.crash_points.people import People, Request
 from tests.faults.crash_points.settling import settle
 from tests.faults.crash_points.system import System, when
+from tests.faults.crash_points.users import Request, Users
 
 RETURN_PATH: Final = "/top-up"
 
 
 class Flow:
-    """One flow, walked again and again. Amounts are kopecks."""
+    """One flow, which is run once per death. Amounts are kopecks."""
 
     name: ClassVar[str]
-    #: What everybody has at the end, whatever has died.
+    #: The balance of each user at the end, after any death.
     balances: ClassVar[Mapping[str, int]]
-    #: So many points of a kind belong to a process at the least: fewer are found where a hook is not hit any more.
-    least: ClassVar[Mapping[str, int]]
-    #: A person repeats what he does until he is told that it is done: only then all must come to rest.
-    waits_for_a_person: ClassVar[bool] = False
-    #: What is otherwise than usual, by process.
+    #: Minimum number of points by process and kind. A hook that no longer works finds fewer.
+    minimum_points: ClassVar[Mapping[str, int]]
+    #: Whether the flow completes only after an operator repeats the command.
+    needs_an_operator: ClassVar[bool] = False
+    #: Conditions by process.
     changes: ClassVar[Mapping[str, Sequence[str]]] = {}
 
-    def __init__(self, system: System, people: People) -> None:
+    def __init__(self, system: System, users: Users) -> None:
         self.system = system
-        self.people = people
-        #: What the client of this run asks for, if there is one.
+        self.users = users
+        #: The client's request in this run, if the flow has one.
         self.request: Request | None = None
 
     def prepare(self) -> None:
-        """Once: the moment to which the databases come back before each run."""
+        """Create the state that is restored before each run."""
 
     def arrange(self) -> None:
-        """Before each run: what databases do not keep, as messages at the broker."""
+        """Set up before each run what a snapshot does not contain, such as the clock."""
 
     def act(self) -> None:
-        """The flow itself."""
+        """Perform the action under test."""
         raise NotImplementedError
 
     def is_done(self) -> bool:
-        """Whether all of it has happened, also what nobody waits for; asked where nobody dies."""
+        """Return whether all effects have happened, in a run without a death."""
         return True
 
     def finish(self) -> None:
-        """When all is quiet again: use what was promised, so that a promise is more than words."""
+        """Use what the responses promised, after the system has settled."""
 
-    # -- what many flows need
+    # -- shared by flows
 
-    def wait(self, look: Callable[[], object], what: str) -> None:
-        when(look, what)
+    def wait(self, condition: Callable[[], object], what: str) -> None:
+        when(condition, what)
 
     @property
-    def yes(self) -> Any:
-        """What the client was told."""
+    def response_body(self) -> Any:
+        """Return the body of the client's successful response."""
         assert self.request is not None
-        assert self.request.told, "the client was never told anything"
-        assert self.request.told[0].is_yes, self.request.told
-        return self.request.told[0].body
+        assert self.request.responses, "the client received no response"
+        assert self.request.responses[0].is_success, self.request.responses
+        return self.request.responses[0].body
 
     def ask(self, request: Request) -> None:
         self.request = request
         request.ask()
 
     def top_up(self, name: str, amount: int, *, settled: bool = True) -> str:
-        """Paid at the bank's page; returns the transaction's id."""
+        """Top up at the bank's page; return the transaction's id."""
         wanted = {"amount": amount, "returnUrl": self.system.urls["gateway"] + RETURN_PATH}
-        topup = self.people.get(name, "/topup", wanted)
-        self.people.pay(topup["paymentUrl"])
+        topup = self.users.get(name, "/topup", wanted)
+        self.users.pay(topup["paymentUrl"])
         if settled:
             settle(self.system)
         return str(topup["transactionID"])
 
-    def write_check(self, name: str, amount: int, **more: Any) -> dict[str, str]:
-        """Number and code, as one enters them."""
-        made = self.people.get(name, "/fastcheck", {"amount": amount, **more})
+    def create_check(self, name: str, amount: int, **more: Any) -> dict[str, str]:
+        """Create a check; return its number and code."""
+        made = self.users.get(name, "/fastcheck", {"amount": amount, **more})
         return {"fastcheck": made["fastcheck"], "code": made["code"]}

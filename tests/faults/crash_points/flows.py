@@ -1,4 +1,4 @@
-"""All flows that are walked."""
+"""All flows."""
 
 from typing import Final
 

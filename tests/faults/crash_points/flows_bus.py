@@ -1,74 +1,74 @@
-"""The way of an event: out of the outbox, over the broker, into the inbox, back as an acknowledgement, or aside."""
+"""Flows of events: outbox, broker, inbox, acknowledgement, dead letters, and the hash chain."""
 
 from typing import ClassVar, Final
 
 from tests.faults.crash_points.flow import Flow
 
 PUBLISHERS: Final = ("checks", "payments")
-#: So many seconds later everything that is open is due again.
+#: Seconds after which all open events are due again.
 LATER: Final = 100
-#: At so many tries an event is parked (the setting's default).
-TRIES: Final = 5
+#: Attempts after which an event is parked (the setting's default).
+MAX_ATTEMPTS: Final = 5
 _OPEN: Final = "SELECT count(*) FROM outbox WHERE closed_at IS NULL"
 _UNSEALED: Final = "SELECT count(*) FROM transfers LEFT JOIN chain_links l USING (transfer_id) WHERE l IS NULL"
 _FAILED: Final = "SELECT count(*) * max(attempts) FROM inbox WHERE processed_at IS NULL AND last_error IS NOT NULL"
 _PARKED: Final = "SELECT event_id::text FROM dead_letters WHERE resolved_at IS NULL"
 
 
-class OnItsWay(Flow):
+class EventsInFlight(Flow):
     """Four events: a payment, and a check accepted, cancelled and expired while balance was down."""
 
     balances: ClassVar = {"anna": 80_000, "boris": 70_000}
 
     def prepare(self) -> None:
         self.top_up("anna", 100_000)
-        accepted = self.write_check("anna", 20_000)
-        cancelled = self.write_check("anna", 15_000)
-        self.write_check("anna", 5_000, expiresIn=60)
+        accepted = self.create_check("anna", 20_000)
+        cancelled = self.create_check("anna", 15_000)
+        self.create_check("anna", 5_000, expiresIn=60)
         self.top_up("boris", 50_000, settled=False)
         self.system.finish("bank-sender")
         self.system.stop("balance")
-        self.people.get("boris", "/fastcheck/accept", accepted)
-        self.people.get("anna", f"/fastcheck/{cancelled['fastcheck']}/cancel")
-        self.system.leap(61)
+        self.users.get("boris", "/fastcheck/accept", accepted)
+        self.users.get("anna", f"/fastcheck/{cancelled['fastcheck']}/cancel")
+        self.system.set_clock_ahead(61)
         self.run_task("checks", "checks.expire_due_checks")
-        self.system.revive()
+        self.system.restart_dead()
 
     def arrange(self) -> None:
-        self.system.leap(LATER)
+        self.system.set_clock_ahead(LATER)
 
     def run_task(self, service: str, task: str) -> None:
-        """What the schedule calls, to its end."""
+        """Run a scheduled task to its end."""
         self.system.start(f"{service}-worker")
         self.system.finish(f"{service}-scheduler", task)
         self.wait(lambda: self.system.value(service, _OPEN) == 3 and self.has_nothing(service), f"{task} is done")
         self.system.stop(f"{service}-worker")
 
     def has_nothing(self, service: str) -> bool:
-        """Its worker is at nothing, and nothing waits for it."""
+        """Return whether the service's worker has no message."""
         return self.system.waiting(service) + self.system.unacknowledged == 0
 
     def send_all(self) -> None:
-        """All open events lie with the broker, as two messages."""
+        """Send all open events to the broker, as two messages."""
         for service in PUBLISHERS:
             self.system.start(f"{service}-relay")
-        self.wait(self.are_sent, "the events lie with the broker")
+        self.wait(self.are_sent, "the events are at the broker")
         self.system.stop("checks-relay", "payments-relay")
 
     def are_sent(self) -> bool:
         return self.system.waiting("balance") == len(PUBLISHERS)
 
     def are_consumed(self) -> bool:
-        """Balance has let go of both messages, and each publisher is told."""
-        told = all(self.system.waiting(service) > 0 for service in PUBLISHERS)
-        return told and self.has_nothing("balance")
+        """Return whether balance has acknowledged both messages to the broker and to the publishers."""
+        acknowledged = all(self.system.waiting(service) > 0 for service in PUBLISHERS)
+        return acknowledged and self.has_nothing("balance")
 
 
-class Relay(OnItsWay):
+class Relay(EventsInFlight):
     """The relays take what is due, and send it."""
 
     name = "relay"
-    least: ClassVar = {
+    minimum_points: ClassVar = {
         "checks-relay commit": 1,
         "checks-relay publish": 1,
         "payments-relay commit": 1,
@@ -83,15 +83,15 @@ class Relay(OnItsWay):
         return self.are_sent()
 
 
-class Consume(OnItsWay):
+class Consume(EventsInFlight):
     """The worker of balance takes two messages with four events."""
 
     name = "consume"
-    least: ClassVar = {"balance-worker commit": 4, "balance-worker publish": 2, "balance-worker broker ack": 2}
+    minimum_points: ClassVar = {"balance-worker commit": 4, "balance-worker publish": 2, "balance-worker broker ack": 2}
 
     def prepare(self) -> None:
         super().prepare()
-        self.system.leap(LATER)
+        self.system.set_clock_ahead(LATER)
         self.send_all()
 
     def act(self) -> None:
@@ -102,10 +102,10 @@ class Consume(OnItsWay):
 
 
 class Acknowledge(Consume):
-    """The workers of the publishers close what balance has done."""
+    """The workers of the publishers close acknowledged events."""
 
     name = "acknowledge"
-    least: ClassVar = {"checks-worker commit": 1, "payments-worker commit": 1}
+    minimum_points: ClassVar = {"checks-worker commit": 1, "payments-worker commit": 1}
 
     def prepare(self) -> None:
         super().prepare()
@@ -122,39 +122,39 @@ class Acknowledge(Consume):
         return open_events == 0 and all(map(self.has_nothing, PUBLISHERS))
 
 
-class Park(OnItsWay):
-    """A mistake in a handler: the payment is parked at its last try, and what came with it is not held up.
+class Park(EventsInFlight):
+    """A handler fails: the payment event is parked at its last attempt, and its batch is processed.
 
-    The mistake is mended, and an operator replays the event.
+    The handler is then fixed, and an operator replays the event.
     """
 
     name = "park a poisonous event"
-    least: ClassVar = {"balance-worker commit": 4, "balance-worker publish": 2}
+    minimum_points: ClassVar = {"balance-worker commit": 4, "balance-worker publish": 2}
 
     def prepare(self) -> None:
         super().prepare()
-        for attempt in range(1, TRIES):
-            self.system.leap(attempt * LATER)
-            self._try(attempt)
-        self.system.leap(TRIES * LATER)
+        for attempt in range(1, MAX_ATTEMPTS):
+            self.system.set_clock_ahead(attempt * LATER)
+            self._fail_once(attempt)
+        self.system.set_clock_ahead(MAX_ATTEMPTS * LATER)
         self.send_all()
 
-    def _try(self, attempt: int) -> None:
-        """The events are sent and consumed once more by a worker with the mistake; what it says stays unheard."""
+    def _fail_once(self, attempt: int) -> None:
+        """Send the events to a worker whose handler fails, and drop its acknowledgements."""
         self.send_all()
-        self.consume_badly()
-        self.wait(lambda: self.system.value("balance", _FAILED) == attempt, "the poisonous event was tried")
+        self.consume_with_failing_handler()
+        self.wait(lambda: self.system.value("balance", _FAILED) == attempt, "the failing event was attempted")
         self.system.stop("balance-worker")
         self.system.broker.flushdb()
 
-    def consume_badly(self) -> None:
+    def consume_with_failing_handler(self) -> None:
         self.system.start("balance-worker", changes=("payment handler fails",))
 
     def arrange(self) -> None:
-        self.system.leap(TRIES * LATER)
+        self.system.set_clock_ahead(MAX_ATTEMPTS * LATER)
 
     def act(self) -> None:
-        self.consume_badly()
+        self.consume_with_failing_handler()
 
     def is_done(self) -> bool:
         return self.are_consumed()
@@ -165,15 +165,15 @@ class Park(OnItsWay):
 
 
 class Replay(Park):
-    """The operator's replay dies, and he does it again."""
+    """The operator's replay dies, and the operator repeats it."""
 
     name = "replay a parked event"
-    least: ClassVar = {"operator commit": 2}
-    waits_for_a_person = True
+    minimum_points: ClassVar = {"operator commit": 2}
+    needs_an_operator = True
 
     def prepare(self) -> None:
         super().prepare()
-        self.consume_badly()
+        self.consume_with_failing_handler()
         self.wait(self.are_consumed, "the event is parked")
         self.system.stop("balance-worker")
         self.event_id = str(self.system.value("balance", _PARKED))
@@ -191,15 +191,15 @@ class Replay(Park):
 
 
 class Seal(Flow):
-    """The chain of hashes is led up to the present."""
+    """The hash chain is extended to the latest transfer."""
 
     name = "seal the chain"
     balances: ClassVar = {"anna": 70_000, "boris": 0}
-    least: ClassVar = {"balance-scheduler publish": 1, "balance-worker commit": 1}
+    minimum_points: ClassVar = {"balance-scheduler publish": 1, "balance-worker commit": 1}
 
     def prepare(self) -> None:
         self.top_up("anna", 100_000)
-        self.write_check("anna", 30_000)  # not sealed yet
+        self.create_check("anna", 30_000)  # not sealed yet
 
     def act(self) -> None:
         self.system.start("balance-worker")

@@ -1,4 +1,4 @@
-"""Refunds of top-ups, which an operator asks for."""
+"""Flows of refunds that an operator requests."""
 
 from typing import ClassVar, Final
 from uuid import uuid4
@@ -7,11 +7,11 @@ from tests.faults.crash_points.flow import Flow
 
 
 class Refund(Flow):
-    """A part of a top-up goes back to the card."""
+    """A part of a top-up is returned to the card."""
 
     name = "refund"
     balances: ClassVar = {"anna": 60_000, "boris": 0}
-    least: ClassVar = {"payments commit": 4, "payments http": 2, "balance commit": 1, "bank commit": 1}
+    minimum_points: ClassVar = {"payments commit": 4, "payments http": 2, "balance commit": 1, "bank commit": 1}
 
     def prepare(self) -> None:
         self.transaction = self.top_up("anna", 100_000)
@@ -21,33 +21,38 @@ class Refund(Flow):
 
     def act(self) -> None:
         wanted = {"refundID": self.refund_id, "amount": 40_000, "operator": "olga", "reason": "the customer asked"}
-        self.ask(self.people.operator_wants(f"/internal/topups/{self.transaction}/refunds", wanted))
+        self.ask(self.users.operator_request(f"/internal/topups/{self.transaction}/refunds", wanted))
 
 
 class RefundRefused(Refund):
-    """The bank refuses: the money, which was off the balance, is on it again."""
+    """The bank refuses: the debited amount is credited again."""
 
     name = "refund, refused by the bank"
     balances: ClassVar = {"anna": 100_000, "boris": 0}
-    least: ClassVar = {"payments commit": 5, "payments http": 4, "balance commit": 2, "bank commit": 1}
+    minimum_points: ClassVar = {"payments commit": 5, "payments http": 4, "balance commit": 2, "bank commit": 1}
     changes: ClassVar = {"bank": ("bank refuses refunds",)}
 
 
 class RefundOnSchedule(Refund):
-    """Balance was down when the operator asked; the schedule goes on with it."""
+    """Balance was down when the operator requested the refund; the schedule completes it."""
 
     name = "refund, by the schedule"
-    least: ClassVar = {"payments-worker commit": 3, "payments-worker http": 2, "balance commit": 1, "bank commit": 1}
+    minimum_points: ClassVar = {
+        "payments-worker commit": 3,
+        "payments-worker http": 2,
+        "balance commit": 1,
+        "bank commit": 1,
+    }
 
     def prepare(self) -> None:
         super().prepare()
         super().arrange()
         self.system.stop("balance")
         super().act()
-        self.system.revive()
+        self.system.restart_dead()
 
     def arrange(self) -> None:
-        self.system.leap(90)
+        self.system.set_clock_ahead(90)
 
     def act(self) -> None:
         self.request = None

@@ -1,4 +1,4 @@
-"""The life of a top-up: begun by its user, paid at the bank, learned of in three ways, never paid, never opened."""
+"""Flows of a top-up: opened, paid and confirmed in three ways, never paid, or without a page."""
 
 from typing import ClassVar, Final
 
@@ -10,23 +10,23 @@ _STATUS: Final = "SELECT status FROM topups"
 
 
 class TopUp(Flow):
-    """Somebody begins a top-up; the page that he is told is good, and what he pays there is his."""
+    """A user opens a top-up and pays at its page."""
 
     name = "top-up"
     balances: ClassVar = {"anna": 100_000, "boris": 0}
-    least: ClassVar = {"gateway http": 1, "payments commit": 2, "payments http": 1, "bank commit": 1}
+    minimum_points: ClassVar = {"gateway http": 1, "payments commit": 2, "payments http": 1, "bank commit": 1}
 
     def act(self) -> None:
         wanted = {"amount": 100_000, "returnUrl": self.system.urls["gateway"] + RETURN_PATH}
-        self.ask(self.people.wants("anna", "/topup", wanted, key="topup-1"))
+        self.ask(self.users.request_of("anna", "/topup", wanted, key="topup-1"))
 
     def finish(self) -> None:
-        self.people.pay(self.yes["paymentUrl"])
+        self.users.pay(self.response_body["paymentUrl"])
         settle(self.system)
 
 
 class Paid(Flow):
-    """Paid, and nobody here knows it yet."""
+    """A payment that is paid at the bank and not confirmed here."""
 
     balances: ClassVar = {"anna": 100_000, "boris": 0}
 
@@ -38,10 +38,10 @@ class Paid(Flow):
 
 
 class Notification(Paid):
-    """The bank's notification comes."""
+    """The bank sends its notification."""
 
     name = "payment notification"
-    least: ClassVar = {"bank-sender commit": 2, "bank-sender http": 2, "gateway http": 2, "payments commit": 2}
+    minimum_points: ClassVar = {"bank-sender commit": 2, "bank-sender http": 2, "gateway http": 2, "payments commit": 2}
 
     def act(self) -> None:
         self.system.start("bank-sender")
@@ -51,13 +51,13 @@ class Notification(Paid):
 
 
 class Poll(Paid):
-    """No notification comes: the bank is asked by the schedule."""
+    """No notification arrives: the schedule polls the bank."""
 
     name = "polling the bank"
-    least: ClassVar = {"payments-scheduler publish": 1, "payments-worker commit": 3, "payments-worker http": 1}
+    minimum_points: ClassVar = {"payments-scheduler publish": 1, "payments-worker commit": 3, "payments-worker http": 1}
 
     def arrange(self) -> None:
-        self.system.leap(20)
+        self.system.set_clock_ahead(20)
 
     def act(self) -> None:
         self.system.start("payments-worker")
@@ -69,45 +69,45 @@ class Poll(Paid):
 
 
 class Return(Paid):
-    """The browser comes back from the bank before the notification does."""
+    """The browser returns before the notification arrives."""
 
     name = "browser's return"
-    least: ClassVar = {"gateway http": 1, "payments commit": 2, "payments http": 1, "bank commit": 1}
+    minimum_points: ClassVar = {"gateway http": 1, "payments commit": 2, "payments http": 1, "bank commit": 1}
 
     def act(self) -> None:
-        request = self.people.wants("anna", f"/topup/{self.transaction}/return", method="GET")
+        request = self.users.request_of("anna", f"/topup/{self.transaction}/return", method="GET")
         request.ask()
 
 
 class NeverPaid(Poll):
-    """Nobody pays; its time is over."""
+    """The top-up is not paid and expires."""
 
-    name = "top-up that nobody pays"
+    name = "top-up that is never paid"
     balances: ClassVar = {"anna": 0, "boris": 0}
-    least: ClassVar = {"payments-scheduler publish": 1, "payments-worker commit": 2, "payments-worker http": 1}
+    minimum_points: ClassVar = {"payments-scheduler publish": 1, "payments-worker commit": 2, "payments-worker http": 1}
 
     def prepare(self) -> None:
         wanted = {"amount": 100_000, "returnUrl": self.system.urls["gateway"] + RETURN_PATH}
-        self.people.get("anna", "/topup", wanted)
+        self.users.get("anna", "/topup", wanted)
 
     def arrange(self) -> None:
-        self.system.leap(3_700)
+        self.system.set_clock_ahead(3_700)
 
     def is_done(self) -> bool:
         waiting = self.system.waiting("payments") + self.system.unacknowledged
         return bool(self.system.value("payments", _STATUS) == "expired") and waiting == 0
 
     def finish(self) -> None:
-        # Whoever died had a turn, and the next one comes after a pause that grows to hours.
-        self.system.leap(self.system.leapt + 7 * 3_600)
+        # A process that died held a lease, and the delay to the next poll grows to hours.
+        self.system.set_clock_ahead(self.system.clock_ahead + 7 * 3_600)
         settle(self.system)
 
 
 class NeverOpened(NeverPaid):
-    """The bank has made a payment, we died before we had its page, and nobody came back to ask for it."""
+    """The bank has created a payment; payments died before it stored the page, and the user did not repeat."""
 
     name = "top-up without a page"
-    least: ClassVar = {
+    minimum_points: ClassVar = {
         "payments-scheduler publish": 1,
         "payments-worker commit": 4,
         "payments-worker http": 2,
@@ -118,12 +118,12 @@ class NeverOpened(NeverPaid):
         wanted = {"amount": 100_000, "returnUrl": self.system.urls["gateway"] + RETURN_PATH}
         # The first two points of payments are its first commit and its call to the bank.
         self.system.arm(Mode.KILL, "payments", 2, Side.AFTER)
-        self.people.wants("anna", "/topup", wanted, key="topup-1").ask()
+        self.users.request_of("anna", "/topup", wanted, key="topup-1").ask()
         self.system.disarm()
-        self.system.revive()
+        self.system.restart_dead()
         made = self.system.value("sandbox_bank", "SELECT count(*) FROM payments WHERE state = 'NEW'")
-        told = self.system.value("payments", "SELECT count(*) FROM attempts WHERE payment_url IS NOT NULL")
-        assert (made, told) == (1, 0), "the bank has it, and we have no page"
+        pages = self.system.value("payments", "SELECT count(*) FROM attempts WHERE payment_url IS NOT NULL")
+        assert (made, pages) == (1, 0), "the bank has the payment, and payments has no page"
 
 
 FLOWS: Final[tuple[type[Flow], ...]] = (TopUp, Notification, Poll, Return, NeverPaid, NeverOpened)

@@ -1,7 +1,7 @@
-"""Where the points are: at the driver of the database, at both HTTP clients, at the broker's client.
+"""Hooks for points in the database driver, in both HTTP clients, and in the broker's client.
 
-They sit below all code of ours, so that nobody who writes a service has to think of them. Every commit of a process
-goes through psycopg2's cursor: a COMMIT, or a statement that writes and is no part of a transaction.
+They sit below all service code, so that new statements and calls are points without further work. Every commit of a
+process passes psycopg2's cursor: a COMMIT, or a writing statement outside of a transaction.
 """
 
 import re
@@ -19,7 +19,7 @@ from tests.faults.crash_points.points import Points
 COMMIT: Final = "commit"
 HTTP: Final = "http"
 PUBLISH: Final = "publish"
-#: The broker is told that a message is done with, and need not be handed out again.
+#: A message is acknowledged to the broker, which then does not deliver it again.
 BROKER_ACK: Final = "broker ack"
 KINDS: Final = (COMMIT, HTTP, PUBLISH, BROKER_ACK)
 
@@ -30,29 +30,29 @@ _WRITE: Final = re.compile(
 )
 _PREPARE: Final = re.compile(r"^\s*PREPARE\s+(\w+)", re.IGNORECASE)
 _EXECUTE: Final = re.compile(r"^\s*EXECUTE\s+(\w+)", re.IGNORECASE)
-#: What differs from run to run in a path.
+#: Parts of a path that differ between runs.
 _IDS: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d{4}-\d{4}")
 
 
 @dataclass
 class _Session:
-    """What is known of a connection."""
+    """The state of one connection."""
 
     prepared: dict[str, str] = field(default_factory=dict)
     wrote: list[str] = field(default_factory=list)
 
 
 class Hooks:
-    """Puts points into this process, which is done in two steps: before and after the services are imported."""
+    """Installs the points of this process in two steps: before and after the services are imported."""
 
     def __init__(self, points: Points) -> None:
         self._points = points
         self._sessions: WeakKeyDictionary[Any, _Session] = WeakKeyDictionary()
 
-    def under_the_driver(self) -> None:
-        """Replace psycopg2's cursor, from which the driver of ours is made."""
+    def hook_driver(self) -> None:
+        """Replace psycopg2's cursor, from which the services' driver derives. Call before importing services."""
         if "common.db.driver" in sys.modules:
-            raise RuntimeError("the driver is imported already: its cursor would not be watched")
+            raise RuntimeError("the driver is already imported: its cursor has no hook")
         hooks = self
 
         class WatchedCursor(psycopg2.extensions.cursor):
@@ -61,8 +61,8 @@ class Hooks:
 
         psycopg2.extensions.cursor = WatchedCursor  # type: ignore[misc]
 
-    def under_the_clients(self) -> None:
-        """Both HTTP clients, and what every message to the broker goes through."""
+    def hook_clients(self) -> None:
+        """Hook both HTTP clients, and the functions that send and acknowledge messages."""
         import kombu.message  # noqa: PLC0415
         import kombu.messaging  # noqa: PLC0415
         import urllib3.connectionpool  # noqa: PLC0415

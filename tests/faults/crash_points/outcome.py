@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from tests.faults.crash_points.people import People
 from tests.faults.crash_points.system import System
+from tests.faults.crash_points.users import Users
 
 #: By table: how often each row exists.
 Outcome = dict[str, Counter[str]]
@@ -14,7 +14,7 @@ Outcome = dict[str, Counter[str]]
 _UNPAID = frozenset({"NEW", "CANCELED", "DEADLINE_EXPIRED"})
 
 
-def outcome(system: System, people: People) -> Outcome:
+def outcome(system: System, users: Users) -> Outcome:
     """Read the rows of all tables that a flow may change, with the names of users instead of their ids."""
     books = system.books()
     kinds = {transfer.transfer_id: transfer.kind for transfer in books.transfers}
@@ -31,7 +31,7 @@ def outcome(system: System, people: People) -> Outcome:
         "parked events": [(kind,) for kind, _ in books.parked],
     }
     return {
-        table: Counter(" ".join(people.ids.get(str(value), str(value)) for value in row) for row in rows)
+        table: Counter(" ".join(users.ids.get(str(value), str(value)) for value in row) for row in rows)
         for table, rows in tables.items()
     }
 

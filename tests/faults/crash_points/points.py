@@ -1,4 +1,4 @@
-"""What a process does at each point: pass, write it down, or die."""
+"""What a process does at each point: pass, record it, or die."""
 
 import os
 import threading
@@ -8,14 +8,14 @@ from typing import Final
 
 from tests.faults.crash_points.control import Control, Mode, Passed, Side, Trace
 
-#: Instead of its kind, behind a point at which nothing was done, because it raised an exception.
+#: Recorded instead of the kind after a point whose effect raised an exception.
 FAILED: Final = "failed"
-#: As the shell says it of who was killed.
+#: Exit status of a killed process, as a shell reports it.
 KILLED: Final = 137
 
 
 class Points:
-    """One process. The number of a point is its place in the order in which this process comes by its points."""
+    """The points of one process. The ordinal of a point is its position in the order of this process."""
 
     def __init__(self, control: Control, trace: Trace) -> None:
         self._control = control
@@ -27,7 +27,7 @@ class Points:
 
     @contextmanager
     def passing(self, kind: str, label: str) -> Iterator[None]:
-        """The block is the point: it must do the one thing, and nothing else."""
+        """Enclose one point. The block must have exactly one external effect."""
         ordinal = self._next()
         self._at(ordinal, Side.BEFORE, kind, label)
         try:

@@ -1,6 +1,6 @@
-"""What each process is: the real service with its real entry point, started by a fork instead of a command line.
+"""The processes of the system under test: real services with their real entry points, started by a fork.
 
-What is unlike production: the web server is werkzeug's, because granian cannot be forked; a worker has one thread; and
+Differences from production: the web server is werkzeug's, because granian cannot be forked; a worker has one thread;
 lazy acknowledgements are written sooner.
 """
 
@@ -34,10 +34,10 @@ from tests.faults.crash_points import conditions
 from tests.faults.crash_points.background import Background
 from tests.faults.crash_points.control import Control
 
-#: Nobody waits for a lazy acknowledgement, save a test that wants to see it.
+#: Tests wait for lazy acknowledgements, so that the delay is shorter than in production.
 FLUSH_SECONDS: Final = 0.02
-_NUDGE_SECONDS: Final = 600
-#: What a process on the bus imports when it begins to work, once for all forks.
+_TASK_EXPIRES_SECONDS: Final = 600
+#: Modules that a bus process imports when it starts. Importing them before the fork saves the time in each child.
 _OF_THE_BUS: Final = (
     "celery.apps.worker",
     "celery.bin.worker",
@@ -47,24 +47,24 @@ _OF_THE_BUS: Final = (
 )
 
 
-class KeptAlive(WSGIRequestHandler):
-    """As granian does, it leaves connections open; what it would log, the services log themselves."""
+class KeepAliveHandler(WSGIRequestHandler):
+    """Keep connections open as granian does, and log nothing: services log their own requests."""
 
     protocol_version = "HTTP/1.1"
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
-class OneByOne:
-    """In the place of a pool of threads, whose points would come in any order."""
+class SerialExecutor:
+    """Replaces a thread pool, whose points would occur in any order."""
 
     def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         return map(function, sorted(items, key=lambda delivery: delivery.delivery_id))
 
 
 class Roles:
-    """Everything, built and connected to nothing: a fork takes what is its own."""
+    """All applications, built but not connected. A forked child uses the one of its role."""
 
     def __init__(self, control: Control) -> None:
         for module in _OF_THE_BUS:
@@ -72,7 +72,7 @@ class Roles:
         _set_clock(control)
         batched_acknowledger.FLUSH_SECONDS = FLUSH_SECONDS  # type: ignore[misc]
         bank = create_bank()
-        # Its thread would deliver at moments of its own: here it is a process that is told when.
+        # Its thread would deliver at any time. Here delivery is a process that the test starts.
         bank.before_request_funcs[None].remove(bank.extensions["deliverer"].ensure_running)
         self._apps: dict[str, Any] = {
             "gateway": create_gateway(),
@@ -82,25 +82,25 @@ class Roles:
             "payments": create_payments(),
             "bank": bank,
         }
-        # One thing after the other in each process: its points come in the same order every time.
+        # One thread per process, so that its points occur in the same order in each run.
         self.bus = {
             "balance": replace(balance_worker.build(), threads=1),
             "checks": replace(checks_worker.build(), threads=1),
             "payments": replace(payments_worker.build(), threads=1),
         }
         for process in self.bus.values():
-            process.app.finalize()  # else each fork would do it again
+            process.app.finalize()  # else each fork repeats it
 
     def apply(self, changes: Sequence[str]) -> None:
         """Apply conditions and planted defects, by name, to this process."""
         conditions.apply(changes, self.bus)
 
-    def play(self, role: str, argument: str, ready: Any) -> None:
-        """Be this process, until it is killed or its work is done."""
+    def run(self, role: str, argument: str, ready: Any) -> None:
+        """Run the process of a role until it is killed or its work is done."""
         if role in self._apps:
             self._serve(role, ready)
             return
-        ready()  # nobody calls it
+        ready()  # it serves no requests
         if role == "bank-sender":
             self._deliver()
         elif role == "background":
@@ -110,7 +110,7 @@ class Roles:
         else:
             service, part = role.split("-")
             if part == "scheduler":
-                self._nudge(service, argument)
+                self._send_task(service, argument)
             else:
                 run(lambda: self.bus[service], [part])
 
@@ -118,20 +118,20 @@ class Roles:
         variable = "FASTCHECK_PUBLIC_URL" if role == "gateway" else f"FASTCHECK_{_service_of(role).upper()}_URL"
         where = urlsplit(os.environ[variable])
         server = make_server(
-            str(where.hostname), int(where.port or 0), self._apps[role], threaded=True, request_handler=KeptAlive
+            str(where.hostname), int(where.port or 0), self._apps[role], threaded=True, request_handler=KeepAliveHandler
         )
         ready()
         server.serve_forever()
 
-    def _nudge(self, service: str, task: str) -> None:
-        """What the scheduler does when a task's time has come. Here a nudge does not grow old on a busy machine."""
+    def _send_task(self, service: str, task: str) -> None:
+        """Send a task as the scheduler does when it is due, with an expiry that a busy machine does not reach."""
         app = self.bus[service].app
         options = app.conf.beat_schedule[task]["options"]
-        app.send_task(task, **{**options, "expires": _NUDGE_SECONDS})
+        app.send_task(task, **{**options, "expires": _TASK_EXPIRES_SECONDS})
 
     def _deliver(self) -> int:
-        """One look of the bank's sender of notifications."""
-        one_by_one: Any = OneByOne()
+        """Send the notifications that are due; return their number."""
+        one_by_one: Any = SerialExecutor()
         return Deliverer(self._apps["bank"].extensions["context"]).send_due(one_by_one)
 
 
@@ -141,7 +141,7 @@ def _service_of(role: str) -> str:
 
 def _set_clock(control: Control) -> None:
     def now(self: SystemClock) -> datetime:
-        return datetime.now(UTC) + self._offset + timedelta(seconds=control.leap)
+        return datetime.now(UTC) + self._offset + timedelta(seconds=control.clock_ahead)
 
     SystemClock.now = now  # type: ignore[method-assign]
 
@@ -150,4 +150,4 @@ def _replay(event_id: UUID) -> None:
     """``fastcheck events replay``"""
     urls = {name: os.environ[f"FASTCHECK_{name.upper()}_DATABASE_URL"] for name in operators_databases.SERVICES}
     with operators_databases.opened(urls) as databases:
-        operators_events.replay(databases, event_id, operator="olga", reason="the mistake is mended")
+        operators_events.replay(databases, event_id, operator="olga", reason="the handler is fixed")

@@ -11,14 +11,14 @@ from tests.faults.crash_points.system import System
 
 #: Seconds between rounds. Their sum exceeds every lease and delay of the services, and is less than the time in which a
 #: top-up can be paid.
-LEAPS: Final = (0, 75, 75, 300, 600)
+CLOCK_STEPS: Final = (0, 75, 75, 300, 600)
 
 
 def settle(system: System) -> None:
     """Restart dead processes, and run the background until nothing is unfinished or all rounds are over."""
-    system.revive()
-    for seconds in LEAPS:
-        system.leap(system.leapt + seconds)
+    system.restart_dead()
+    for seconds in CLOCK_STEPS:
+        system.set_clock_ahead(system.clock_ahead + seconds)
         system.finish("background")
         if not any(unfinished(system)):
             break

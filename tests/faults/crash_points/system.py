@@ -1,4 +1,4 @@
-"""A whole FastCheck in forked processes, over databases and a broker of its own, that is struck and brought back."""
+"""A complete FastCheck in forked processes, with its own databases and broker, whose state can be restored."""
 
 import shutil
 import tempfile
@@ -26,26 +26,26 @@ from tests.faults.databases import created
 from tests.support import databases
 from tests.support.servers import Servers
 
-#: Who always serves; the others are started when there is something for them to do.
+#: Servers, which always run. Other processes are started when a flow needs them.
 WEB: Final = ("accounts", "balance", "checks", "payments", "bank", "gateway")
-#: What is brought back to a moment. The users and their sessions of accounts stay.
-KEPT: Final = ("balance", "checks", "payments", "sandbox_bank")
+#: Databases that are restored before each run. Users and sessions in accounts stay.
+RESTORED: Final = ("balance", "checks", "payments", "sandbox_bank")
 _NAMES: Final = ("gateway", "accounts", "balance", "checks", "payments", "sandbox_bank")
-_LOOK_EVERY_SECONDS: Final = 0.005
+_POLL_INTERVAL_SECONDS: Final = 0.005
 _AT_WORK: Final = """
     SELECT count(*) FROM pg_stat_activity WHERE datname = ANY(%s) AND pid <> pg_backend_pid() AND state <> 'idle'
 """
 
 
 class System:
-    """One lane: everything that one flow after another is walked on."""
+    """A system on which flows run one after the other."""
 
     def __init__(self, servers: Servers, urls: dict[str, str], folder: Path, ports: list[int], lane: int) -> None:
         self._servers = servers
         self._names = {service: url.rsplit("/", 1)[1] for service, url in urls.items()}
         self.secrets = credentials.generate()
         self.urls = dict(zip(_NAMES, (f"http://{HOST}:{port}" for port in ports), strict=True))
-        self.databases = OffsetDatabases(servers, {name: self._names[name] for name in KEPT})
+        self.databases = OffsetDatabases(servers, {name: self._names[name] for name in RESTORED})
         broker, cache = servers.redis_url(2 * lane), servers.redis_url(2 * lane + 1)
         self.broker = redis.Redis.from_url(broker)
         self.broker.flushdb()
@@ -61,10 +61,10 @@ class System:
                 "FASTCHECK_CACHE_URL": cache,
                 "FASTCHECK_RATE_LIMIT_ENABLED": "false",
                 "FASTCHECK_LOG_LEVEL": "WARNING",
-                # Nothing is sent again while a busy machine is slow: a leap is longer than this.
+                # Longer than a busy machine delays a message, and shorter than a clock step.
                 "FASTCHECK_OUTBOX_RESEND_SECONDS": "60",
                 "FASTCHECK_OUTBOX_RESEND_MAX_SECONDS": "60",
-                # It cannot leap: whoever failed to reach the bank is to try again in the next run.
+                # The breaker uses the machine's clock, so that it must be closed again in the next run.
                 "FASTCHECK_BANK_BREAKER_SECONDS": "0.01",
                 **{f"FASTCHECK_{name.upper()}_DATABASE_URL": url for name, url in urls.items()},
             },
@@ -73,7 +73,7 @@ class System:
         self.alive: dict[str, Process] = {}
         self._changes: Mapping[str, Sequence[str]] = {}
         self._run = 0
-        #: What lies at the broker at the moment that is kept.
+        #: The broker's keys in the saved snapshot.
         self._messages: dict[bytes, bytes] = {}
 
     def close(self) -> None:
@@ -83,15 +83,15 @@ class System:
 
     # -- processes
 
-    def stand_up(self, changes: Mapping[str, Sequence[str]]) -> None:
-        """All web processes anew, each with what is to be otherwise in it."""
+    def restart(self, changes: Mapping[str, Sequence[str]]) -> None:
+        """Restart all servers. ``changes`` maps a role to its conditions and defects."""
         for role in list(self.alive):
             self.stop(role)
         self._changes = changes
-        self.revive()
+        self.restart_dead()
 
-    def revive(self) -> None:
-        """Bring back who serves and is dead."""
+    def restart_dead(self) -> None:
+        """Start the servers that do not run."""
         for role in WEB:
             if not self.is_alive(role):
                 self.start(role)
@@ -109,18 +109,18 @@ class System:
                 self._processes.kill(self.alive.pop(role))
 
     def finish(self, role: str, argument: str = "") -> None:
-        """Start a process that ends by itself, and wait for that."""
+        """Start a process that ends by itself, and wait for its end."""
         self._processes.finish(self.start(role, argument))
         del self.alive[role]
 
     def status_of(self, role: str, *, within: float) -> int | None:
-        """How a process ended; None while it lives, and where there is none."""
+        """Return the exit status; None while the process runs, or if it does not exist."""
         return self._processes.end_of(self.alive[role], within=within) if role in self.alive else None
 
     # -- points
 
     def arm(self, mode: Mode, role: str = "gateway", ordinal: int = 0, side: int = 0) -> None:
-        """From now on, and in a new run, points are counted, or one of them is deadly."""
+        """Start a new run in which points are counted, or in which one of them kills its process."""
         self._run += 1
         self._trace.clear()
         self._control.write(Plan(self._run))
@@ -130,26 +130,26 @@ class System:
         self._control.write(Plan(self._run))
 
     def passed(self) -> list[Passed]:
-        """Of this run."""
+        """Return the points that were reached in this run."""
         return self._trace.of_run(self._run)
 
     # -- time and state
 
-    def leap(self, seconds: float) -> None:
-        """Everybody's clock, that of the databases too, is so far ahead of the machine's."""
-        self._control.leap = seconds
+    def set_clock_ahead(self, seconds: float) -> None:
+        """Set all clocks, including the databases', this many seconds ahead of the machine's."""
+        self._control.clock_ahead = seconds
         self.databases.set_clock_ahead(seconds)
 
     @property
-    def leapt(self) -> float:
-        return self._control.leap
+    def clock_ahead(self) -> float:
+        return self._control.clock_ahead
 
     def restore(self, *, to_the_first: bool = False) -> None:
-        """The moment that was kept, or what the migrations have left and nothing at the broker."""
-        # Checks has a thread that may still be at what was asked last.
+        """Restore the saved snapshot, or the state after the migrations with an empty broker."""
+        # Checks has a thread that may still work on the last request.
         self.stop("checks", *(role for role in self.alive if role not in WEB))
-        when(self._nobody_writes, "the transactions of who is dead have ended")
-        self.leap(0)
+        when(self._no_statement_runs, "the transactions of killed processes have ended")
+        self.set_clock_ahead(0)
         self.broker.flushdb()
         if to_the_first:
             self.databases.restore("initial")
@@ -158,11 +158,11 @@ class System:
         for key, content in self._messages.items():
             self.broker.restore(key, 0, content)
 
-    def _nobody_writes(self) -> bool:
+    def _no_statement_runs(self) -> bool:
         return bool(self.value("checks", _AT_WORK, list(self._names.values())) == 0)
 
-    def keep(self) -> None:
-        """:meth:`restore` comes back to this moment; only its time begins anew."""
+    def save(self) -> None:
+        """Save a snapshot of databases and broker for :meth:`restore`. The clock is not part of it."""
         self.databases.save("flow")
         keys: Any = self.broker.keys()
         self._messages = {key: self.broker.dump(key) or b"" for key in keys}
@@ -176,45 +176,45 @@ class System:
         return read_bank(self.databases.rows)
 
     def audit(self) -> Report:
-        """What the auditor says, in his own role."""
-        where = {service: self._servers.postgres_url(self._names[service], AUDITOR_ROLE) for service in KEPT}
+        """Return the auditor's report, read with the auditor's database role."""
+        where = {service: self._servers.postgres_url(self._names[service], AUDITOR_ROLE) for service in RESTORED}
         with opened(where) as sources:
             return auditor_books.audit(sources)
 
     def value(self, service: str, query: str, *parameters: object) -> Any:
-        """One value."""
+        """Return the single value of a query."""
         return self.databases.rows(service, query, *parameters)[0][0]
 
     def commits(self) -> set[tuple[str, str]]:
-        """The transactions whose rows are in the databases, as PostgreSQL itself has marked them."""
-        return {(service, xmin) for service in KEPT for xmin in self.databases.writers(service)}
+        """Return service and id of each transaction that left rows, as PostgreSQL recorded it."""
+        return {(service, xmin) for service in RESTORED for xmin in self.databases.writers(service)}
 
     def waiting(self, service: str) -> int:
-        """Messages that lie with the broker for the worker of a service."""
+        """Return the number of messages that wait at the broker for a service's worker."""
         return sum(int(self.broker.llen(queue)) for queue in queues_of(service))
 
     @property
     def unacknowledged(self) -> int:
-        """Messages that a worker has, or had when it died."""
+        """Return the number of messages that were delivered to a worker and not acknowledged."""
         return int(self.broker.hlen("unacked"))
 
 
-def when(look: Callable[[], object], what: str, *, within: float = 30.0) -> None:
-    """Wait until it is so; AssertionError when it does not become so."""
+def when(condition: Callable[[], object], what: str, *, within: float = 30.0) -> None:
+    """Wait until the condition holds. Raise AssertionError after ``within`` seconds."""
     deadline = time.monotonic() + within
-    while not look():
+    while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {within:g} s: {what}")
-        time.sleep(_LOOK_EVERY_SECONDS)
+        time.sleep(_POLL_INTERVAL_SECONDS)
 
 
 @contextmanager
 def started(servers: Servers, lane: int) -> Iterator[System]:
-    """A system of its own; ``lane`` keeps the broker's of several apart."""
+    """Start a system. ``lane`` selects the numbered databases of its broker."""
     folder = Path(tempfile.mkdtemp(prefix="fastcheck-crash-points-"))
     claims = Claims()
     with ExitStack() as stack:
-        names = stack.enter_context(created(servers, (*KEPT, "accounts")))
+        names = stack.enter_context(created(servers, (*RESTORED, "accounts")))
         stack.callback(shutil.rmtree, folder)
         stack.callback(claims.release)
         ports = _ports(claims, lane)
@@ -225,7 +225,7 @@ def started(servers: Servers, lane: int) -> Iterator[System]:
 
 
 def _ports(claims: Claims, lane: int) -> list[int]:
-    """From another corner of the range for each lane and run."""
+    """Claim free ports. Each lane and run starts at another place of the range."""
     first = (lane * 997 + time.monotonic_ns()) % len(RANGE)
     found: list[int] = []
     for port in (*RANGE[first:], *RANGE[:first]):

@@ -1,4 +1,4 @@
-"""Every flow, with a death on either side of each of its points; and proof that the deaths would show a mistake.
+"""Every flow with a death on either side of each point, and planted defects that the deaths must detect.
 
 ``python -m tests.faults.crash_points`` does the same and shows a table.
 """
@@ -15,10 +15,10 @@ from tests.faults.crash_points import flows_bus, flows_checks, flows_refunds, fl
 from tests.faults.crash_points.control import Side
 from tests.faults.crash_points.flow import Flow
 from tests.faults.crash_points.flows import FLOWS
-from tests.faults.crash_points.people import People
 from tests.faults.crash_points.settling import settle
 from tests.faults.crash_points.system import System, started
-from tests.faults.crash_points.walk import Walk, Walked
+from tests.faults.crash_points.users import Users
+from tests.faults.crash_points.walk import Result, Walk
 from tests.support.servers import Servers
 
 #: The numbered databases of Redis below these belong to the tests that ask for ``redis_url``.
@@ -26,21 +26,21 @@ FIRST_LANE: Final = 64
 
 
 @pytest.fixture(scope="session")
-def lane(test_servers: Servers) -> Iterator[tuple[System, People]]:
-    """A system that all flows of this worker are walked on, one after the other."""
+def lane(test_servers: Servers) -> Iterator[tuple[System, Users]]:
+    """The system on which all flows of this worker run."""
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     with started(test_servers, FIRST_LANE + number) as system:
-        people = People(system)
-        system.stand_up({})
-        people.register()
-        yield system, people
+        users = Users(system)
+        system.restart({})
+        users.register()
+        yield system, users
 
 
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
-def test_whoever_dies_nothing_is_lost_or_doubled(lane: tuple[System, People], flow: type[Flow]) -> None:
-    walked = Walk(*lane, flow).run()
-    assert not walked.wrong, walked.story()
-    assert not walked.lacking(flow.least)
+def test_death_at_any_point_of_a_flow_leaves_no_violation(lane: tuple[System, Users], flow: type[Flow]) -> None:
+    result = Walk(*lane, flow).run()
+    assert not result.wrong, result.report()
+    assert not result.missing_points(flow.minimum_points)
 
 
 #: For each defect of the catalogue that crash points must detect: the processes it is planted in, and the flow.
@@ -66,22 +66,22 @@ def test_every_defect_that_crash_points_claim_is_planted() -> None:
 
 @pytest.mark.parametrize(("defect", "roles", "flow"), PLANTED, ids=[f"{p[0]}, {p[2].name}" for p in PLANTED])
 def test_planted_defect_shows_after_a_death_and_only_then(
-    lane: tuple[System, People], defect: str, roles: tuple[str, ...], flow: type[Flow]
+    lane: tuple[System, Users], defect: str, roles: tuple[str, ...], flow: type[Flow]
 ) -> None:
-    walked = _with(lane, defect, roles, flow)
-    assert walked.wrong, f"{defect} was not detected by {len(walked.tried)} deaths"
-    assert "nobody dies" not in walked.wrong, f"the defect shows without a death: {walked.story()}"
+    result = _with(lane, defect, roles, flow)
+    assert result.wrong, f"{defect} was not detected by {len(result.deaths)} deaths"
+    assert "no death" not in result.wrong, f"the defect shows without a death: {result.report()}"
 
 
-def test_commit_without_a_hook_is_detected_by_the_count_of_transactions(lane: tuple[System, People]) -> None:
-    walked = _with(lane, UNHOOKED, ("balance",), flows_checks.Create)
-    assert any("were counted" in problem for problem in walked.wrong.get("nobody dies", [])), walked.story()
+def test_commit_without_a_hook_is_detected_by_the_count_of_transactions(lane: tuple[System, Users]) -> None:
+    result = _with(lane, UNHOOKED, ("balance",), flows_checks.Create)
+    assert any("were counted" in problem for problem in result.wrong.get("no death", [])), result.report()
 
 
-def test_a_replay_that_died_half_way_is_still_listed(lane: tuple[System, People]) -> None:
-    """Taken off the dead letters and not sent: nobody works on it, so the operator must see it and do it again."""
-    system, people = lane
-    Walk(system, people, flows_bus.Replay).die_at("operator", 1, Side.AFTER)
+def test_replay_that_died_between_its_commits_is_still_listed(lane: tuple[System, Users]) -> None:
+    """The event is taken off the dead letters and not sent, so that the operator must see it and repeat the command."""
+    system, users = lane
+    Walk(system, users, flows_bus.Replay).kill_at("operator", 1, Side.AFTER)
     settle(system)
     event_id = system.value("balance", "SELECT event_id::text FROM dead_letters")
     urls = {name: system.environ[f"FASTCHECK_{name.upper()}_DATABASE_URL"] for name in databases.SERVICES}
@@ -90,5 +90,5 @@ def test_a_replay_that_died_half_way_is_still_listed(lane: tuple[System, People]
     assert [(line.state, line.event_id) for line in listed] == [("dead", event_id)]
 
 
-def _with(lane: tuple[System, People], defect: str, roles: tuple[str, ...], flow: type[Flow]) -> Walked:
+def _with(lane: tuple[System, Users], defect: str, roles: tuple[str, ...], flow: type[Flow]) -> Result:
     return Walk(*lane, flow, planted=dict.fromkeys(roles, (defect,))).run(until_wrong=True)

@@ -1,13 +1,12 @@
-"""Actors: pieces of real code, each on a thread of its own, of which exactly one moves at a time.
+"""Actors: real code on threads, of which exactly one runs at a time.
 
 An actor stops at *gates*: before each SQL statement, before each commit, where it calls another service, and at its
-end. The scheduler lets one actor run to its next gate and then decides anew, so the order of everything that happens
-is the scheduler's choice. An actor can be killed at a gate, as a process dies, or its transaction be made to fail.
+end. The scheduler lets one actor run to its next gate and then decides again, so that it controls the order of all
+events. At a gate an actor can be killed, like a process, or its transaction can fail.
 
-Locks are PostgreSQL's own, and only their timing is taken from it. An actor that waits for one is noticed by asking
-PostgreSQL who waits for whom, and its backend is stopped (SIGSTOP) at once. When somebody has given it the lock it is
-ready like any other, and its backend goes on when the scheduler lets it. So never more than one backend works, and a
-seed always does the same.
+Locks are PostgreSQL's own; the scheduler controls only their timing. It asks PostgreSQL which backend waits for which,
+and stops a waiting backend (SIGSTOP). When the lock is granted, the actor is ready, and its backend continues when the
+scheduler chooses it. At most one backend works at a time, so that a seed is deterministic.
 """
 
 import threading
@@ -19,72 +18,71 @@ from typing import Any, Final, Protocol
 
 from tests.faults.simulation.failures import DEADLOCK, TIME_OUT
 
-#: Whether who does not arrive at a gate waits for a lock is asked after so long, and then seldomer, down to the second.
-#: What is found does not depend on it.
-LOOK_AFTER_SECONDS: Final = 0.001
-LOOK_EVERY_SECONDS: Final = 0.02
-#: Nothing in a simulation takes a minute: the machine, or the simulation, is broken.
-STUCK_AFTER_LOOKS: Final = 3_000
+#: Intervals between checks whether an actor waits for a lock. The result does not depend on them.
+FIRST_POLL_SECONDS: Final = 0.001
+MAX_POLL_SECONDS: Final = 0.02
+#: About a minute: longer than any step of a simulation.
+MAX_POLLS: Final = 3_000
 
 _current = threading.local()
 
 
 class Killed(BaseException):
-    """The process of this actor is gone. No code may catch it, as no code survives a kill."""
+    """The process of this actor was killed. No code may catch it."""
 
 
 class State(Enum):
-    """What the scheduler can do with an actor."""
+    """States of an actor."""
 
     READY = "ready"  # at a gate, may be let through
-    WAITING = "waiting"  # for an answer over the network
-    BLOCKED = "blocked"  # in PostgreSQL, by somebody's lock
+    WAITING = "waiting"  # for a response over the network
+    BLOCKED = "blocked"  # in PostgreSQL, by a lock
     MOVING = "moving"
     DONE = "done"
 
 
 class Locks(Protocol):
-    """Who waits for whom in the database, and which backend may work."""
+    """Lock waits in the database, and control over backends."""
 
     def blockers(self, pids: Iterable[int]) -> dict[int, set[int]]:
-        """For each backend that waits for a lock, the backends that it waits for."""
+        """Return, for each backend that waits for a lock, the backends that hold it."""
 
     def cancel(self, pid: int) -> None:
-        """Give up the statement of a backend."""
+        """Cancel the statement of a backend."""
 
     def stop(self, pid: int) -> None:
-        """Let a backend that waits for a lock do nothing, whatever it is given."""
+        """Stop a backend that waits for a lock."""
 
     def resume(self, pid: int) -> None:
-        """Let it go on."""
+        """Let a stopped backend continue."""
 
 
 class Actor:
-    """One piece of real code on its own thread. ``process`` names what it dies with."""
+    """Real code on its own thread. It is killed with its ``process``."""
 
     def __init__(self, name: str, process: str, work: Callable[[], Any], *, seed: object) -> None:
         self.name = name
         self.process = process
-        #: Written by the scheduler alone. The actor says what it is to be when it has arrived.
+        #: Written by the scheduler only. The actor sets ``arrives_as``.
         self.state = State.READY
         self.arrives_as = State.READY
         self.at = "start"
-        #: Ids and codes that this actor makes: they depend on its name, and not on what others did before.
+        #: Source of ids and codes. It depends on the actor's name, not on earlier events.
         self.random = Random(f"{seed}/{name}")
-        #: The backend that works for it, while it has one.
+        #: Process id of the backend that executes its statements, or 0.
         self.backend_pid = 0
-        #: The backend is stopped, and not the thread.
+        #: Whether the backend is stopped.
         self.is_stopped = False
-        #: Why the statement that it runs is being given up, until it has been.
+        #: Why its statement is being cancelled.
         self.given_up = ""
-        #: How its transaction is to fail at the gate at which it stands.
+        #: The failure of its transaction at the current gate.
         self.failure = ""
         self.calls = 0
-        #: The name of the request whose answer it waits for.
+        #: Name of the request whose response it waits for.
         self.waits_for = ""
         self.answer: Any = None
-        #: What it owes an answer to, or has taken from the broker.
-        self.letter: Any = None
+        #: The request that it serves, or the message that it consumes.
+        self.packet: Any = None
         self.result: Any = None
         self.error: BaseException | None = None
         self.killed = False
@@ -98,13 +96,13 @@ class Actor:
 
 
 def current() -> Actor | None:
-    """The actor whose thread this is."""
+    """Return the actor of the current thread, or None."""
     actor: Actor | None = getattr(_current, "actor", None)
     return actor
 
 
-class Stage:
-    """Where the actors are, and who may move."""
+class Scheduler:
+    """Holds the actors, and lets one run at a time."""
 
     def __init__(self, locks: Locks) -> None:
         self.actors: dict[str, Actor] = {}
@@ -112,26 +110,26 @@ class Stage:
         self._arrivals: SimpleQueue[Actor] = SimpleQueue()
 
     def enter(self, actor: Actor) -> Actor:
-        """A new actor waits at his first gate."""
+        """Add an actor, which waits at its first gate."""
         if actor.name in self.actors:
             raise ValueError(f"there is an actor {actor.name} already")
         self.actors[actor.name] = actor
         return actor
 
     def run(self, actor: Actor, gates: int) -> None:
-        """Let a ready actor pass this many gates, and wait until nobody moves."""
+        """Let a ready actor pass this many gates, and wait until it stops."""
         if actor.state is not State.READY:
             raise ValueError(f"{actor} is not ready")
         actor.gates_left = gates
         self._resume(actor)
 
     def answer(self, actor: Actor, answer: Any) -> None:
-        """Give a waiting actor what he waits for. He is ready then, and has not moved."""
+        """Give a waiting actor its response. The actor is then ready."""
         actor.answer = answer
         actor.state = State.READY
 
     def kill(self, actor: Actor) -> None:
-        """His process dies. A statement that is in the server already runs to its end there, as in reality."""
+        """Kill an actor. A statement that the server already executes is completed there."""
         actor.killed = True
         if actor.state is State.READY and actor.thread is None:
             actor.state = State.DONE
@@ -140,17 +138,17 @@ class Stage:
             self._resume(actor)
 
     def give_up_waiting(self, actor: Actor) -> None:
-        """The lock time-out of a blocked actor strikes."""
+        """Let a blocked actor's lock time-out expire."""
         self._give_up(actor, TIME_OUT)
         self._resume(actor)
 
     def fail(self, actor: Actor, failure: str) -> None:
-        """Something befalls the transaction of a ready actor, who stands before a statement or a commit."""
+        """Fail the transaction of a ready actor at a statement or a commit."""
         actor.failure = failure
         self.run(actor, 1)
 
     def abandon(self) -> None:
-        """Kill everybody."""
+        """Kill all actors."""
         while self.actors:
             for actor in list(self.actors.values()):
                 self.kill(actor)
@@ -160,14 +158,14 @@ class Stage:
         return [actor for actor in self.actors.values() if actor.state is state]
 
     def forget_done(self) -> None:
-        """Drop the actors that are done, after their threads have ended."""
+        """Remove the actors that are done, after their threads have ended."""
         for actor in self.of_state(State.DONE):
             if actor.thread is not None:
                 actor.thread.join()
             del self.actors[actor.name]
 
     def gate(self, at: str, state: State = State.READY) -> None:
-        """Called by the code of an actor: stop here until the scheduler says to go on."""
+        """Stop the calling actor until the scheduler lets it continue."""
         actor = current()
         if actor is None:
             return
@@ -190,47 +188,47 @@ class Stage:
             actor.is_stopped = False
             self._locks.resume(actor.backend_pid)
         elif actor.thread is None:
-            actor.thread = threading.Thread(target=self._play, args=(actor,), name=actor.name, daemon=True)
+            actor.thread = threading.Thread(target=self._run_actor, args=(actor,), name=actor.name, daemon=True)
             actor.thread.start()
         else:
             actor.baton.release()
-        self._until_it_rests(actor)
-        self._see_who_was_given_a_lock()
+        self._wait_until_it_stops(actor)
+        self._release_granted()
 
-    def _play(self, actor: Actor) -> None:
+    def _run_actor(self, actor: Actor) -> None:
         _current.actor = actor
         try:
             actor.result = actor.work()
             self.gate("end")
-        except BaseException as error:  # noqa: BLE001  whatever it is, the scheduler judges it
+        except BaseException as error:  # noqa: BLE001  the scheduler evaluates it
             actor.error = error
         actor.at = "done"
         actor.arrives_as = State.DONE
         self._arrivals.put(actor)
 
-    def _until_it_rests(self, actor: Actor) -> None:
-        """Wait until the one who moves is at a gate or waits for somebody who does not move: one of both it will be."""
-        for looks in range(STUCK_AFTER_LOOKS):
+    def _wait_until_it_stops(self, actor: Actor) -> None:
+        """Wait until the running actor is at a gate or waits for a lock of an actor that does not run."""
+        for poll in range(MAX_POLLS):
             try:
-                arrived = self._arrivals.get(timeout=min(LOOK_AFTER_SECONDS * 2**looks, LOOK_EVERY_SECONDS))
+                arrived = self._arrivals.get(timeout=min(FIRST_POLL_SECONDS * 2**poll, MAX_POLL_SECONDS))
             except Empty:
                 if self._waits_for_a_lock(actor):
                     return
                 continue
             arrived.state = arrived.arrives_as
             return
-        raise RuntimeError(f"{actor} does not arrive anywhere")
+        raise RuntimeError(f"{actor} neither reaches a gate nor waits for a lock")
 
     def _waits_for_a_lock(self, actor: Actor) -> bool:
-        """Whether it waits, and only for actors: then it waits until one of them has moved."""
+        """Return whether it waits, and only for actors: this lasts until one of them runs."""
         blocked = {other.backend_pid: other for other in self.of_state(State.BLOCKED)}
         blockers = self._locks.blockers([actor.backend_pid, *blocked])
         awaited = blockers.get(actor.backend_pid, set())
         others = {other.backend_pid for other in self.actors.values() if other is not actor}
         if actor.given_up or not awaited or not awaited <= others:
             return False
-        if _in_a_circle(actor.backend_pid, blockers):
-            # PostgreSQL would end one of them after a while. Here it is always the one who closed the circle.
+        if _in_a_cycle(actor.backend_pid, blockers):
+            # PostgreSQL would cancel one of them later. Here it is always the one that closed the cycle.
             self._give_up(actor, DEADLOCK)
             return False
         self._locks.stop(actor.backend_pid)
@@ -244,7 +242,7 @@ class Stage:
         actor.given_up = reason
         self._locks.cancel(actor.backend_pid)
 
-    def _see_who_was_given_a_lock(self) -> None:
+    def _release_granted(self) -> None:
         blocked = self.of_state(State.BLOCKED)
         blockers = self._locks.blockers(actor.backend_pid for actor in blocked)
         for actor in blocked:
@@ -253,7 +251,7 @@ class Stage:
                 actor.at = "may have its lock"
 
 
-def _in_a_circle(start: int, blockers: dict[int, set[int]]) -> bool:
+def _in_a_cycle(start: int, blockers: dict[int, set[int]]) -> bool:
     seen: set[int] = set()
     ahead = {start}
     while ahead:

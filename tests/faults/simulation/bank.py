@@ -1,6 +1,6 @@
-"""A bank of a few lines that speaks T-Bank's protocol and never errs: the checker believes it about cards and money.
+"""A bank with T-Bank's protocol, which the checker trusts about payments.
 
-Written from the protocol and not from the adapter, so that the two can disagree.
+It is written from the protocol and not from the adapter, so that the two can disagree.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ TERMINAL: Final = "Simulated"
 PASSWORD: Final = "a password for the simulation"
 PAGES: Final = "https://bank.simulated/pay/"
 
-#: What Cancel makes of a payment.
+#: Status of a payment after Cancel.
 _CANCELLED: Final = {"NEW": "CANCELED", "AUTHORIZED": "REVERSED", "CONFIRMED": "REFUNDED"}
 
 
@@ -34,7 +34,7 @@ class Payment:
 
 
 class SimulatedBank:
-    """All payments, by the bank's own number."""
+    """All payments, by the bank's payment id."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
@@ -46,16 +46,16 @@ class SimulatedBank:
         self._refunds.clear()
 
     def answer(self, method: str, raw: bytes) -> HttpResponse:
-        """One call of the API; every answer of T-Bank has status 200."""
+        """Answer an API call. T-Bank responds to all calls with status 200."""
         fields: dict[str, Any] = json.loads(raw)
         assert fields["Token"] == _token(fields), "the request is not signed well"
         assert fields["TerminalKey"] == TERMINAL
         calls = {"Init": self._init, "GetState": self._state, "CheckOrder": self._check_order, "Cancel": self._cancel}
-        said = calls[method](fields)
-        return HttpResponse(200, {"content-type": "application/json"}, json.dumps(said).encode())
+        result = calls[method](fields)
+        return HttpResponse(200, {"content-type": "application/json"}, json.dumps(result).encode())
 
     def pay(self, page: str, *, declined: bool = False) -> list[bytes]:
-        """The payer enters a card; returns the notifications that the bank sends. A page that is over sends none."""
+        """Pay or decline at a payment page; return the notifications. A page that has ended sends none."""
         payment = self.payment_of(page)
         if self._status(payment) != "NEW":
             return []
@@ -66,11 +66,11 @@ class SimulatedBank:
         return [self.notification(payment, "AUTHORIZED"), self.notification(payment, "CONFIRMED")]
 
     def payment_of(self, page: str) -> Payment:
-        """The payment that has this page."""
+        """Return the payment of a page."""
         return self.payments[page.removeprefix(PAGES)]
 
     def notification(self, payment: Payment, status: str, *, amount: int | None = None, forged: bool = False) -> bytes:
-        """The body of a notification."""
+        """Return the body of a notification."""
         fields = {
             "TerminalKey": TERMINAL,
             "OrderId": payment.order_id,
@@ -93,7 +93,7 @@ class SimulatedBank:
         order_id = fields["OrderId"]
         if any(payment.order_id == order_id for payment in self.payments.values()):
             return {"Success": False, "ErrorCode": "8", "Message": "this OrderId was used", "TerminalKey": TERMINAL}
-        # From the order, so that the number does not depend on what else went on.
+        # Derived from the order, so that it does not depend on other payments.
         payment_id = str(int(hashlib.sha256(order_id.encode()).hexdigest()[:8], 16) + 1)
         payment = Payment(payment_id, order_id, fields["Amount"], datetime.fromisoformat(fields["RedirectDueDate"]))
         self.payments[payment_id] = payment

@@ -1,4 +1,4 @@
-"""Users with a memory: what they asked for, and what they were told. The checker holds the books against it."""
+"""Clients that remember their requests and all responses, which are then compared with the books."""
 
 import json
 from collections.abc import Mapping
@@ -12,17 +12,17 @@ from tests.faults.simulation.services import PUBLIC_URL, SimulatedServices
 NAMES: Final = ("Anna", "Boris", "Clara")
 USERS: Final = {name: uuid5(UUID(int=2030), name) for name in NAMES}
 
-#: These say "not now": the client may ask the same again.
-_ASK_AGAIN: Final = frozenset({"request_in_progress", "bank_unavailable", "temporarily_unavailable"})
-#: What an answer says about the check, for ever after.
+#: Error codes after which a client may repeat its request.
+_RETRY_CODES: Final = frozenset({"request_in_progress", "bank_unavailable", "temporarily_unavailable"})
+#: Error codes that state the final status of a check.
 ENDINGS: Final = {"check_used": "used", "check_expired": "expired", "check_cancelled": "cancelled"}
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What a user wants. ``of`` is the wish that made the check.
+class Spec:
+    """A request that a user makes. ``of`` is the spec that created the check.
 
-    ``patience``: how often he asks again at once; ``persists``: whether he comes back until he has a final answer.
+    ``retries``: immediate repetitions; ``persists``: whether the client repeats until a response is final.
     """
 
     kind: str
@@ -32,7 +32,7 @@ class Wish:
     of: str = ""
     wrong_code: bool = False
     keyed: bool = True
-    patience: int = 0
+    retries: int = 0
     persists: bool = False
 
     def __str__(self) -> str:
@@ -41,9 +41,9 @@ class Wish:
             case "topup":
                 return f"{self.user} tops up {self.amount}{key}"
             case "create":
-                return f"{self.user} writes a check of {self.amount} for {self.lifetime} s{key}"
+                return f"{self.user} creates a check of {self.amount} for {self.lifetime} s{key}"
             case "balance":
-                return f"{self.user} looks at the balance"
+                return f"{self.user} reads the balance"
             case "again":
                 return f"{self.user} repeats {self.of} with its key"
             case "accept":
@@ -51,12 +51,12 @@ class Wish:
             case "code":
                 return f"{self.user} changes the code of {self.of}{key}"
             case _:
-                return f"{self.user} wants to {self.kind} {self.of}{key}"
+                return f"{self.user} requests to {self.kind} {self.of}{key}"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A complete answer that reached the client."""
+class Response:
+    """A complete response that reached the client."""
 
     status: int
     body: dict[str, Any]
@@ -67,49 +67,51 @@ class Told:
 
     @property
     def is_final(self) -> bool:
-        """Whether it says yes or no, and not "ask again"."""
-        return (self.status < 500 and self.status != 429 and self.code not in _ASK_AGAIN) or self.code == "bank_refused"
+        """Return whether the client need not repeat the request."""
+        return (
+            self.status < 500 and self.status != 429 and self.code not in _RETRY_CODES
+        ) or self.code == "bank_refused"
 
     @property
-    def is_yes(self) -> bool:
+    def is_success(self) -> bool:
         return self.status < 300
 
     @property
     def is_end_of_check(self) -> bool:
-        """Whether it says, of the check that was asked about, that it has ended."""
+        """Return whether it states that the check has ended."""
         return self.code in ENDINGS or self.body.get("status") in ("used", "cancelled")
 
 
 @dataclass(slots=True)
-class Asked:
-    """A wish that was uttered: the very request, so that it can be repeated, and all answers that came."""
+class Exchange:
+    """A request that was sent, and all its responses."""
 
-    wish: Wish
+    spec: Spec
     service: str
     target: str
     body: dict[str, Any] | None
     key: str | None
-    told: list[Told] = field(default_factory=list)
-    #: What the one who accepts knew.
+    responses: list[Response] = field(default_factory=list)
+    #: The code in an accept request.
     code_used: str = ""
     requests: int = 0
 
     @property
-    def final(self) -> list[Told]:
-        return [told for told in self.told if told.is_final]
+    def final(self) -> list[Response]:
+        return [response for response in self.responses if response.is_final]
 
     @property
-    def yes(self) -> Told | None:
-        return next((told for told in self.told if told.is_yes), None)
+    def success(self) -> Response | None:
+        return next((response for response in self.responses if response.is_success), None)
 
 
 class Clients:
-    """All users of a seed, and everything that they know."""
+    """All users of a seed, and what they know."""
 
     def __init__(self, services: SimulatedServices) -> None:
         self._services = services
-        self.asked: dict[str, Asked] = {}
-        #: Codes by the wish that made the check, in the order in which they were told.
+        self.asked: dict[str, Exchange] = {}
+        #: Codes by the spec that created the check, in the order of responses.
         self.codes: dict[str, list[str]] = {}
 
     def reset(self) -> None:
@@ -117,79 +119,79 @@ class Clients:
         self.codes.clear()
 
     def number_of(self, name: str) -> str | None:
-        """The number of the check that this wish made, if its creator was told."""
+        """Return the number of the check that this spec created, if its creator knows it."""
         asked = self.asked.get(name)
-        return str(asked.yes.body["fastcheck"]) if asked and asked.wish.kind == "create" and asked.yes else None
+        return str(asked.success.body["fastcheck"]) if asked and asked.spec.kind == "create" and asked.success else None
 
     def page_of(self, name: str) -> str | None:
-        """The payment page that this wish led to, if the user was told."""
+        """Return the payment page of this top-up, if the user knows it."""
         asked = self.asked.get(name)
-        return str(asked.yes.body["paymentUrl"]) if asked and asked.wish.kind == "topup" and asked.yes else None
+        return str(asked.success.body["paymentUrl"]) if asked and asked.spec.kind == "topup" and asked.success else None
 
-    def utter(self, name: str, wish: Wish) -> Asked | None:
-        """Make the request of a wish; None where the user does not know enough to make it."""
-        if wish.kind == "again":
-            first = self.asked.get(wish.of)
+    def start(self, name: str, spec: Spec) -> Exchange | None:
+        """Return the exchange of a spec; None if the user lacks the knowledge for it."""
+        if spec.kind == "again":
+            first = self.asked.get(spec.of)
             return first if first and first.key else None
-        request = self._request(wish)
+        request = self._request(spec)
         if request is None or name in self.asked:
             return None
         service, target, body = request
-        asked = Asked(wish, service, target, body, f"key-{name}" if wish.keyed and wish.kind != "balance" else None)
+        asked = Exchange(spec, service, target, body, f"key-{name}" if spec.keyed and spec.kind != "balance" else None)
         asked.code_used = (body or {}).get("code", "")
         self.asked[name] = asked
         return asked
 
-    def _request(self, wish: Wish) -> tuple[str, str, dict[str, Any] | None] | None:
-        number = self.number_of(wish.of)
-        match wish.kind:
+    def _request(self, spec: Spec) -> tuple[str, str, dict[str, Any] | None] | None:
+        number = self.number_of(spec.of)
+        match spec.kind:
             case "topup":
-                return "payments", "/topup", {"amount": wish.amount, "returnUrl": f"{PUBLIC_URL}/back"}
+                return "payments", "/topup", {"amount": spec.amount, "returnUrl": f"{PUBLIC_URL}/back"}
             case "create":
-                return "checks", "/fastcheck", {"amount": wish.amount, "expiresIn": wish.lifetime}
+                return "checks", "/fastcheck", {"amount": spec.amount, "expiresIn": spec.lifetime}
             case "balance":
                 return "balance", "/balance", None
             case "accept" if number:
-                code = self.codes[wish.of][-1]
-                used = f"{(int(code) + 1) % 10_000:04d}" if wish.wrong_code else code
+                code = self.codes[spec.of][-1]
+                used = f"{(int(code) + 1) % 10_000:04d}" if spec.wrong_code else code
                 return "checks", "/fastcheck/accept", {"fastcheck": number, "code": used}
             case "cancel" | "code" if number:
-                return "checks", f"/fastcheck/{number}/{wish.kind}", None
+                return "checks", f"/fastcheck/{number}/{spec.kind}", None
             case _:
                 return None
 
-    def ask(self, wire: Wire, name: str, asked: Asked, patience: int) -> None:
-        """Send the request, and again while there is no final answer and patience left. Runs as an actor."""
-        for _ in range(patience + 1):
+    def ask(self, wire: Wire, name: str, asked: Exchange, retries: int) -> None:
+        """Send the request, and repeat it until a response is final or no retry is left. Runs as an actor."""
+        for _ in range(retries + 1):
             asked.requests += 1
-            told = self._send(wire, asked)
-            if told is not None:
-                self._hear(name, asked, told)
-                if told.is_final:
+            response = self._send(wire, asked)
+            if response is not None:
+                self._record(name, asked, response)
+                if response.is_final:
                     return
             if asked.key is None:
-                return  # nobody knows what would happen
-            wire.stage.gate("asks again")
+                return  # without a key a repetition is another request
+            wire.scheduler.gate("asks again")
 
-    def _send(self, wire: Wire, asked: Asked) -> Told | None:
-        method = "GET" if asked.wish.kind == "balance" else "POST"
+    def _send(self, wire: Wire, asked: Exchange) -> Response | None:
+        method = "GET" if asked.spec.kind == "balance" else "POST"
         headers: dict[str, str] = {
-            "Authorization": self._services.token_for(asked.service, USERS[asked.wish.user]),
+            "Authorization": self._services.token_for(asked.service, USERS[asked.spec.user]),
             "Content-Type": "application/json",
         }
         if asked.key:
             headers["Idempotency-Key"] = asked.key
         body = json.dumps(asked.body).encode() if asked.body is not None else b""
         answer = wire.call(asked.service, method, asked.target, headers, body)
-        return Told(answer.status, _json(answer.headers, answer.body)) if answer else None
+        return Response(answer.status, _json(answer.headers, answer.body)) if answer else None
 
-    def _hear(self, name: str, asked: Asked, told: Told) -> None:
-        asked.told.append(told)
-        if told.is_yes and asked.wish.kind in ("create", "code"):
-            made_by = name if asked.wish.kind == "create" else asked.wish.of
+    def _record(self, name: str, asked: Exchange, response: Response) -> None:
+        asked.responses.append(response)
+        if response.is_success and asked.spec.kind in ("create", "code"):
+            made_by = name if asked.spec.kind == "create" else asked.spec.of
             known = self.codes.setdefault(made_by, [])
-            if told.body["code"] not in known:
-                known.append(str(told.body["code"]))
+            if response.body["code"] not in known:
+                known.append(str(response.body["code"]))
 
 
 def _json(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:

@@ -1,7 +1,6 @@
-"""What a database does to a transaction when nobody is to blame: it is lost on the way, refused, or given up.
+"""Transient failures of a transaction: lost connection, conflict, deadlock, lock time-out, unavailable database.
 
-What the code sees of a lost connection is what it would see of a real one. But the server is told first to take the
-transaction back, so that this is done before anybody else moves.
+The services see the same errors as of real failures. The transaction is rolled back before another actor runs.
 """
 
 from typing import Any, Final
@@ -9,21 +8,21 @@ from typing import Any, Final
 import psycopg2
 from psycopg2 import errors
 
-#: The connection breaks before what stands at the gate has reached the server.
+#: The connection is lost before the statement has reached the server.
 LOST: Final = "lost"
-#: It breaks after that: what was committed is committed, and nobody is told.
+#: The connection is lost after the statement: a commit has happened, and its client does not learn of it.
 UNHEARD: Final = "unheard"
-#: The server takes the transaction back, because of what ran beside it.
+#: The server aborts the transaction because of a concurrent one.
 CONFLICT: Final = "conflict"
 
-#: The database is away, for as long as this actor works.
+#: The database is unavailable to this actor from now on.
 AWAY: Final = "away"
 
-#: What may befall an actor that stands before a statement or a commit.
+#: Failures of an actor at a statement or a commit.
 FAILURES: Final = (LOST, UNHEARD, CONFLICT, AWAY)
 GATES: Final = frozenset({"statement", "commit"})
 
-#: Why a statement that waits for a lock is given up.
+#: Reasons to cancel a statement that waits for a lock.
 DEADLOCK: Final = "deadlock"
 TIME_OUT: Final = "time-out"
 
@@ -36,7 +35,7 @@ _CODES: Final = {CONFLICT: "40001", DEADLOCK: "40P01", TIME_OUT: "55P03"}
 
 
 def error_of(failure: str) -> psycopg2.Error:
-    """What psycopg2 raises of it."""
+    """Return the error that psycopg2 raises."""
     if failure not in _OF_SERVER:
         return psycopg2.OperationalError("server closed the connection unexpectedly")
     error: Any = _OF_SERVER[failure](f"simulated: {failure}")

@@ -1,6 +1,6 @@
-"""Everything that is under way between two processes: requests, answers, and messages of the broker.
+"""Packets in flight between processes: requests, responses, and messages of the broker.
 
-Nothing arrives by itself. The scheduler delivers a letter, delivers a copy of it too, or loses it, whenever it likes.
+The scheduler delivers, duplicates or loses each packet.
 """
 
 import json
@@ -17,13 +17,13 @@ from common.http.client.client import HttpResponse, UnknownOutcome
 from services.payments.banks.base import BankEnvironment
 from services.payments.banks.breaker import CircuitBreaker
 from services.payments.banks.http import BankAnswer, BankHttp
-from tests.faults.simulation.actors import Stage, State, current
+from tests.faults.simulation.actors import Scheduler, State, current
 from tests.faults.simulation.clock import SimulatedClock
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request on its way. Of a copy, nobody waits for the answer."""
+    """An HTTP request in flight. A duplicate has no caller that waits."""
 
     name: str
     caller: str | None
@@ -43,20 +43,20 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to a request, on its way back; None: the connection broke."""
+    """The response to a request in flight. ``content`` is None if the connection was lost."""
 
     name: str
     request: Request
     content: HttpResponse | None
 
     def __str__(self) -> str:
-        said = self.content.status if self.content else "a broken connection"
-        return f"the answer of {self.request.to} ({said})"
+        status = self.content.status if self.content else "connection lost"
+        return f"response of {self.request.to} ({status})"
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message that lies with the broker, as the JSON that it is there."""
+    """A message at the broker, as JSON."""
 
     name: str
     queue: str
@@ -67,14 +67,14 @@ class Message:
         return f"{self.task} in {self.queue}"
 
 
-Letter = Request | Answer | Message
+Packet = Request | Answer | Message
 
 
 class Network:
     """What is under way. Names come from the senders, so that they do not depend on what else went on."""
 
     def __init__(self) -> None:
-        self.in_flight: dict[str, Letter] = {}
+        self.in_flight: dict[str, Packet] = {}
         self.broker_is_up = True
         self._deliveries: dict[str, int] = {}
 
@@ -83,24 +83,24 @@ class Network:
         self._deliveries.clear()
         self.broker_is_up = True
 
-    def take(self, name: str) -> Letter | None:
+    def take(self, name: str) -> Packet | None:
         """A letter leaves the network."""
         return self.in_flight.pop(name, None)
 
-    def put(self, letter: Letter) -> None:
-        self.in_flight[letter.name] = letter
+    def put(self, packet: Packet) -> None:
+        self.in_flight[packet.name] = packet
 
     def copy(self, name: str) -> bool:
         """A second copy, which arrives on its own account.
 
         Answers are not copied (a connection gives one), nor requests of users without a key: two of those are two.
         """
-        letter = self.in_flight.get(name)
-        if letter is None or isinstance(letter, Answer):
+        packet = self.in_flight.get(name)
+        if packet is None or isinstance(packet, Answer):
             return False
-        if isinstance(letter, Request) and letter.is_of_user and "Idempotency-Key" not in letter.headers:
+        if isinstance(packet, Request) and packet.is_of_user and "Idempotency-Key" not in packet.headers:
             return False
-        again = replace(letter, name=self.numbered(f"{name}~"))
+        again = replace(packet, name=self.numbered(f"{name}~"))
         self.put(replace(again, caller=None) if isinstance(again, Request) else again)
         return True
 
@@ -110,21 +110,21 @@ class Network:
         return f"{stem}{self._deliveries[stem]}"
 
     def depth(self, queue: str) -> int:
-        return sum(isinstance(letter, Message) and letter.queue == queue for letter in self.in_flight.values())
+        return sum(isinstance(packet, Message) and packet.queue == queue for packet in self.in_flight.values())
 
     def wipe_broker(self) -> None:
         """The broker forgets everything that it has."""
-        for letter in list(self.in_flight.values()):
-            if isinstance(letter, Message):
-                del self.in_flight[letter.name]
+        for packet in list(self.in_flight.values()):
+            if isinstance(packet, Message):
+                del self.in_flight[packet.name]
 
 
 class Wire:
     """How the code of an actor reaches the network."""
 
-    def __init__(self, network: Network, stage: Stage) -> None:
+    def __init__(self, network: Network, scheduler: Scheduler) -> None:
         self.network = network
-        self.stage = stage
+        self.scheduler = scheduler
 
     def call(
         self, to: str, method: str, target: str, headers: Mapping[str, str], body: bytes | None
@@ -133,12 +133,12 @@ class Wire:
         actor = current()
         if actor is None:
             raise RuntimeError("only actors call")
-        self.stage.gate(f"about to call {to}")
+        self.scheduler.gate(f"about to call {to}")
         actor.calls += 1
         name = f"{actor.name}/{actor.calls}"
         self.network.put(Request(name, actor.name, to, method, target, dict(headers), body or b""))
         actor.waits_for = name
-        self.stage.gate(f"waits for {to}", State.WAITING)
+        self.scheduler.gate(f"waits for {to}", State.WAITING)
         answer: HttpResponse | None = actor.answer
         return answer
 
@@ -147,14 +147,14 @@ class Wire:
         actor = current()
         if actor is None:
             raise RuntimeError("only actors publish")
-        self.stage.gate(f"about to publish to {queue}")
+        self.scheduler.gate(f"about to publish to {queue}")
         if not self.network.broker_is_up:
             raise OperationalError("the simulated broker is away")
         actor.calls += 1
         # The database gives a batch in no particular order, and a seed must always do the same.
         batch = sorted(arguments[-1], key=json.dumps)
         self.network.put(Message(f"{actor.name}/{actor.calls}", queue, task, json.dumps([*arguments[:-1], batch])))
-        self.stage.gate(f"has published to {queue}")
+        self.scheduler.gate(f"has published to {queue}")
 
 
 class SimulatedHttp:

@@ -1,6 +1,6 @@
-"""Everything that can be seen of a run, in lines: two runs of a seed must have the same.
+"""Records a run as lines, which must be equal in two runs of a seed.
 
-What moved, where that left everybody, what was told to whom, and in the end every row of every database.
+A line for each move with the state of all actors and packets; at the end all responses, and all rows of all databases.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -11,30 +11,32 @@ from tests.faults.books import unsealed
 from tests.faults.simulation.moves import Move
 
 if TYPE_CHECKING:
-    from tests.faults.simulation.world import World
+    from tests.faults.simulation.system import SimulatedSystem
 
 
 class Recording:
-    """Taken of a world while it moves."""
+    """The recording of one run."""
 
     def __init__(self, code_key: str) -> None:
         self.lines: list[str] = []
         self._fernet = Fernet(code_key)
 
-    def move(self, move: Move, world: "World") -> None:
-        """A move was made: where is everybody now?"""
-        actors = ", ".join(f"{actor!r}" for actor in world.stage.actors.values())
-        letters = ", ".join(f"{letter.name} ({letter})" for letter in world.network.in_flight.values())
-        self.lines.append(f"{world.clock.now():%H:%M:%S} {move}; {actors}; {letters}")
+    def move(self, move: Move, system: "SimulatedSystem") -> None:
+        """Record a move and the resulting states."""
+        actors = ", ".join(f"{actor!r}" for actor in system.scheduler.actors.values())
+        packets = ", ".join(f"{packet.name} ({packet})" for packet in system.network.in_flight.values())
+        self.lines.append(f"{system.clock.now():%H:%M:%S} {move}; {actors}; {packets}")
 
-    def end(self, world: "World") -> None:
-        """What the clients, the bank and the databases have in the end."""
-        for name, asked in world.clients.asked.items():
-            self.lines.append(f"{name} {asked.wish}: {[(told.status, told.body) for told in asked.told]}")
-        self.lines += [f"{payment}" for payment in world.bank.payments.values()]
-        for service, tables in world.databases.tables.items():
+    def end(self, system: "SimulatedSystem") -> None:
+        """Record the final state of clients, bank and databases."""
+        for name, asked in system.clients.asked.items():
+            self.lines.append(
+                f"{name} {asked.spec}: {[(response.status, response.body) for response in asked.responses]}"
+            )
+        self.lines += [f"{payment}" for payment in system.bank.payments.values()]
+        for service, tables in system.databases.tables.items():
             for table in tables:
-                rows = world.databases.rows(service, f"SELECT * FROM {table}")  # noqa: S608  a name of the catalogue
+                rows = system.databases.rows(service, f"SELECT * FROM {table}")  # noqa: S608  a name from the catalogue
                 self.lines += sorted(f"{service}.{table} {[self._plain(value) for value in row]}" for row in rows)
 
     def _plain(self, value: Any) -> Any:

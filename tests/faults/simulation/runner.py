@@ -1,22 +1,22 @@
-"""Runs seeds, and the same moves again."""
+"""Runs seeds, and replays moves."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from tests.faults.simulation.calm import NeverCalm
 from tests.faults.simulation.generator import Generator
 from tests.faults.simulation.moves import Move
+from tests.faults.simulation.quiescence import NotQuiescent
 from tests.faults.simulation.recording import Recording
-from tests.faults.simulation.services import CODE_KEY, simulated_chance
-from tests.faults.simulation.settling import judge, settle
-from tests.faults.simulation.world import World
+from tests.faults.simulation.services import CODE_KEY, simulated_randomness
+from tests.faults.simulation.settling import evaluate, settle
+from tests.faults.simulation.system import SimulatedSystem
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a seed came to."""
+    """The result of a seed."""
 
     seed: int
     moves: list[Move]
@@ -27,50 +27,50 @@ class Outcome:
         return bool(self.violations)
 
 
-def run_seed(world: World, seed: int) -> Outcome:
-    """Make the moves that chance chooses, let everything settle, and judge."""
+def run_seed(system: SimulatedSystem, seed: int) -> Outcome:
+    """Apply random moves, settle, and evaluate."""
     made: list[Move] = []
-    with simulated_chance(world.clock):
-        world.reset(seed)
+    with simulated_randomness(system.clock):
+        system.reset(seed)
         try:
-            for move in Generator(world, seed).moves():
+            for move in Generator(system, seed).moves():
                 made.append(move)
-                world.apply(move)
-            settle(world)
-        except NeverCalm as error:
+                system.apply(move)
+            settle(system)
+        except NotQuiescent as error:
             return Outcome(seed, made, [str(error)])
-        return Outcome(seed, made, judge(world))
+        return Outcome(seed, made, evaluate(system))
 
 
-def replay(world: World, seed: int, moves: Iterable[Move]) -> Outcome:
-    """Make these moves, of which some may not fit any more, let everything settle, and judge."""
+def replay(system: SimulatedSystem, seed: int, moves: Iterable[Move]) -> Outcome:
+    """Apply these moves, skip those that do not fit, settle, and evaluate."""
     made: list[Move] = []
-    with simulated_chance(world.clock):
-        world.reset(seed)
+    with simulated_randomness(system.clock):
+        system.reset(seed)
         try:
             for move in moves:
-                if world.apply(move):
-                    made.append(move)  # noqa: PERF401  what was made so far must survive an exception
-            settle(world)
-        except NeverCalm as error:
+                if system.apply(move):
+                    made.append(move)  # noqa: PERF401  the list must survive an exception
+            settle(system)
+        except NotQuiescent as error:
             return Outcome(seed, made, [str(error)])
-        return Outcome(seed, made, judge(world))
+        return Outcome(seed, made, evaluate(system))
 
 
 @contextmanager
-def recorded(world: World) -> Iterator[list[str]]:
-    """Everything that happens in a run within the block, and all that there is at its end."""
-    recording = world.recording = Recording(CODE_KEY)
+def recorded(system: SimulatedSystem) -> Iterator[list[str]]:
+    """Record a run within the block, and the final state."""
+    recording = system.recording = Recording(CODE_KEY)
     try:
         yield recording.lines
-        recording.end(world)
+        recording.end(system)
     finally:
-        world.recording = None
+        system.recording = None
 
 
-def first_difference(world: World, seed: int, lines: list[str]) -> tuple[str, str] | None:
-    """Run a seed again: where it went another way than in this recording of it."""
-    with recorded(world) as again:
-        run_seed(world, seed)
+def first_difference(system: SimulatedSystem, seed: int, lines: list[str]) -> tuple[str, str] | None:
+    """Repeat a seed; return the first pair of lines that differ, or None."""
+    with recorded(system) as again:
+        run_seed(system, seed)
     pairs = zip_longest(lines, again, fillvalue="(the end)")
     return next((pair for pair in pairs if pair[0] != pair[1]), None)

@@ -48,21 +48,21 @@ from tests.faults.simulation.clock import SimulatedClock
 from tests.faults.simulation.databases import SimulatedDatabases
 from tests.faults.simulation.network import Request, SimulatedBankHttp, SimulatedCelery, SimulatedHttp, Wire
 
-#: The same wherever a seed runs: its name is in the books.
+#: A constant: the key's id is part of the recording.
 CODE_KEY: Final = base64.urlsafe_b64encode(bytes(range(32))).decode()
 PUBLIC_URL: Final = "https://fastcheck.simulated"
 
-#: A simulated lock time-out is the scheduler's choice; the real ones must not strike on a busy machine.
-_PATIENT: Final = {
+#: Lock time-outs are moves of the scheduler. The real ones must not expire on a busy machine.
+_LONG_TIMEOUTS: Final = {
     "common.db.engine.LOCK_TIMEOUT_MS": 120_000,
     "common.db.engine.IDLE_IN_TRANSACTION_TIMEOUT_MS": 120_000,
 }
-#: Connections are cheap here and actors many.
+#: One connection per actor.
 _DATABASE: Final[dict[str, Any]] = {"database_pool_size": 40, "database_statement_timeout_seconds": 120.0}
 
 
 class _QuietAcknowledger(BatchedAcknowledger):
-    """Gathers as the real one does. The scheduler says when to write, or that it died with its process."""
+    """Collects as the real one does. The scheduler decides when it writes, or that it is lost with its process."""
 
     def acknowledge(self, event_id: UUID) -> None:
         self._waiting.append(event_id)
@@ -72,7 +72,7 @@ class _QuietAcknowledger(BatchedAcknowledger):
 
 
 class SimulatedServices:
-    """Built once per worker; what a seed did to them is forgotten by :meth:`reset`."""
+    """Built once per worker; :meth:`reset` restores the initial state."""
 
     def __init__(self, databases: SimulatedDatabases, clock: SimulatedClock, wire: Callable[[], Wire]) -> None:
         self._wire = wire
@@ -82,7 +82,7 @@ class SimulatedServices:
         self._gateway = TokenIssuer("gateway", private["gateway"])
         common: dict[str, Any] = {"broker_url": "memory://", "token_public_keys": public, "log_level": "ERROR"}
         with ExitStack() as stack:
-            for name, value in _PATIENT.items():
+            for name, value in _LONG_TIMEOUTS.items():
                 stack.enter_context(patch(name, value))
             self.balance = self._open_balance(databases, clock, common)
             self.checks = self._open_checks(databases, clock, common, private["checks"])
@@ -92,7 +92,7 @@ class SimulatedServices:
         register_consumer(self.consumers, "balance", self.inbox)
         register_publisher(self.consumers, "checks", self.checks.db)
         register_publisher(self.consumers, "payments", self.payments.db)
-        # A simulated trace is what is read; logs of it would only be in the way.
+        # The recording replaces logs.
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
     def _open_balance(self, databases: SimulatedDatabases, clock: SimulatedClock, common: Any) -> BalanceContext:
@@ -144,41 +144,41 @@ class SimulatedServices:
         return context
 
     def reset(self) -> None:
-        """As after a restart of all processes."""
+        """Drop all in-memory state, as a restart of all processes does."""
         self.forget("checks-web")
         self.forget("balance-worker")
         self.tbank._http = SimulatedBankHttp(self._wire, self._clock)
 
     def forget(self, process: str) -> None:
-        """What a process has in its memory alone dies with it."""
+        """Drop the in-memory state of a process."""
         if process == "checks-web":
             self.acknowledger.forget()
         elif process == "balance-worker":
             self.inbox._deferred_refunds.clear()
 
     def token_for(self, service: str, user_id: UUID | None) -> str:
-        """What the gateway sends with a user's request."""
+        """Return the authorization header of the gateway."""
         return f"Bearer {self._gateway.issue(service, user_id)}"
 
     def serve(self, request: Request) -> HttpResponse:
-        """The web process of a service answers one request, as its WSGI server would let it."""
+        """Answer one request in the web application of a service."""
         return _call_wsgi(getattr(self, f"{request.to}_app"), request)
 
     def relay(self, service: str) -> None:
-        """One look of the relay, with all that is due."""
+        """Run the relay until no event is due."""
         context: Any = getattr(self, service)
         relay = Relay(service, context.db, self.consumers, context.settings)
         while relay.send_due() == context.settings.outbox_batch_size:
             pass
 
     @property
-    def nudges(self) -> dict[str, tuple[str, Callable[[], Any]]]:
-        """What the schedule and the relays do: name -> the process that does it, and what."""
+    def ticks(self) -> dict[str, tuple[str, Callable[[], Any]]]:
+        """Map each periodic task to its process and its function."""
         return {
             "expire": ("checks-worker", lambda: checks_tasks.expire_due_checks(self.checks)),
             "finish": ("checks-worker", lambda: checks_tasks.finish_pending_checks(self.checks)),
             "poll": ("payments-worker", lambda: poll_topups(self.payments)),
-            # Everything that is finished, at once: the ledger's own ids must stop a second effect.
+            # Purge all finished records: the ledger's ids alone must prevent a second effect.
             "forget": ("balance-worker", lambda: balance_tasks.purge_old_records(self.balance.db, 0)),
             "flush": ("checks-web", self.acknowledger.flush),
             "relay-checks": ("checks-relay", lambda: self.relay("checks")),
@@ -216,7 +216,7 @@ def _call_wsgi(app: Any, request: Request) -> HttpResponse:
 
 
 class _InlineExecutor:
-    """In the place of a thread pool: an actor is one thread."""
+    """Replaces a thread pool: an actor is one thread."""
 
     def __init__(self, **_: object) -> None:
         pass
@@ -243,15 +243,15 @@ def _seeded_digits(digits: int) -> Callable[[], str]:
     def digits_of_actor() -> str:
         actor = current()
         if actor is None:
-            raise RuntimeError("only actors make numbers and codes")
+            raise RuntimeError("only actors create numbers and codes")
         return f"{actor.random.randrange(10**digits):0{digits}d}"
 
     return digits_of_actor
 
 
 @contextmanager
-def simulated_chance(clock: SimulatedClock) -> Iterator[None]:
-    """While the block runs, what the services take from chance and from the machine's clock comes from the seed."""
+def simulated_randomness(clock: SimulatedClock) -> Iterator[None]:
+    """Replace random sources and clocks of the services by those of the seed."""
     replaced: dict[str, Any] = {
         "common.bus.inbox.monotonic": clock.seconds,
         "services.checks.lifecycle.service.uuid4": seeded_uuid,

@@ -1,4 +1,4 @@
-"""Seeds of the simulation: the same ones every time, and some by chance whose number is in the test's name."""
+"""Seeds of the simulation: fixed ones, random ones, and seeds with planted defects."""
 
 import random
 from contextlib import AbstractContextManager
@@ -9,70 +9,70 @@ import pytest
 from tests.faults.defects import DEFECTS, Defect, Target, detected_by
 from tests.faults.simulation.runner import Outcome, first_difference, recorded, replay, run_seed
 from tests.faults.simulation.services import seeded_uuid
-from tests.faults.simulation.shrinking import shrink, story
-from tests.faults.simulation.world import World
+from tests.faults.simulation.shrinking import shrink, trace
+from tests.faults.simulation.system import SimulatedSystem
 
 SEEDS_OF_ONE_TEST: Final = 20
-#: 67 found that who waited for a check was judged by the time at which he had come.
+#: Seed 67 found that a request that waited for a check was evaluated at its arrival time.
 STARTS: Final = (1, 61, 1_000)
 SEEDS_RUN_TWICE: Final = range(1, 11)
 SEEDS_FOR_A_DEFECT: Final = 120
 
 
-def _run(world: World, start: int) -> None:
+def _run(system: SimulatedSystem, start: int) -> None:
     for seed in range(start, start + SEEDS_OF_ONE_TEST):
-        outcome = run_seed(world, seed)
-        assert not outcome.failed, story(shrink(world, outcome))
+        outcome = run_seed(system, seed)
+        assert not outcome.failed, trace(shrink(system, outcome))
 
 
 @pytest.mark.parametrize("start", STARTS)
-def test_nothing_is_lost_or_made_whatever_the_scheduler_does(world: World, start: int) -> None:
-    _run(world, start)
+def test_fixed_seeds_have_no_violation(system: SimulatedSystem, start: int) -> None:
+    _run(system, start)
 
 
-def test_nor_with_seeds_that_nobody_has_tried(world: World) -> None:
-    """The story of a failure names its seed; ``python -m tests.faults.simulation --seed N`` tells it again."""
-    _run(world, random.randrange(10**9))
+def test_random_seeds_have_no_violation(system: SimulatedSystem) -> None:
+    """The trace of a failure names its seed; ``python -m tests.faults.simulation --seed N`` repeats it."""
+    _run(system, random.randrange(10**9))
 
 
-def test_a_seed_does_the_same_again(world: World) -> None:
-    """Every move, where it left everybody, every answer, and in the end every row of every database.
+def test_repeated_seed_has_an_equal_recording(system: SimulatedSystem) -> None:
+    """The recording holds every move, the state after it, every response, and all rows of all databases.
 
-    The moves of a seed, made without its chance, do the same too: from that a failure is shrunk.
+    Replaying the moves of a seed without its random choices has an equal recording too: shrinking relies on it.
     """
     for seed in SEEDS_RUN_TWICE:
-        with recorded(world) as lines:
-            outcome = run_seed(world, seed)
+        with recorded(system) as lines:
+            outcome = run_seed(system, seed)
         assert len(lines) > len(outcome.moves)
-        assert first_difference(world, seed, lines) is None, seed
-        with recorded(world) as replayed:
-            replay(world, seed, outcome.moves)
+        assert first_difference(system, seed, lines) is None, seed
+        with recorded(system) as replayed:
+            replay(system, seed, outcome.moves)
         assert replayed == lines, seed
 
 
-def _first_failure(world: World) -> Outcome | None:
+def _first_failure(system: SimulatedSystem) -> Outcome | None:
     for seed in range(1, SEEDS_FOR_A_DEFECT + 1):
-        outcome = run_seed(world, seed)
+        outcome = run_seed(system, seed)
         if outcome.failed:
             return outcome
     return None
 
 
-def _planted(world: World, defect: Defect) -> AbstractContextManager[Any]:
-    return defect.plant(Target(world.services.consumers, seeded_uuid))
+def _planted(system: SimulatedSystem, defect: Defect) -> AbstractContextManager[Any]:
+    return defect.plant(Target(system.services.consumers, seeded_uuid))
 
 
 @pytest.mark.parametrize("defect", detected_by("simulation"), ids=lambda defect: defect.name)
-def test_planted_defect_is_detected_by_one_of_the_first_seeds(world: World, defect: Defect) -> None:
-    with _planted(world, defect):
-        assert _first_failure(world) is not None, defect.breaks
+def test_planted_defect_is_detected_by_one_of_the_first_seeds(system: SimulatedSystem, defect: Defect) -> None:
+    with _planted(system, defect):
+        assert _first_failure(system) is not None, defect.breaks
 
 
-def test_a_failure_is_shrunk_to_what_matters(world: World) -> None:
-    with _planted(world, DEFECTS["refusal_is_not_final"]):
-        failed = _first_failure(world)
+def test_failure_is_shrunk_to_at_most_30_moves(system: SimulatedSystem) -> None:
+    with _planted(system, DEFECTS["refusal_is_not_final"]):
+        failed = _first_failure(system)
         assert failed is not None
-        shrunk = shrink(world, failed)
+        shrunk = shrink(system, failed)
     assert shrunk.failed
     assert len(shrunk.moves) <= 30 < len(failed.moves)
-    assert not replay(world, shrunk.seed, shrunk.moves).failed, "without the defect the same moves are harmless"
+    assert not replay(system, shrunk.seed, shrunk.moves).failed, "without the defect the same moves are harmless"

@@ -1,8 +1,7 @@
-"""A process with everything imported and built and no connection open, which forks whatever is asked for.
+"""A fork server: all services imported and built, no connection open, one fork per requested process.
 
-``python -m tests.faults.crash_points.zygote FD CONTROL TRACE``; on the socket FD it takes one JSON object a line and
-answers each with one. A fork of it is a process as fresh as one that was started from a command line, a thousand times
-sooner.
+``python -m tests.faults.crash_points.fork_server FD CONTROL TRACE``. On the socket FD it reads one JSON object per line
+and answers each with one. A fork starts in milliseconds and has the state of a newly started process.
 """
 
 import ctypes
@@ -23,27 +22,27 @@ from tests.faults.crash_points.hooks import Hooks
 from tests.faults.crash_points.points import Points
 
 _PR_SET_PDEATHSIG: Final = 1
-_LOOK_EVERY_SECONDS: Final = 0.001
+_POLL_INTERVAL_SECONDS: Final = 0.001
 _BIND_TIMEOUT_SECONDS: Final = 10.0
-#: What a process says that ended by an exception.
+#: Exit status of a child that ended with an exception.
 FAILED: Final = 70
 
 
-class Zygote:
-    """Forks, and knows how its children ended."""
+class ForkServer:
+    """Forks children and records their exit statuses."""
 
     def __init__(self, control: Control, trace: Trace) -> None:
         self._points = Points(control, trace)
         hooks = Hooks(self._points)
-        hooks.under_the_driver()
+        hooks.hook_driver()
         from tests.faults.crash_points.roles import Roles  # noqa: PLC0415  the services come after the hook
 
         self._roles = Roles(control)
-        hooks.under_the_clients()
+        hooks.hook_clients()
         self._statuses: dict[int, int] = {}
 
     def serve(self, requests: socket.socket) -> None:
-        """Answer until nobody asks any more."""
+        """Answer requests until the socket is closed."""
         with requests.makefile("rw") as lines:
             lines.write(json.dumps({"ready": True}) + "\n")
             lines.flush()
@@ -55,21 +54,21 @@ class Zygote:
 
     def _spawn(self, requests: socket.socket, role: str, argument: str, changes: list[str]) -> dict[str, Any]:
         if threading.active_count() != 1:
-            raise RuntimeError("who has threads must not fork")
+            raise RuntimeError("a process with several threads must not fork")
         is_ready, tell = os.pipe()
         pid = os.fork()
         if pid == 0:
             requests.close()
             os.close(is_ready)
-            self._become(role, argument, changes, tell)
-        self._statuses.pop(pid, None)  # of somebody who had the same number long ago
+            self._run_child(role, argument, changes, tell)
+        self._statuses.pop(pid, None)  # of an earlier child with the same process id
         os.close(tell)
-        # Who serves says so; who does not closes the pipe by ending, or at once.
+        # A server writes to the pipe when it is ready. Any other end of the child closes the pipe.
         ready = bool(select.select([is_ready], [], [], _BIND_TIMEOUT_SECONDS)[0]) and bool(os.read(is_ready, 1))
         os.close(is_ready)
         return {"pid": pid, "ready": ready}
 
-    def _become(self, role: str, argument: str, changes: list[str], tell: int) -> None:
+    def _run_child(self, role: str, argument: str, changes: list[str], tell: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         status = FAILED
         try:
@@ -79,9 +78,9 @@ class Zygote:
             def ready() -> None:
                 os.write(tell, b"1")
 
-            self._roles.play(role, argument, ready)
+            self._roles.run(role, argument, ready)
             status = 0
-        except BaseException:  # noqa: BLE001  the end of a process, told by its status
+        except BaseException:  # noqa: BLE001  the exit status reports it
             traceback.print_exc()
         finally:
             sys.stderr.flush()
@@ -96,7 +95,7 @@ class Zygote:
             elif time.monotonic() >= deadline:
                 return {"status": None}
             else:
-                time.sleep(_LOOK_EVERY_SECONDS)
+                time.sleep(_POLL_INTERVAL_SECONDS)
         return {"status": self._statuses[pid]}
 
     def _kill(self, requests: socket.socket, pid: int) -> dict[str, Any]:
@@ -107,7 +106,7 @@ class Zygote:
 
 def main(fd: int, control: Path, trace: Path) -> None:
     with socket.socket(fileno=fd) as requests:
-        Zygote(Control(control), Trace(trace)).serve(requests)
+        ForkServer(Control(control), Trace(trace)).serve(requests)
 
 
 if __name__ == "__main__":

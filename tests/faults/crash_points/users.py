@@ -1,4 +1,4 @@
-"""Who asks, what he asks, and what he is told."""
+"""Users of the system under test, their requests, and the responses."""
 
 import json
 import secrets
@@ -13,40 +13,40 @@ from tests.faults.chaos.wire import Answer, Silence, Wire
 from tests.faults.crash_points.system import System
 
 TIMEOUT_SECONDS: Final = 20.0
-#: How often somebody asks again, and how far everybody's clock leaps between: a minute and a half in all.
+#: Attempts of a client, and the seconds by which all clocks advance between them.
 REPEATS: Final = 10
 PAUSE_SECONDS: Final = 10
 NAMES: Final = ("anna", "boris")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A final answer."""
+class Response:
+    """A final response."""
 
     status: int
     body: Any
 
     @property
-    def is_yes(self) -> bool:
+    def is_success(self) -> bool:
         return self.status < 300
 
 
 @dataclass
 class Request:
-    """What somebody asks for, again and again under one key."""
+    """A request that is repeated with one idempotency key."""
 
     url: str
     path: str
     headers: dict[str, str]
     body: Any = None
     method: str = "POST"
-    #: Every final answer that came.
-    told: list[Told] = field(default_factory=list)
-    #: What was not final: no answer at all, or "ask again".
-    unclear: list[str] = field(default_factory=list)
+    #: All final responses.
+    responses: list[Response] = field(default_factory=list)
+    #: Attempts without a final response: no response, or one that asks for a repetition.
+    unknown_outcomes: list[str] = field(default_factory=list)
 
-    def ask(self) -> Told | None:
-        """Once; None when it stays unclear what became of it."""
+    def ask(self) -> Response | None:
+        """Send the request once; return None if its outcome is unknown."""
         wire = Wire(self.url)
         try:
             body = json.dumps(self.body) if self.body is not None else None
@@ -54,29 +54,29 @@ class Request:
                 self.method, self.path, headers=self.headers, body=body, timeout_seconds=TIMEOUT_SECONDS
             )
         except Silence as silence:
-            self.unclear.append(str(silence))
+            self.unknown_outcomes.append(str(silence))
             return None
         finally:
             wire.close()
         code = answer.body.get("code") if isinstance(answer.body, dict) else None
         if answer.status >= 500 or answer.status == 202 or code == "request_in_progress":
-            self.unclear.append(f"{answer.status} {code}")
+            self.unknown_outcomes.append(f"{answer.status} {code}")
             return None
-        self.told.append(Told(answer.status, answer.body or {"location": answer.headers.get("location")}))
-        return self.told[-1]
+        self.responses.append(Response(answer.status, answer.body or {"location": answer.headers.get("location")}))
+        return self.responses[-1]
 
-    def ask_until_told(self, system: System) -> Told | None:
-        """As often as a patient client does, in a time that leaps."""
+    def send_until_final(self, system: System) -> Response | None:
+        """Send the request until a response is final, and advance the clock between attempts."""
         for _ in range(REPEATS):
-            told = self.ask()
-            if told is not None:
-                return told
-            system.leap(system.leapt + PAUSE_SECONDS)
+            response = self.ask()
+            if response is not None:
+                return response
+            system.set_clock_ahead(system.clock_ahead + PAUSE_SECONDS)
         return None
 
 
-class People:
-    """Anna and Boris have sessions, the payer a card, the operator his key."""
+class Users:
+    """Two users with sessions, the payer at the bank, and the operator."""
 
     def __init__(self, system: System) -> None:
         self._system = system
@@ -85,46 +85,46 @@ class People:
         self.ids: dict[str, str] = {}
 
     def register(self) -> None:
-        """Once for all flows: the users of accounts stay."""
+        """Register the users. They stay for all flows."""
         for name in NAMES:
             body = {"login": f"{name}-{secrets.token_hex(6)}", "password": secrets.token_urlsafe(12)}
             headers = {"Content-Type": "application/json"}
-            told = Request(self._gateway, "/register", headers, body).ask()
-            assert told, "nobody registers people"
-            self._sessions[name] = told.body["sessionID"]
+            response = Request(self._gateway, "/register", headers, body).ask()
+            assert response, "registration failed"
+            self._sessions[name] = response.body["sessionID"]
             self.ids[self.get(name, "/me", method="GET")["userID"]] = name
 
-    def wants(self, name: str, path: str, body: Any = None, *, method: str = "POST", key: str = "") -> Request:
+    def request_of(self, name: str, path: str, body: Any = None, *, method: str = "POST", key: str = "") -> Request:
         headers = {"Authorization": f"Bearer {self._sessions[name]}", "Content-Type": "application/json"}
         if key:
             headers["Idempotency-Key"] = key
         return Request(self._gateway, path, headers, body, method)
 
     def get(self, name: str, path: str, body: Any = None, *, method: str = "POST") -> Any:
-        """Something that must be answered with yes, by a system that works."""
+        """Return the body of a request that must succeed."""
         key = "" if method == "GET" else secrets.token_hex(16)
-        told = self.wants(name, path, body, method=method, key=key).ask_until_told(self._system)
-        if told is None or not told.is_yes:
-            raise AssertionError(f"{name} asked for {path} and was told {told}")
-        return told.body
+        response = self.request_of(name, path, body, method=method, key=key).send_until_final(self._system)
+        if response is None or not response.is_success:
+            raise AssertionError(f"{name} requested {path} and received {response}")
+        return response.body
 
-    def look(self) -> None:
-        """Everybody looks at his balance, so that the gateway remembers the sessions."""
+    def warm_sessions(self) -> None:
+        """Read all balances, so that the gateway caches the sessions."""
         for name in NAMES:
             self.get(name, "/balance", method="GET")
 
     def balances(self) -> dict[str, int]:
-        """As they are told to their owners."""
+        """Return the balances as the API reports them."""
         return {name: self.get(name, "/balance", method="GET")["balance"] for name in NAMES}
 
-    def operator_wants(self, path: str, body: Any) -> Request:
-        """Of payments, past the gateway, as the command line does."""
+    def operator_request(self, path: str, body: Any) -> Request:
+        """Return an operator's request to payments, as the command line sends it."""
         token = TokenIssuer("operator", self._system.secrets.token_keys["operator"]).issue("payments")
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         return Request(self._system.urls["payments"], path, headers, body)
 
     def pay(self, page: str) -> None:
-        """At the bank's page, until it says that it is over."""
+        """Pay at the bank's page. Repeat until the page reports the end."""
         wire, path = Wire(page), urlsplit(page).path
         deadline = time.monotonic() + TIMEOUT_SECONDS
         while time.monotonic() < deadline:
