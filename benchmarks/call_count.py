@@ -28,6 +28,8 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 SERVICES: Final = ("balance", "checks", "gateway")
 OWN_FOLDERS: Final = (f"{ROOT}/common/", f"{ROOT}/services/")
 AMOUNT_MINOR: Final = 100
+#: The thread that closes outbox rows in batches; its work is not part of a request.
+_ACKNOWLEDGER: Final = "acknowledger"
 WARM_UPS: Final = 3
 
 
@@ -44,7 +46,7 @@ class CallCounter:
         sys.setprofile(self._count)
 
     def _count(self, frame: FrameType, event: str, _argument: Any) -> None:
-        if not self.active or event != "call":
+        if not self.active or event != "call" or threading.current_thread().name == _ACKNOWLEDGER:
             return
         code = frame.f_code
         if code.co_filename.startswith(OWN_FOLDERS) and not code.co_name.endswith(("comp>", "genexpr>", "<module>")):

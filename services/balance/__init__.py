@@ -1,1 +1,1 @@
-"""Balance: the ledger. It obeys commands and events, decides nothing and calls nobody."""
+"""Balance: the ledger. It executes commands and events, and calls no other service."""

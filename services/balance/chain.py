@@ -1,8 +1,8 @@
-"""Sealing the past: the use case behind the hash chain.
+"""Seal transfers into the hash chain.
 
-Each transfer draws a number when it is inserted, and commits when it commits: a higher number may be seen before a
-lower one. The chain must cover each transfer once, in the order of the numbers, without going back. So it is only led
-up to a number below which everything is decided: whoever could still bring a lower number is waited for.
+Each transfer draws a sequence number at its insert, so a higher number can become visible before a lower one. The chain
+covers each transfer once, in the order of the numbers, and never goes back. It therefore covers transfers up to the
+lowest sequence number that an open transaction may still commit.
 """
 
 import time
@@ -10,27 +10,27 @@ from typing import Final
 
 from common.core.logging import get_logger
 from common.db.engine import Database
-from services.balance import chain_repository
+from services.balance import chain_repository, log_events
 from services.balance.chain_repository import Block, Drawn
 
 log = get_logger(__name__)
 
 BLOCK_SIZE: Final = 10_000
-#: One run ends before the broker takes its worker for dead; the next nudge goes on where it stopped.
+#: Bounds a run to less than the broker's visibility time-out; the next run continues.
 BLOCKS_PER_RUN: Final = 100
-#: No transfer takes so long; one that does puts off the sealing to the next nudge, and nothing else.
+#: Longer than any transfer takes. A longer transaction only defers the sealing to the next run.
 WAIT_FOR_WRITERS_SECONDS: Final = 5.0
-_LOOK_EVERY_SECONDS: Final = 0.02
+_POLL_INTERVAL_SECONDS: Final = 0.02
 
 
 def seal(db: Database, *, block_size: int = BLOCK_SIZE) -> list[Block]:
-    """Seal what was posted or refused since the last time; returns the new blocks.
+    """Seal the transfers since the last block, in blocks of up to ``block_size``; return the new blocks.
 
-    Nothing waits for it: it takes no lock that a transfer needs. Two at once do no harm.
+    Takes no lock that a transfer needs. Safe to run concurrently.
     """
     upto = _last_decided_number(db)
     if upto is None:
-        log.warning("chain not sealed, a transfer takes too long")
+        log.warning(log_events.CHAIN_SEAL_DEFERRED)
         return []
     blocks: list[Block] = []
     for _ in range(BLOCKS_PER_RUN):
@@ -45,7 +45,7 @@ def seal(db: Database, *, block_size: int = BLOCK_SIZE) -> list[Block]:
             break
     if blocks:
         log.info(
-            "chain sealed",
+            log_events.CHAIN_SEALED,
             blocks=len(blocks),
             transfers=sum(block.transfers for block in blocks),
             last_no=blocks[-1].last_no,
@@ -55,10 +55,10 @@ def seal(db: Database, *, block_size: int = BLOCK_SIZE) -> list[Block]:
 
 
 def _last_decided_number(db: Database) -> Drawn | None:
-    """A number such that every transfer with it or a lower one is committed and visible, or never will be.
+    """Return a number such that every transfer up to it is committed and visible, or never will be.
 
-    First the number, then who is writing: any transaction that has drawn one up to it is among those, or has ended.
-    When they have ended all is decided. None when one of them has not ended in time.
+    Reads the number first and the writers second: a transaction that has drawn a number up to it is among the writers
+    or has ended. Once those writers have ended, the number is decided. Returns None if one does not end in time.
     """
     with db.autocommit() as tx:
         upto = chain_repository.last_number_drawn(tx)
@@ -67,6 +67,6 @@ def _last_decided_number(db: Database) -> Drawn | None:
         while waited_for:
             if time.monotonic() > deadline:
                 return None
-            time.sleep(_LOOK_EVERY_SECONDS)
+            time.sleep(_POLL_INTERVAL_SECONDS)
             waited_for &= chain_repository.writers(tx)
     return upto

@@ -7,10 +7,10 @@ from sqlalchemy import text
 
 from common.db.connection import Connection
 
-#: Two sealers of one ledger exclude each other with this advisory lock.
+#: The advisory lock that serializes sealing.
 CHAIN_LOCK_ID = 7_205_119
 
-#: What the first block follows.
+#: The previous hash of the first block.
 GENESIS = bytes(32)
 
 _DRAWN = text("""
@@ -18,7 +18,7 @@ _DRAWN = text("""
       FROM transfers_transfer_no_seq
 """)
 
-# Whoever inserts into transfers holds this lock from before its number is drawn until after its commit is visible.
+# An insert into transfers holds this lock from before it draws its number until its commit is visible.
 _WRITERS = text("""
     SELECT virtualtransaction FROM pg_locks
      WHERE locktype = 'relation' AND relation = CAST('transfers' AS regclass) AND mode = 'RowExclusiveLock'
@@ -30,8 +30,8 @@ _TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:lock_id)")
 
 _LAST_BLOCK = text("SELECT block_no, last_no, hash FROM chain_blocks ORDER BY block_no DESC LIMIT 1")
 
-# Numbers and moments in PostgreSQL's binary form, texts behind their length: no two rows give the same bytes, and no
-# setting of a session changes them. The auditor has the same in its own words; a test holds the two together.
+# Numbers and times are in PostgreSQL's binary form and texts follow their length: no two rows give the same bytes, and
+# no session setting changes them. The auditor implements the same encoding; a test compares the two.
 _SEAL = text("""
     WITH due AS (
         SELECT * FROM transfers
@@ -78,7 +78,7 @@ _SEAL = text("""
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """The highest number that any transfer, committed or not, had drawn at a moment."""
+    """The highest number that any transfer, committed or not, had drawn at the time ``at``."""
 
     number: int
     at: datetime
@@ -86,7 +86,7 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some transfers, in the order of their numbers, sealed together with all before them."""
+    """Consecutive transfers, hashed together with the hash of the previous block."""
 
     block_no: int
     last_no: int
@@ -96,26 +96,26 @@ class Block:
 
 
 def last_number_drawn(tx: Connection) -> Drawn:
-    """How far the numbers have come."""
+    """Return the last number drawn."""
     row = tx.execute(_DRAWN).one()
     return Drawn(row.number, row.at)
 
 
 def writers(tx: Connection) -> set[str]:
-    """The transactions that have written transfers, or are about to, and have not ended."""
+    """Return the open transactions that have written transfers or are about to."""
     return {row.virtualtransaction for row in tx.execute(_WRITERS)}
 
 
 def try_lock_chain(tx: Connection) -> bool:
-    """Become the one who seals, until the end of the transaction; False while somebody else is at it."""
+    """Take the chain's lock until the end of the transaction; return False if another transaction has it."""
     locked: bool = tx.execute(_TRY_LOCK, {"lock_id": CHAIN_LOCK_ID}).scalar_one()
     return locked
 
 
 def seal_next_block(tx: Connection, *, upto: Drawn, limit: int) -> Block | None:
-    """Seal the next transfers, at most ``limit``, with numbers up to ``upto``; None when there are none.
+    """Seal up to ``limit`` of the next transfers with numbers up to ``upto``; return None if there are none.
 
-    The caller has the chain's lock, and knows that every number up to ``upto`` is decided.
+    The caller holds the chain's lock, and every number up to ``upto`` is decided.
     """
     last = tx.execute(_LAST_BLOCK).one_or_none()
     row = (

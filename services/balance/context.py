@@ -1,4 +1,4 @@
-"""What a process of balance is made of: built once at its start from the settings."""
+"""The dependencies of a process of balance, created once at its start."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,7 +19,7 @@ class Context:
 
     @classmethod
     def open(cls, settings: BalanceSettings, application_name: str) -> Self:
-        """Connects to nothing yet."""
+        """Create the dependencies; connects to nothing yet."""
         return cls(
             db=Database(
                 settings.balance_database_url.get_secret_value(),

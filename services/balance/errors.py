@@ -4,7 +4,7 @@ from common.core.errors import BusinessError
 
 
 class InsufficientFunds(BusinessError):
-    """The user has less than the amount. Final for this hold: the same hold will be refused for ever."""
+    """The user has less than the amount. Final for this hold: every repeat is refused too."""
 
     status = 409
     code = "insufficient_funds"
@@ -12,9 +12,9 @@ class InsufficientFunds(BusinessError):
 
 
 class TransferConflict(BusinessError):
-    """The id is taken by a transfer with other particulars, or the hold is closed in another way, or was never made.
+    """The id belongs to a different transfer, or the hold was closed in another way or never made.
 
-    This is a broken promise between services and never the fault of a user.
+    A service has violated the protocol; a user cannot cause this.
     """
 
     status = 409
@@ -28,7 +28,7 @@ class CurrencyNotAccepted(BusinessError):
     message = "this currency is not accepted here"
 
 
-class MomentInFuture(BusinessError):
+class TimeInFuture(BusinessError):
     status = 400
     code = "invalid_request"
-    message = "the balance of a moment that has not come yet is not known"
+    message = "the balance at a time in the future is not known"

@@ -1,4 +1,4 @@
-"""Events in. Each handler makes a batch of events of one type true, in the inbox's transaction."""
+"""Event handlers. Each applies a batch of events of one type in the inbox's transaction."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -11,7 +11,7 @@ from services.balance.models import Posting, TransferKind
 
 
 def on_payment_confirmed(tx: Connection, events: Sequence[PaymentConfirmed]) -> None:
-    """The bank has the money: the user's balance grows."""
+    """Credit confirmed top-ups to their users."""
     service.credit_all(
         tx,
         [
@@ -22,7 +22,7 @@ def on_payment_confirmed(tx: Connection, events: Sequence[PaymentConfirmed]) -> 
 
 
 def on_check_accepted(tx: Connection, events: Sequence[CheckAccepted]) -> None:
-    """The safety net of the settle command: mostly finds its work done."""
+    """Credit accepted checks to their acceptors, unless the settle command already has."""
     service.credit_all(
         tx,
         [
@@ -33,7 +33,7 @@ def on_check_accepted(tx: Connection, events: Sequence[CheckAccepted]) -> None:
 
 
 def on_check_expired(tx: Connection, events: Sequence[CheckExpired]) -> None:
-    """Nobody came: the money goes back to the creator."""
+    """Return the money of expired checks to their creators."""
     service.credit_all(
         tx,
         [
@@ -44,7 +44,7 @@ def on_check_expired(tx: Connection, events: Sequence[CheckExpired]) -> None:
 
 
 def on_check_cancelled(tx: Connection, events: Sequence[CheckCancelled]) -> None:
-    """The safety net of the release command."""
+    """Return the money of cancelled checks to their creators, unless the release command already has."""
     service.credit_all(
         tx,
         [

@@ -1,8 +1,8 @@
-"""The shapes of the ledger: accounts, transfers, entries. The tables themselves are in ``migrations``.
+"""The types of the ledger: accounts, transfers, entries. The tables are defined in ``migrations``.
 
-Money moves from account to account in transfers. A transfer has an id that its cause determines, and
-entries that sum to zero. A user's account carries his balance; the accounts of the system (``bank``,
-``escrow``) carry none, so that no row is touched by everybody.
+Money moves between accounts in transfers. A transfer has an id that is derived from its cause, and entries that sum to
+zero. A user account stores its balance. The system accounts (``bank``, ``escrow``) store none, so that no row is
+updated by every transfer.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from common.core.ids import derived_id
 
 
 class TransferKind(StrEnum):
-    """Why money moved, in the words of the public statement."""
+    """Why money moved, as the public statement shows it."""
 
     TOPUP = "topup"
     CHECK_CREATED = "check_created"
@@ -26,7 +26,7 @@ class TransferKind(StrEnum):
 
 
 class SystemAccount(StrEnum):
-    """The other side of a user's transfer."""
+    """The counter account of a user's transfer."""
 
     BANK = "bank"
     ESCROW = "escrow"
@@ -34,18 +34,18 @@ class SystemAccount(StrEnum):
 
 @lru_cache(maxsize=10_000)
 def user_account_id(user_id: UUID, currency: str) -> UUID:
-    """The account of a user in a currency; known without a lookup."""
+    """Return the id of a user's account in a currency, without a query."""
     return derived_id("account", user_id, currency)
 
 
 @lru_cache(maxsize=100)
 def system_account_id(account: SystemAccount, currency: str) -> UUID:
-    """One of the system's accounts in a currency."""
+    """Return the id of a system account in a currency."""
     return derived_id("account", account.value, currency)
 
 
 def transfer_id(kind: TransferKind, subject_id: UUID) -> UUID:
-    """The one transfer of this kind that a check or a top-up can ever cause."""
+    """Return the id of the one transfer of this kind that a check or a top-up can cause."""
     return derived_id(kind.value, subject_id)
 
 
@@ -53,7 +53,7 @@ def transfer_id(kind: TransferKind, subject_id: UUID) -> UUID:
 class Posting:
     """A transfer between a user and the system, in whole minor units.
 
-    ``subject_id`` is the check or the top-up; ``reference`` is how the user knows it.
+    ``subject_id`` is the check or the top-up; ``reference`` is its id in the public API.
     """
 
     kind: TransferKind
@@ -73,13 +73,13 @@ class Posting:
 
     @property
     def counter_account_id(self) -> UUID:
-        """Top-ups and their refunds stand against the bank, checks against the escrow."""
+        """The bank for top-ups and their refunds, the escrow for checks."""
         by_bank = self.kind in (TransferKind.TOPUP, TransferKind.TOPUP_REFUNDED)
         return system_account_id(SystemAccount.BANK if by_bank else SystemAccount.ESCROW, self.currency)
 
     @property
     def closes_id(self) -> UUID | None:
-        """The hold that this transfer ends; the database lets a hold be ended once."""
+        """The hold that this transfer ends, if any; the database permits one such transfer per hold."""
         if self.kind in (TransferKind.CHECK_ACCEPTED, TransferKind.CHECK_EXPIRED, TransferKind.CHECK_CANCELLED):
             return transfer_id(TransferKind.CHECK_CREATED, self.subject_id)
         return None

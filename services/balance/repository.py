@@ -1,4 +1,4 @@
-"""Every SQL statement of the ledger. A transfer is posted by one statement: one round trip, one commit."""
+"""The SQL statements of the ledger. One statement posts a transfer: one round trip, one commit."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,9 +10,8 @@ from common.db.connection import Connection
 from common.db.driver import prepared
 from services.balance.models import Posting, StatementLine
 
-# The order is what makes it right under concurrency: the conditional UPDATE takes the row lock, so two
-# debits of one account run one after the other, and the second sees what the first has left. Should
-# both be the same transfer, the unique id of the second fails and takes its debit back with it.
+# The conditional UPDATE takes the row lock, so concurrent debits of one account are serialized and the second sees the
+# balance that the first left. If both are the same transfer, the second violates the unique id and is rolled back.
 _DEBIT = prepared("""
     WITH debited AS (
         UPDATE accounts
@@ -38,8 +37,7 @@ _DEBIT = prepared("""
     SELECT 1 FROM posted
 """)
 
-# A refusal takes the transfer's id, for ever: a late copy of the same command can then not succeed
-# after its sender was told "no".
+# A refusal occupies the transfer's id: a late copy of the command cannot succeed after its sender was refused.
 _REFUSE = text("""
     INSERT INTO transfers (transfer_id, kind, outcome, subject_id, user_id, amount_minor, currency, reference)
     VALUES (:transfer_id, :kind, 'refused', :subject_id, :user_id, :amount_minor, :currency, :reference)
@@ -51,9 +49,9 @@ _FIND = text("""
     SELECT outcome, user_id, amount_minor, currency FROM transfers WHERE transfer_id = :transfer_id
 """)
 
-# Many credits in one statement. The transfers come first: who inserts the id owns the effect. Accounts
-# are then locked in ascending order; an account that is credited several times is updated once, and its
-# entries get the running balance of their place in the batch.
+# Many credits in one statement. It inserts the transfers first: the statement that inserts an id owns its effect. It
+# then locks accounts in ascending order; an account with several credits is updated once, and its entries get running
+# balances.
 _CREDIT = prepared("""
     WITH wanted AS (
         SELECT * FROM unnest(
@@ -96,7 +94,7 @@ _CREDIT = prepared("""
     SELECT transfer_id FROM posted
 """)
 
-# The same for one, as a user waits for it: half of what the statement above costs is being ready for many.
+# The same for one credit, on the path of a user request, at half the cost of the statement above.
 _CREDIT_ONE = prepared("""
     WITH posted AS (
         INSERT INTO transfers (transfer_id, kind, outcome, subject_id, user_id, closes_id, amount_minor, currency,
@@ -130,11 +128,11 @@ _POSTED_AMONG = prepared("""
 
 _BALANCE = prepared("SELECT balance_minor FROM accounts WHERE account_id = :account_id")
 
-# Only users' entries have a balance after them, and only these are in the index by account. Who does not say that he
-# wants no others is served by a walk through the whole ledger.
-# A moment is looked for by halving, since the entries of one account are made one after the other: what is at or
-# below "low" was made before it, what is at or above "high" was not. Each step reads one entry. Walking back from the
-# newest would read all that came since.
+# Only entries of users have balance_after, and only these are in the index by account; a query without that condition
+# scans the whole ledger.
+# This is a binary search by time, which is possible because the entries of one account are made one after the other:
+# entries up to "low" were made before the given time, those from "high" on were not. Each step reads one entry,
+# whereas a scan from the newest entry would read all that were made since.
 _BALANCE_AT = prepared("""
     WITH RECURSIVE search (low, high, balance_after) AS (
         SELECT CAST(0 AS bigint),
@@ -165,17 +163,17 @@ _STATEMENT = text("""
 
 
 def debit(tx: Connection, posting: Posting) -> bool:
-    """Take money from a user if he has it and the transfer is new; returns whether it was posted."""
+    """Debit the user if the balance suffices and the transfer is new; return whether it was posted."""
     return tx.execute(_DEBIT, _single(posting)).one_or_none() is not None
 
 
 def record_refusal(tx: Connection, posting: Posting) -> bool:
-    """Refuse this transfer for ever; False when its id is taken already."""
+    """Record the refusal of the transfer, which is final; return False if its id is taken."""
     return tx.execute(_REFUSE, _single(posting)).one_or_none() is not None
 
 
 def find_outcome(tx: Connection, posting: Posting) -> tuple[str, bool] | None:
-    """The outcome under the posting's id, and whether its particulars are the same."""
+    """Return the outcome of the transfer with this id and whether user, amount and currency match; None if unknown."""
     row = tx.execute(_FIND, {"transfer_id": posting.transfer_id}).one_or_none()
     if row is None:
         return None
@@ -184,7 +182,7 @@ def find_outcome(tx: Connection, posting: Posting) -> tuple[str, bool] | None:
 
 
 def credit(tx: Connection, postings: Sequence[Posting]) -> set[UUID]:
-    """Give money to users; returns the ids of the transfers that are new. The ids must be distinct."""
+    """Credit users; return the ids of the transfers that are new. The ids must be distinct."""
     rows = tx.execute(
         _CREDIT,
         {
@@ -204,28 +202,28 @@ def credit(tx: Connection, postings: Sequence[Posting]) -> set[UUID]:
 
 
 def credit_one(tx: Connection, posting: Posting) -> bool:
-    """Give money to a user; False when the transfer, or another ending of its hold, is in the books already."""
+    """Credit a user; return False if the transfer, or another one that ends its hold, is posted already."""
     return tx.execute(_CREDIT_ONE, _single(posting)).one_or_none() is not None
 
 
 def posted_among(tx: Connection, transfer_ids: Sequence[UUID]) -> set[UUID]:
-    """Which of these transfers are in the books."""
+    """Return which of these transfers are posted."""
     return {row.transfer_id for row in tx.execute(_POSTED_AMONG, {"transfer_ids": list(transfer_ids)})}
 
 
 def balance_of(tx: Connection, account_id: UUID) -> int:
-    """What is free to spend, in minor units; an account that never had money has none."""
+    """Return the balance in minor units; 0 for an account that does not exist yet."""
     return tx.execute(_BALANCE, {"account_id": account_id}).scalar_one_or_none() or 0
 
 
 def balance_before(tx: Connection, account_id: UUID, before: datetime) -> int:
-    """The balance after the last entry that was made before a moment."""
+    """Return the balance in minor units after the last entry made before ``before``."""
     balance: int = tx.execute(_BALANCE_AT, {"account_id": account_id, "before": before}).scalar_one()
     return balance
 
 
 def statement(tx: Connection, account_id: UUID, *, before_entry_id: int, limit: int) -> list[StatementLine]:
-    """Entries of one account, newest first."""
+    """Return up to ``limit`` entries of one account before an entry id, newest first."""
     rows = tx.execute(
         _STATEMENT, {"account_id": account_id, "before_entry_id": before_entry_id, "limit": limit}
     ).mappings()

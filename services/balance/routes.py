@@ -1,4 +1,4 @@
-"""HTTP in: the user's reads, and the commands of the checks service."""
+"""HTTP routes: balance and statement of a user, and the commands of checks and payments."""
 
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
@@ -32,7 +32,7 @@ internal = APIBlueprint("internal", __name__, url_prefix="/internal", doc_ui=Fal
 @direct
 @user_only
 def get_balance(context: Context, request: Request, query: BalanceQuery) -> Response:
-    """What the signed-in user is free to spend."""
+    """Return the balance of the signed-in user."""
     balance = service.get_balance(context.db, context.clock, request.user_id, query.currency, query.at)
     return render(BalanceView(balance=balance, currency=query.currency))
 
@@ -40,7 +40,7 @@ def get_balance(context: Context, request: Request, query: BalanceQuery) -> Resp
 @public.get("/balance/history", responses={"200": StatementView})
 @user_only
 def get_statement(context: Context, request: Request, query: StatementQuery) -> Response:
-    """The statement: every change of the balance, newest first."""
+    """Return the statement: every change of the balance, newest first."""
     page = service.get_statement(context.db, request.user_id, query.currency, query.limit, query.cursor)
     return render(StatementView(entries=[_entry(line) for line in page.items], next_cursor=page.next_cursor))
 
@@ -49,7 +49,7 @@ def get_statement(context: Context, request: Request, query: StatementQuery) -> 
 @direct
 @services_only("checks")
 def hold(context: Context, body: HoldRequest) -> Response:
-    """Take a check's money from its creator."""
+    """Hold a check's money."""
     service.debit(context.db, _posting(TransferKind.CHECK_CREATED, body))
     return Response(204)
 
@@ -58,7 +58,7 @@ def hold(context: Context, body: HoldRequest) -> Response:
 @direct
 @services_only("checks")
 def settle(context: Context, body: SettlementRequest) -> Response:
-    """Pay a check's money to its acceptor."""
+    """Settle a check: credit its money to the acceptor."""
     service.credit(context.db, _posting(TransferKind.CHECK_ACCEPTED, body))
     return Response(204)
 
@@ -67,7 +67,7 @@ def settle(context: Context, body: SettlementRequest) -> Response:
 @direct
 @services_only("checks")
 def release(context: Context, body: ReleaseRequest) -> Response:
-    """Give a check's money back to its creator."""
+    """Release a check: return its money to the creator."""
     kind = TransferKind.CHECK_CANCELLED if body.reason == "cancelled" else TransferKind.CHECK_EXPIRED
     service.credit(context.db, _posting(kind, body))
     return Response(204)
@@ -76,7 +76,7 @@ def release(context: Context, body: ReleaseRequest) -> Response:
 @internal.post("/topup-refunds")
 @services_only("payments")
 def take_refund(context: Context, body: RefundRequest) -> Response:
-    """Take the money of a refund from the user, before the bank gives it to his card."""
+    """Debit the money of a refund, before the bank pays it to the user's card."""
     service.debit(context.db, _refund_posting(TransferKind.TOPUP_REFUNDED, body))
     return Response(204)
 
@@ -84,7 +84,7 @@ def take_refund(context: Context, body: RefundRequest) -> Response:
 @internal.post("/topup-refund-returns")
 @services_only("payments")
 def return_refund(context: Context, body: RefundRequest) -> Response:
-    """The bank refused the refund: the user gets his money again, as a top-up whose cause is the refund."""
+    """Return the money of a refund that the bank rejected, as a top-up caused by the refund."""
     service.credit(context.db, _refund_posting(TransferKind.TOPUP, body))
     return Response(204)
 

@@ -22,16 +22,16 @@ _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d
 
 
 def _written_out(value: object) -> object:
-    """Only RFC 3339: pydantic alone would take a number for a moment in 1970."""
+    """Accept RFC 3339 only: pydantic alone would parse a number as seconds since 1970."""
     if isinstance(value, str) and not _RFC_3339.fullmatch(value):
         raise ValueError("must be a time like 2026-01-19T09:08:18Z")
     return value
 
 
-def _in_utc(moment: datetime) -> datetime:
-    """PostgreSQL knows no offset of 16 hours and more, which RFC 3339 allows."""
+def _in_utc(instant: datetime) -> datetime:
+    """Convert to UTC: PostgreSQL rejects offsets of 16 hours and more, which RFC 3339 allows."""
     try:
-        return moment.astimezone(UTC)
+        return instant.astimezone(UTC)
     except OverflowError:
         raise ValueError("must be a time from the year 1 on, in UTC") from None
 
@@ -44,7 +44,7 @@ class BalanceQuery(QueryModel):
 
 
 class BalanceView(ResponseModel):
-    """What is free to spend: money in active checks has left it."""
+    """The balance, without the money that active checks hold."""
 
     balance: int = Field(ge=0, examples=[150000])
     currency: str = Field(examples=["RUB"])

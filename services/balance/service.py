@@ -1,4 +1,4 @@
-"""Use cases of the ledger. Every one may be repeated: the cause determines the transfer's id."""
+"""Use cases of the ledger. All are idempotent: a transfer's id is derived from its cause."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from common.db.engine import Database
 from common.db.errors import FOREIGN_KEY_VIOLATION, UNIQUE_VIOLATION, retry_on_conflict, sqlstate
 from common.http.server.paging import Page, decode_cursor, page_of
 from services.balance import repository
-from services.balance.errors import InsufficientFunds, MomentInFuture, TransferConflict
+from services.balance.errors import InsufficientFunds, TimeInFuture, TransferConflict
 from services.balance.models import Posting, StatementLine, user_account_id
 
 _NO_CURSOR = 2**63 - 1
@@ -20,17 +20,17 @@ _NO_CURSOR = 2**63 - 1
 
 @retry_on_conflict
 def debit(db: Database, posting: Posting) -> None:
-    """Take money from a user (a hold, or a refund of a top-up), once per cause.
+    """Debit a user (a hold, or a refund of a top-up), once per cause.
 
-    Raises InsufficientFunds, which is final for this cause, and TransferConflict when the cause is
-    known with other particulars. One statement and one commit where the money is there.
+    Raises InsufficientFunds, which is final for this cause, and TransferConflict if the cause is known with another
+    user, amount or currency. A successful debit costs one statement and one commit.
     """
     with db.autocommit() as tx:
         try:
             if repository.debit(tx, posting):
                 return
         except IntegrityError as error:
-            # Two copies of one command at the same time: the other one is posted, see below.
+            # A concurrent copy of the same command was posted; its outcome is read below.
             if sqlstate(error) != UNIQUE_VIOLATION:
                 raise
         if repository.record_refusal(tx, posting):
@@ -44,13 +44,13 @@ def debit(db: Database, posting: Posting) -> None:
 
 @retry_on_conflict
 def credit(db: Database, posting: Posting) -> None:
-    """Give money to a user at once (settle or release a check), once per cause; raises TransferConflict."""
+    """Credit a user (settle or release a check), once per cause; raises TransferConflict."""
     try:
         with db.autocommit() as tx:
             if repository.credit_one(tx, posting) or repository.posted_among(tx, [posting.transfer_id]):
                 return
     except IntegrityError as error:
-        # The database found no open hold of this amount for this check.
+        # The check has no open hold of this amount.
         if sqlstate(error) != FOREIGN_KEY_VIOLATION:
             raise
         raise TransferConflict from error
@@ -58,32 +58,32 @@ def credit(db: Database, posting: Posting) -> None:
 
 
 def credit_all(tx: Connection, postings: Sequence[Posting]) -> None:
-    """Give money to many users in the transaction of the caller. What is posted already is left alone.
+    """Credit many users in the caller's transaction; skip transfers that are posted already.
 
-    Raises TransferConflict when a check was closed in another way before: somebody was promised the same
-    money twice, and a person must look.
+    Raises TransferConflict if a check was closed in another way before. The same money was then promised twice, which
+    an operator must resolve.
     """
-    wanted = {posting.transfer_id: posting for posting in postings}
-    posted = repository.credit(tx, list(wanted.values()))
-    missing = set(wanted) - posted
+    by_id = {posting.transfer_id: posting for posting in postings}
+    posted = repository.credit(tx, list(by_id.values()))
+    missing = set(by_id) - posted
     if missing and missing - repository.posted_among(tx, list(missing)):
         raise TransferConflict
 
 
 def get_balance(db: Database, clock: Clock, user_id: UUID, currency: str, at: datetime | None) -> int:
-    """What the user may spend, now or at the end of a second in the past, in minor units."""
+    """Return the balance in minor units, now or at the end of the second ``at``; raises TimeInFuture."""
     account_id = user_account_id(user_id, currency)
     with db.autocommit() as tx:
         if at is None:
             return repository.balance_of(tx, account_id)
         if at > clock.now():
-            raise MomentInFuture(errors={"at": "must not be in the future"})
-        # Times are shown in whole seconds, so a moment means the whole second that carries its name.
+            raise TimeInFuture(errors={"at": "must not be in the future"})
+        # The API shows times in whole seconds, so ``at`` covers its whole second.
         return repository.balance_before(tx, account_id, at.replace(microsecond=0) + timedelta(seconds=1))
 
 
 def get_statement(db: Database, user_id: UUID, currency: str, limit: int, cursor: str | None) -> Page[StatementLine]:
-    """A page of the user's statement, newest first; raises InvalidRequest for a foreign cursor."""
+    """Return a page of the user's statement, newest first; raises InvalidRequest for an invalid cursor."""
     before = decode_cursor(cursor, int)[0] if cursor else _NO_CURSOR
     with db.autocommit() as tx:
         lines = repository.statement(

@@ -1,9 +1,9 @@
-"""Time in: what the schedule calls. Each task may run at any time, twice, or twice at once."""
+"""Scheduled tasks. Each is safe to run at any time, repeatedly and concurrently."""
 
 from common.bus import inbox
 from common.core.logging import get_logger
 from common.db.engine import Database
-from services.balance import chain
+from services.balance import chain, log_events
 
 log = get_logger(__name__)
 
@@ -11,14 +11,14 @@ BATCH_SIZE = 5_000
 
 
 def purge_old_records(db: Database, retention_days: int) -> None:
-    """Forget inbox rows that no publisher can send again: the ledger's own ids still stop a second effect."""
+    """Delete old inbox rows. The ids of the ledger's transfers still prevent a second effect."""
     deleted = BATCH_SIZE
     while deleted == BATCH_SIZE:
         with db.autocommit() as tx:
             deleted = inbox.purge_processed(tx, older_than_days=retention_days, limit=BATCH_SIZE)
-        log.info("inbox purged", rows=deleted)
+        log.info(log_events.INBOX_PURGED, rows=deleted)
 
 
 def seal_chain(db: Database) -> None:
-    """Lead the hash chain up to the present."""
+    """Seal new transfers into the hash chain."""
     chain.seal(db)

@@ -1,1 +1,1 @@
-"""Gateway: the one door to the outside. It knows who calls, bounds what comes in, and hands it on; it owns no data."""
+"""Gateway: the public entry point. It authenticates, limits and forwards requests, and owns no data."""

@@ -11,10 +11,10 @@ from services.gateway.client_address import is_loopback
 from services.gateway.config import GatewaySettings
 from services.gateway.context import Context
 
-#: For operators, and not for the public.
+#: For operators only.
 OPERATORS_ROUTES: Final = frozenset({"/readyz", "/metrics"})
 
-#: On every answer that has no stricter word of its own. An answer of the API is data and never a page.
+#: Default headers of every response. API responses are data and never a page.
 SECURITY_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
@@ -44,11 +44,11 @@ def create_app(settings: GatewaySettings | None = None) -> Flask:
 
 
 def _hide_operators_routes() -> None:
-    """Answer them to this machine alone: a probe or a Prometheus agent beside us.
+    """Serve operators' routes to this host only, for a probe or a Prometheus agent.
 
-    Whoever comes through a proxy on this machine bears a header that says so.
+    Requests through a proxy on this host are recognized by its headers.
     """
-    rule = request.url_rule  # and not the path, which can be spelled in many ways
+    rule = request.url_rule  # not the path, which has several spellings
     if (
         rule is not None
         and rule.rule in OPERATORS_ROUTES

@@ -1,18 +1,18 @@
-"""Where a request came from, as far as that can be known."""
+"""The address of a client behind trusted proxies."""
 
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Final
 
-#: The same people come again and again, and parsing an address costs as much as a look into Redis saves.
+#: Number of cached addresses: parsing one is expensive, and clients repeat.
 _REMEMBERED: Final = 4096
 
 
 def client_address(environ: dict[str, Any], trusted_proxies: int) -> str:
-    """The client's IP address, in canonical form.
+    """Return the client's IP address in canonical form.
 
-    Each proxy adds the address that it sees to the right of ``X-Forwarded-For``. What stands further left than
-    our own proxies wrote was written by the client, who may write what he likes.
+    Each proxy appends the address of its peer to ``X-Forwarded-For``. Entries to the left of those that the
+    ``trusted_proxies`` appended come from the client and are not trusted.
     """
     peer = str(environ.get("REMOTE_ADDR", ""))
     if trusted_proxies:
@@ -24,7 +24,7 @@ def client_address(environ: dict[str, Any], trusted_proxies: int) -> str:
 
 @lru_cache(maxsize=_REMEMBERED)
 def address_to_count(address: str) -> str:
-    """What limits are counted by: the address, or the /64 that one IPv6 customer has all of."""
+    """Return the key of an address for rate limits: the address, or its /64 for IPv6, which one customer owns."""
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -33,7 +33,7 @@ def address_to_count(address: str) -> str:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether the address is this machine's own."""
+    """Return whether the address is a loopback address."""
     try:
         return ip_address(address).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""HTTP out: the services behind the gateway."""
+"""HTTP clients of the services behind the gateway."""
 
 import json
 from collections.abc import Mapping
@@ -16,14 +16,14 @@ SERVICES: Final = ("accounts", "balance", "checks", "payments")
 
 @dataclass(frozen=True, slots=True)
 class VerifiedSession:
-    """Whose session it is, and for how long that may be remembered."""
+    """The user of a session, and how long this may be cached, in seconds."""
 
     user_id: UUID
     cache_seconds: int
 
 
 def open_clients(settings: GatewaySettings) -> Mapping[str, HttpClient]:
-    """A pooled client per service; connects to nothing yet."""
+    """Return a pooled client per service; connects to nothing yet."""
     urls = {
         "accounts": settings.accounts_url,
         "balance": settings.balance_url,
@@ -48,15 +48,15 @@ def open_clients(settings: GatewaySettings) -> Mapping[str, HttpClient]:
 
 
 class AccountsClient:
-    """The one question that the gateway itself has."""
+    """The calls that the gateway itself makes to accounts."""
 
     def __init__(self, client: HttpClient, tokens: TokenIssuer) -> None:
         self._client = client
         self._tokens = tokens
 
     def verify_session(self, session_hash: str, request_id: str) -> VerifiedSession | None:
-        """None when no living session has this hash; raises ServiceUnavailable when accounts cannot say."""
-        answer = self._client.request(
+        """Return the active session with this hash, or None; raises ServiceUnavailable if accounts cannot tell."""
+        response = self._client.request(
             "POST",
             "/internal/sessions/verify",
             headers={
@@ -66,9 +66,9 @@ class AccountsClient:
             },
             body=json.dumps({"sessionHash": session_hash}).encode(),
         )
-        if answer.status == 404:
+        if response.status == 404:
             return None
-        if answer.status != 200:
+        if response.status != 200:
             raise ServiceUnavailable
-        body = json.loads(answer.body)
+        body = json.loads(response.body)
         return VerifiedSession(UUID(body["userID"]), int(body["cacheSeconds"]))

@@ -1,4 +1,4 @@
-"""What a gateway process is made of: built once at its start from the settings."""
+"""The dependencies of a gateway process, created once at its start."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from services.gateway.repository import Cache
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Clients of all services, the cache, and the bounds. Nothing here has to be known to another process."""
+    """Clients of all services, the cache, and limits. Processes share no state except in the cache."""
 
     settings: GatewaySettings
     cache: Cache
@@ -30,7 +30,7 @@ class Context:
 
     @classmethod
     def open(cls, settings: GatewaySettings) -> Self:
-        """Connects to nothing yet."""
+        """Create the dependencies; connects to nothing yet."""
         tokens = TokenIssuer("gateway", settings.gateway_token_key.get_secret_value())
         services = open_clients(settings)
         return cls(

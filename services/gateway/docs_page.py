@@ -12,7 +12,7 @@ from flask import Blueprint, Flask, Response, request
 from common.core.errors import NotFound
 from common.http.server.endpoint import unauthenticated
 from services.gateway.context import Context
-from services.gateway.static_files import ASK_EACH_TIME, FOR_EVER, Folder, StaticFile
+from services.gateway.static_files import IMMUTABLE, REVALIDATE, Folder, StaticFile
 from services.gateway.web_app import HEADERS as PAGE_HEADERS
 
 SWAGGER_FOLDER: Final = Path(str(files("flask_openapi3_swagger"))) / "templates" / "swagger"
@@ -66,7 +66,7 @@ def serve(app: Flask) -> None:
     def document(context: Context) -> Response:
         """Public: any site may read it, so that its tools can."""
         response = Response(context.document.body(), mimetype="application/json")
-        response.headers["Cache-Control"] = ASK_EACH_TIME
+        response.headers["Cache-Control"] = REVALIDATE
         response.headers["Access-Control-Allow-Origin"] = "*"
         response.add_etag()
         response.make_conditional(request)
@@ -75,13 +75,13 @@ def serve(app: Flask) -> None:
     @routes.get("/docs")
     @unauthenticated
     def docs() -> Response:
-        return page.response(ASK_EACH_TIME, HEADERS)
+        return page.response(REVALIDATE, HEADERS)
 
     @routes.get("/docs/<release>/<path:name>")
     @unauthenticated
     def asset(release: str, name: str) -> Response:
         if release != folder.release or name not in assets:
             raise NotFound
-        return assets[name].response(FOR_EVER, HEADERS)
+        return assets[name].response(IMMUTABLE, HEADERS)
 
     app.register_blueprint(routes)

@@ -1,4 +1,4 @@
-"""The public OpenAPI document: what the services say of themselves, put together, so that it cannot drift."""
+"""The public OpenAPI document, merged from the documents that the services generate from their routes."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,13 +10,14 @@ from common.core.errors import ServiceUnavailable
 from common.core.logging import get_logger
 from common.http.client.client import HttpClient
 from common.http.server.app import API_VERSION, SECURITY_SCHEMES
+from services.gateway import log_events
 from services.gateway.clients import SERVICES
 
 log = get_logger(__name__)
 
 Document = dict[str, Any]
 
-#: A document is asked for anew after so long: a service may have been replaced by a newer one.
+#: Age after which the document is rebuilt, since a service may have been upgraded.
 FRESH_SECONDS: Final = 300.0
 
 _OPERATIONS: Final = frozenset({"get", "post", "put", "patch", "delete"})
@@ -26,32 +27,32 @@ DESCRIPTION: Final = """
 Top up a balance by card, write checks with a number and a secret code, accept them.
 
 **Session.** `Authorization: {"sessionID": "<32 upper-case hex digits>"}`, or `Authorization: Bearer <sessionID>`.
-Without a living session every other call is answered `401 {"message": "not authorized"}`.
+Without an active session every other call returns `401 {"message": "not authorized"}`.
 
 **Money** is a JSON integer in the currency's minor unit: `15000` RUB is 150 roubles. **Time** is UTC in whole
 seconds, `2026-01-19T09:08:18Z`.
 
 **Errors** are `{"message": "<for a person>", "code": "<for a program>"}`, with `"errors"` by field where fields are
-at fault. Unknown fields are refused. Every answer bears `X-Request-ID`.
+at fault. Unknown fields are rejected. Every response has `X-Request-ID`.
 
-**Idempotency.** Every POST that moves money takes an `Idempotency-Key`. The same key with the same body gives the
-first answer again, with `Idempotency-Replayed: true`.
+**Idempotency.** Every POST that moves money takes an `Idempotency-Key`. A repeat with the same key and body returns
+the stored first response, with `Idempotency-Replayed: true`.
 
-**Paging.** Lists take `limit` and `cursor`; an answer with more behind it has `nextCursor`. Newest first.
+**Paging.** Lists take `limit` and `cursor`; a response has `nextCursor` if there are more items. Newest first.
 
 **Limits.** Too many requests: `429` with `Retry-After`. A body over 64 KiB: `413`.
 """.strip()
 
-#: What the gateway itself may answer to any call, in words; the body is an ``ErrorBody``.
-_GATEWAY_ANSWERS: Final = {
-    "429": "Too many requests: come again after the time in Retry-After",
+#: Descriptions of the responses that the gateway itself may return to any call; the body is an ``ErrorBody``.
+_GATEWAY_RESPONSES: Final = {
+    "429": "Too many requests: retry after the time in Retry-After",
     "500": "Something went wrong on our side",
-    "503": "A part of the system is down or busy: come again after the time in Retry-After",
+    "503": "A part of the system is down or busy: retry after the time in Retry-After",
 }
 
 _HEALTH: Final[Document] = {
     "get": {
-        "summary": "The process lives.",
+        "summary": "Whether the process is alive.",
         "operationId": "healthz",
         "tags": ["Operation"],
         "responses": {
@@ -73,7 +74,7 @@ _HEALTH: Final[Document] = {
 
 
 class PublicDocument:
-    """The document as bytes, made when it is first asked for and again when it has become old."""
+    """The document as bytes, built at the first request and rebuilt when it is older than ``FRESH_SECONDS``."""
 
     def __init__(self, services: Mapping[str, HttpClient], public_url: str) -> None:
         self._services = services
@@ -83,7 +84,7 @@ class PublicDocument:
         self._made_at = 0.0
 
     def body(self) -> bytes:
-        """JSON; raises ServiceUnavailable when a service does not answer and no older document is there."""
+        """Return JSON; raises ServiceUnavailable if a service does not respond and there is no older document."""
         with self._lock:
             if self._body is None or monotonic() - self._made_at > FRESH_SECONDS:
                 try:
@@ -91,7 +92,7 @@ class PublicDocument:
                 except ServiceUnavailable:
                     if self._body is None:
                         raise
-                    log.warning("openapi document is old: a service does not answer")
+                    log.warning(log_events.OPENAPI_DOCUMENT_STALE)
                 self._made_at = monotonic()
             return self._body
 
@@ -108,15 +109,14 @@ class PublicDocument:
 
 
 def merge(documents: Mapping[str, Document], public_url: str) -> Document:
-    """One document of the public operations of all services (name -> its document).
+    """Return one document with the public operations of all services (name -> its document).
 
-    Schemas of the same name are one if they are equal; if they differ, each later one gets its service's name in
-    front.
+    Equal schemas of the same name are merged; of different ones, each later one is prefixed with its service's name.
     """
     merged: Document = {
         "openapi": "3.1.0",
         "info": {"title": "FastCheck", "version": API_VERSION, "description": DESCRIPTION},
-        # First the address by which the document was reached: the page that shows it may call no other.
+        # The first server is the origin of the document: the page that shows it may call no other.
         "servers": [{"url": "/", "description": "here"}, {"url": public_url, "description": "to the public"}],
         "tags": [],
         "paths": {},
@@ -125,7 +125,7 @@ def merge(documents: Mapping[str, Document], public_url: str) -> Document:
             "securitySchemes": dict(SECURITY_SCHEMES),
             "headers": {
                 "X-Request-ID": {
-                    "description": "names this request in our logs; give it when you ask us about it",
+                    "description": "identifies this request in the logs; quote it in support requests",
                     "schema": {"type": "string"},
                 },
                 "Retry-After": {"description": "seconds", "schema": {"type": "integer", "minimum": 0}},
@@ -154,9 +154,9 @@ def _add(merged: Document, service: str, document: Document) -> None:
 
 
 def _names(own: Mapping[str, Document], taken: Mapping[str, Document], prefix: str) -> dict[str, str]:
-    """The names under which a service's schemas go in.
+    """Return the names under which a service's schemas are merged.
 
-    One that refers to a schema with a new name is a new one too, so this goes on until nothing changes.
+    A schema that refers to a renamed one differs too, so this repeats until nothing changes.
     """
     names = {name: name for name in own}
     while True:
@@ -171,7 +171,7 @@ def _names(own: Mapping[str, Document], taken: Mapping[str, Document], prefix: s
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:
-    """A copy in which every reference to a schema follows its new name."""
+    """Return a copy with every schema reference renamed."""
     if isinstance(value, dict):
         return {key: _renamed(item, names) for key, item in value.items()}
     if isinstance(value, list):
@@ -188,12 +188,12 @@ def _operations(document: Document) -> Iterator[Document]:
 
 
 def _complete(operation: Document) -> None:
-    """Add what the gateway answers by itself, where the service has not said it, and the headers of every answer."""
+    """Add the gateway's own responses, unless the service documents them, and the headers of every response."""
     answers = operation.setdefault("responses", {})
-    for status, description in _GATEWAY_ANSWERS.items():
+    for status, description in _GATEWAY_RESPONSES.items():
         answers.setdefault(status, _error(description))
     if operation.get("security"):
-        answers.setdefault("401", _error("No living session", "NotAuthorizedBody"))
+        answers.setdefault("401", _error("No active session", "NotAuthorizedBody"))
     if "requestBody" in operation:
         answers.setdefault("413", _error("The body is over 64 KiB"))
     for status, answer in answers.items():

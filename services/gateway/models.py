@@ -1,4 +1,4 @@
-"""The shapes of the gateway: kinds of requests, their limits, and a request on its way to a service."""
+"""The types of the gateway: kinds of requests, their limits, and an admitted request."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,12 +10,12 @@ from pydantic_settings import NoDecode
 
 
 class Rate(StrEnum):
-    """Kinds of requests that are counted apart, per user or, where there is none, per address of the client."""
+    """Kinds of requests with separate limits, per user or, without a session, per client address."""
 
     READ = "read"
-    #: What moves money or changes anything.
+    #: Requests that move money or change anything.
     WRITE = "write"
-    #: What makes accounts compute a password's hash.
+    #: Requests that make accounts compute a password hash.
     PASSWORD = "password"  # noqa: S105  the name of a kind of request
     #: What anybody may ask for; also sessions that turn out to be none.
     GUEST = "guest"
@@ -53,7 +53,7 @@ NO_LIMIT: Final = Limit(per_minute=1, burst=0)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An admitted request on its way to ``service``; for whom, if it bears a session."""
+    """An admitted request to ``service``, with its user and session if it has one."""
 
     service: str
     rate: Rate

@@ -1,30 +1,30 @@
-"""Everything that the gateway keeps in Redis: sessions for a minute, and the limits on rates.
+"""The gateway's data in Redis: cached sessions and rate limits.
 
-How an ended session is dead at once
-------------------------------------
-The truth about sessions is in the database of accounts. Here is a memory of it, so that a request costs
-one round trip to Redis and none to accounts::
+How ended sessions become invalid at once
+-----------------------------------------
+The database of accounts is authoritative for sessions. Redis caches it, so that a request costs one round trip to
+Redis and no call to accounts::
 
     session:<hash of the session id> = "<user id> <since>"   for a minute at most
-    barrier:<user id>                = <moment>              for 90 seconds
+    barrier:<user id>                = <time>                for 90 seconds
 
-``since`` is when the gateway began to ask accounts about the session. An entry counts only if ``since``
-is after the barrier of its user; any other is as good as none, and accounts is asked. Who ends sessions
-(sign out, everywhere, new password) first raises the barrier to GRACE from now, then lets accounts
-delete the rows, and answers 204 only if both were done within GRACE. So whatever gateway process asked
-accounts before the rows were deleted has a ``since`` before the barrier: its entry is void whenever it is
-written, be it after the 204 (nothing has to be deleted, and no order of writes matters). What is asked
-after the barrier is asked of a database that has no such row any more. The barrier outlives every entry
-that could be older than it. All moments are Redis's own clock, so those of the machines do not matter.
+``since`` is the time at which the gateway started to verify the session with accounts. An entry is valid only if
+``since`` is after the barrier of its user; otherwise the session is verified again. A request that ends sessions (sign
+out, sign out everywhere, change password) first raises the barrier to GRACE from now, then lets accounts delete the
+rows, and returns 204 only if both were done within GRACE. A gateway process that verified the session before the
+deletion therefore has a ``since`` before the barrier: its entry is invalid, even if it is written after the 204, so
+nothing has to be deleted and the order of writes does not matter. A verification after the barrier finds no row. The
+barrier outlives every entry that could be older than it. All times are from Redis's clock, so clock skew between
+machines has no effect.
 
 What happens when Redis...
 
-- is down while a session ends: the barrier cannot be raised, so the answer is 503 and nothing has ended.
-  Entries that Redis still holds, and will serve when it is back, must not outlive a 204.
-- is down otherwise: accounts is asked about every request, and rates are not limited.
-- is flushed: the entries are gone with the barriers. What is left is an entry that was asked for before
-  the deletion and written after the flush, both within the milliseconds of one sign-out; it lives a minute.
-- loses its last second in a power cut: so may a barrier be lost whose entries are not, for a minute.
+- is unavailable while a session ends: the barrier cannot be raised, so the response is 503 and nothing has ended.
+  Entries that Redis still holds must not become valid again after a 204.
+- is unavailable otherwise: every request is verified with accounts, and rates are not limited.
+- is flushed: entries and barriers are lost. An entry can survive for a minute only if its verification preceded the
+  deletion and its write followed the flush, both within the milliseconds of one sign-out.
+- loses its last second in a power failure: a barrier can be lost while its entries are not, for a minute.
 """
 
 import threading
@@ -37,14 +37,15 @@ import redis
 
 from common.core.errors import ServiceUnavailable
 from common.core.logging import get_logger
+from services.gateway import log_events
 from services.gateway.models import Limit
 from services.gateway.scripts import Script, ScriptRunner
 
 log = get_logger(__name__)
 
-#: Accounts deletes and answers within this, or there is no 204. Longer than all time-outs of one call together.
+#: Accounts must delete and respond within this time, else there is no 204. Longer than all time-outs of one call.
 GRACE_SECONDS: Final = 15
-#: The longest that an entry lives, whatever accounts allows.
+#: Maximum lifetime of an entry, even if accounts allows more.
 MAX_CACHE_SECONDS: Final = 60
 BARRIER_SECONDS: Final = GRACE_SECONDS + MAX_CACHE_SECONDS + 15
 
@@ -57,8 +58,8 @@ local function text(number)
     return string.format('%.0f', number)
 end
 
--- The microseconds until one more request is welcome; 0: it is, and if `take` it is counted. One key holds the moment
--- at which all requests so far have been paid for, each with `interval` (a leaky bucket known as GCRA).
+-- Returns the microseconds until one more request is allowed. If it is 0 and `take` is set, the request is counted. The
+-- key holds the time at which all requests so far are paid off, each with `interval` (GCRA, a leaky bucket).
 local function wait_for(key, interval, burst, take)
     interval, burst = tonumber(interval), tonumber(burst)
     if burst == 0 then return 0 end
@@ -75,8 +76,8 @@ local function is_after_barrier(user, since)
 end
 """
 
-# The keys of the user's barrier and limit follow from the entry, so they cannot be named beforehand, and
-# this is for one Redis and not for a cluster of them.
+# The keys of the user's barrier and limit depend on the entry, so they cannot be declared beforehand. The script
+# therefore needs a single Redis, not a cluster.
 _LOOK_UP: Final = Script(
     _PRELUDE
     + """
@@ -107,23 +108,23 @@ _COUNT: Final = Script(_PRELUDE + "return wait_for(KEYS[1], ARGV[1], ARGV[2], tr
 _RAISE_BARRIER: Final = Script(
     _PRELUDE
     + """
-local moment = math.max(now + ARGV[1] * 1000000, tonumber(redis.call('GET', KEYS[1]) or 0))
-return redis.call('SET', KEYS[1], text(moment), 'EX', ARGV[2])
+local barrier = math.max(now + ARGV[1] * 1000000, tonumber(redis.call('GET', KEYS[1]) or 0))
+return redis.call('SET', KEYS[1], text(barrier), 'EX', ARGV[2])
 """
 )
 
 
 class CacheDown(ServiceUnavailable):
-    """Redis did not answer in time, or has not for a moment. What could have been done is not done."""
+    """Redis did not respond in time, now or within the last ``retry_seconds``. The command may not have run."""
 
 
 @dataclass(frozen=True, slots=True)
 class LookUp:
-    """What Redis knows of a session.
+    """The cached state of a session.
 
-    ``user_id`` is None when it is not remembered; then ``since`` is the moment to give to ``remember``, and
-    ``wait_us`` tells whether the client's address has sent too many false sessions. Otherwise ``wait_us``
-    tells whether the user sends too many requests, this one being counted.
+    ``user_id`` is None if the session is not cached; ``since`` is then the argument for ``remember``, and ``wait_us``
+    is positive if the client's address has sent too many invalid sessions. Otherwise the request was counted, and
+    ``wait_us`` is positive if the user sends too many requests. ``wait_us`` is in microseconds.
     """
 
     user_id: UUID | None
@@ -132,7 +133,7 @@ class LookUp:
 
 
 class Cache:
-    """Redis, with a bound on every wait. Each method is one round trip, or raises CacheDown."""
+    """Redis with bounded waits. Each method takes one round trip, or raises CacheDown."""
 
     def __init__(self, url: str, *, pool_size: int, timeout_seconds: float, retry_seconds: float) -> None:
         """Connects to nothing yet."""
@@ -142,7 +143,7 @@ class Cache:
         self._lock = threading.Lock()
 
     def look_up(self, session_hash: str, rate: str, limit: Limit, guest: str, guest_limit: Limit) -> LookUp:
-        """Whose session it is, counting a request of kind ``rate`` against him if he is known."""
+        """Return the cached session, and count a request of kind ``rate`` for its user."""
         user, wait_us, since = self._run(
             _LOOK_UP,
             [f"session:{session_hash}", f"rate:{guest}"],
@@ -151,7 +152,7 @@ class Cache:
         return LookUp(UUID(user) if user else None, wait_us, since)
 
     def remember(self, session_hash: str, user_id: UUID, *, since: str, seconds: int, rate: str, limit: Limit) -> int:
-        """Keep what accounts said, and count the request; returns how many microseconds to wait."""
+        """Cache a session that accounts verified, and count the request; return the microseconds to wait."""
         wait_us: int = self._run(
             _REMEMBER,
             [f"session:{session_hash}", f"rate:{rate}:{user_id}"],
@@ -160,20 +161,20 @@ class Cache:
         return wait_us
 
     def count(self, subject: str, limit: Limit) -> int:
-        """Count a request against a subject; returns how many microseconds to wait."""
+        """Count a request of a subject; return the microseconds to wait."""
         wait_us: int = self._run(_COUNT, [f"rate:{subject}"], [limit.interval_us, limit.burst])
         return wait_us
 
     def raise_barrier(self, user_id: UUID) -> None:
-        """Make void all that is remembered of the user's sessions, and all that will be within GRACE_SECONDS."""
+        """Invalidate all cached sessions of the user, including those verified within the next GRACE_SECONDS."""
         self._run(_RAISE_BARRIER, [f"barrier:{user_id}"], [GRACE_SECONDS, BARRIER_SECONDS])
 
     def ping(self) -> None:
-        """Raise when Redis does not answer."""
+        """Raise redis.RedisError if Redis does not respond."""
         self._scripts.ping()
 
     def _run(self, script: Script, keys: list[str], arguments: list[Any]) -> Any:
-        """Run a script, unless Redis has just failed: then only one caller a second tries, and all others go on."""
+        """Run a script. After a failure, one caller per ``retry_seconds`` probes Redis; all others raise CacheDown."""
         if self._closed_until:
             with self._lock:
                 if monotonic() < self._closed_until:
@@ -193,10 +194,10 @@ class Cache:
             first = not self._closed_until
             self._closed_until = monotonic() + self._retry_seconds
         if first:
-            log.error("cache is down: sessions are asked of accounts, rates are not limited", error=repr(error))
+            log.error(log_events.CACHE_UNAVAILABLE, error=repr(error))
 
     def _open(self) -> None:
         with self._lock:
             first, self._closed_until = bool(self._closed_until), 0.0
         if first:
-            log.warning("cache is back")
+            log.warning(log_events.CACHE_AVAILABLE)

@@ -1,6 +1,6 @@
-"""The public API, route by route: who may call, how it is counted, and which service answers.
+"""The routes of the public API: who may call, how requests are counted, and which service handles them.
 
-The service serves the same path, checks the body and renders the answer; the gateway only hands on.
+The owning service serves the same path, validates the body and renders the response; the gateway only forwards.
 """
 
 from flask import Blueprint
@@ -21,14 +21,14 @@ api = Blueprint("api", __name__)
 @api.post("/register")
 @guest("accounts", Rate.PASSWORD)
 def register(context: Context, request: Request, call: Call) -> Response:
-    """Become a user."""
+    """Register a user."""
     return forward_guest(context, request, call)
 
 
 @api.post("/login")
 @guest("accounts", Rate.PASSWORD)
 def log_in(context: Context, request: Request, call: Call) -> Response:
-    """Begin a session."""
+    """Start a session."""
     return forward_guest(context, request, call)
 
 
@@ -49,14 +49,14 @@ def log_out_everywhere(context: Context, request: Request, call: Call) -> Respon
 @api.get("/me")
 @signed_in("accounts", Rate.READ)
 def get_me(context: Context, request: Request, call: Call) -> Response:
-    """Who is signed in."""
+    """Return the signed-in user."""
     return forward(context, request, call)
 
 
 @api.post("/me/password")
 @signed_in("accounts", Rate.PASSWORD)
 def change_password(context: Context, request: Request, call: Call) -> Response:
-    """A new password; all other sessions end."""
+    """Change the password and end all other sessions."""
     return forward_for_session(context, request, call)
 
 
@@ -67,14 +67,14 @@ def change_password(context: Context, request: Request, call: Call) -> Response:
 @direct
 @signed_in("balance", Rate.READ)
 def get_balance(context: Context, request: Request, call: Call) -> Response:
-    """What is free to spend."""
+    """Return the balance."""
     return forward(context, request, call)
 
 
 @api.get("/balance/history")
 @signed_in("balance", Rate.READ)
 def get_statement(context: Context, request: Request, call: Call) -> Response:
-    """The statement."""
+    """Return the statement."""
     return forward(context, request, call)
 
 
@@ -85,14 +85,14 @@ def get_statement(context: Context, request: Request, call: Call) -> Response:
 @direct
 @signed_in("checks", Rate.WRITE)
 def create_check(context: Context, request: Request, call: Call) -> Response:
-    """Write a check."""
+    """Create a check."""
     return forward(context, request, call)
 
 
 @api.get("/fastcheck/active")
 @signed_in("checks", Rate.READ)
 def list_active_checks(context: Context, request: Request, call: Call) -> Response:
-    """Own checks that can still be accepted."""
+    """List own active checks."""
     return forward(context, request, call)
 
 
@@ -100,42 +100,42 @@ def list_active_checks(context: Context, request: Request, call: Call) -> Respon
 @direct
 @signed_in("checks", Rate.WRITE)
 def accept_check(context: Context, request: Request, call: Call) -> Response:
-    """Take the money of a check."""
+    """Accept a check."""
     return forward(context, request, call)
 
 
 @api.post("/fastcheck/preview")
 @signed_in("checks", Rate.WRITE)
 def preview_check(context: Context, request: Request, call: Call) -> Response:
-    """Look at a check before accepting it; a wrong code counts."""
+    """Preview a check before accepting it; a wrong code counts as an attempt."""
     return forward(context, request, call)
 
 
 @api.get("/fastcheck/history")
 @signed_in("checks", Rate.READ)
 def list_history(context: Context, request: Request, call: Call) -> Response:
-    """Checks that are over, created or accepted."""
+    """List ended checks that the user created or accepted."""
     return forward(context, request, call)
 
 
 @api.post("/fastcheck/<fastcheck>/cancel")
 @signed_in("checks", Rate.WRITE)
 def cancel_check(context: Context, request: Request, call: Call) -> Response:
-    """Take an own check back."""
+    """Cancel an own check."""
     return forward(context, request, call)
 
 
 @api.post("/fastcheck/<fastcheck>/code")
 @signed_in("checks", Rate.WRITE)
 def renew_code(context: Context, request: Request, call: Call) -> Response:
-    """A new code for an own check."""
+    """Replace the code of an own check."""
     return forward(context, request, call)
 
 
 @api.get("/fastcheck/<fastcheck>/qr.svg")
 @signed_in("checks", Rate.READ)
 def get_qr(context: Context, request: Request, call: Call) -> Response:
-    """The link to an own check as a picture."""
+    """Return the link to an own check as a QR code."""
     return forward(context, request, call)
 
 
@@ -145,40 +145,40 @@ def get_qr(context: Context, request: Request, call: Call) -> Response:
 @api.post("/topup")
 @signed_in("payments", Rate.WRITE)
 def start_topup(context: Context, request: Request, call: Call) -> Response:
-    """Begin a top-up at the bank."""
+    """Start a top-up."""
     return forward(context, request, call)
 
 
 @api.get("/topup")
 @signed_in("payments", Rate.READ)
 def list_topups(context: Context, request: Request, call: Call) -> Response:
-    """Own top-ups."""
+    """List own top-ups."""
     return forward(context, request, call)
 
 
 @api.get("/topup/<transactionID>")
 @signed_in("payments", Rate.READ)
 def get_topup(context: Context, request: Request, call: Call) -> Response:
-    """One own top-up."""
+    """Return an own top-up."""
     return forward(context, request, call)
 
 
 @api.get("/topup/<transactionID>/return")
 @guest("payments", Rate.GUEST)
 def return_from_bank(context: Context, request: Request, call: Call) -> Response:
-    """The browser comes back from the bank, which knows nothing of sessions; this changes no money."""
+    """Redirect a browser that returns from the bank. It carries no session, and no money moves."""
     return forward_guest(context, request, call)
 
 
 @api.post("/bank/webhook/<bank>")
 @guest("payments", Rate.UNLIMITED)
 def bank_webhook(context: Context, request: Request, call: Call) -> Response:
-    """The bank tells what became of a payment, and proves itself by its signature."""
+    """Receive a bank's notification, which its signature authenticates."""
     return forward_notification(context, request, call)
 
 
 @api.get("/bank/webhook/<bank>")
 @guest("payments", Rate.UNLIMITED)
 def bank_webhook_by_query(context: Context, request: Request, call: Call) -> Response:
-    """The same, of banks that say it in the query."""
+    """Receive a notification of a bank that sends it in the query."""
     return forward_notification(context, request, call)

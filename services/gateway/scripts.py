@@ -1,7 +1,7 @@
 """Lua scripts on Redis, over redis-py's connections and without its client.
 
-One script runs in every request of a user. The client measures, counts and prepares to retry each command, at twice
-the cost of the command; here a failure is the caller's to handle, at once. See ``docs/decisions``.
+Every user request runs a script. The client adds metrics and retries to each command, at twice the cost of the command;
+here the caller handles a failure, at once. See ``docs/decisions``.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from common.core.pool import PoolExhausted, ResourcePool
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A script and the name by which the server knows it once it has run."""
+    """A script and its SHA-1, by which the server runs it once it is loaded."""
 
     source: str
     sha: str = field(init=False)
@@ -36,13 +36,13 @@ class ScriptRunner:
         """Connects to nothing yet."""
         self._factory = redis.ConnectionPool.from_url(
             url,
-            # A pool of ours makes this one a mere maker of connections, which it need not count.
+            # Only used to create connections: ``_pool`` bounds their number.
             max_connections=2**31,
             socket_timeout=timeout_seconds,
             socket_connect_timeout=timeout_seconds,
-            # One try: the library's own retries would make a user wait for seconds.
+            # No retries: the library's own would make a user wait for seconds.
             retry=Retry(NoBackoff(), 0),
-            # RESP 2 needs no exchange of greetings.
+            # RESP 2 needs no handshake.
             protocol=2,
             decode_responses=True,
         )
@@ -50,44 +50,44 @@ class ScriptRunner:
         self._pool: ResourcePool[Any] = ResourcePool(pool_size)
 
     def run(self, script: Script, keys: Sequence[str], arguments: Sequence[object]) -> Any:
-        """What the script returns: one round trip. Raises redis.RedisError; then it has run once, or not."""
+        """Run the script in one round trip; raises redis.RedisError, after which it has run once or not at all."""
         try:
             connection = self._pool.acquire(self._timeout_seconds)
         except PoolExhausted:
             raise RedisConnectionError("all connections are in use") from None
         try:
             connection = connection or self._factory.make_connection()
-            _make_ready(connection)
+            _ensure_connected(connection)
             try:
-                return _ask(connection, "EVALSHA", script.sha, len(keys), *keys, *arguments)
+                return _execute(connection, "EVALSHA", script.sha, len(keys), *keys, *arguments)
             except NoScriptError:
-                # The server is new, or was flushed: it was not run, so it is safe to send again, in full.
-                return _ask(connection, "EVAL", script.source, len(keys), *keys, *arguments)
+                # The server restarted or its scripts were flushed. It did not run, so sending its source is safe.
+                return _execute(connection, "EVAL", script.source, len(keys), *keys, *arguments)
         finally:
             self._pool.release(connection)
 
     def ping(self) -> None:
-        """Raise redis.RedisError when Redis does not answer."""
+        """Raise redis.RedisError if Redis does not respond."""
         connection: Any = self._factory.make_connection()
         try:
-            _ask(connection, "PING")
+            _execute(connection, "PING")
         finally:
             connection.disconnect()
 
 
-def _ask(connection: Any, *command: object) -> Any:
+def _execute(connection: Any, *command: object) -> Any:
     try:
         connection.send_command(*command, check_health=False)
         return connection.read_response()
     except redis.ResponseError:
-        raise  # the server has answered: the connection is as good as before
+        raise  # the server has responded: the connection can be reused
     except BaseException:
-        connection.disconnect()  # an answer may still come, to whoever asks next
+        connection.disconnect()  # a late response would be read as that of the next command
         raise
 
 
-def _make_ready(connection: Any) -> None:
-    """Connect anew what the server has closed while it was idle: such a connection is readable."""
+def _ensure_connected(connection: Any) -> None:
+    """Reconnect a connection that the server closed while it was idle: it is then readable."""
     try:
         stale = connection.is_connected and connection.can_read()
     except (redis.RedisError, OSError):

@@ -1,4 +1,4 @@
-"""Who may come in, and how often."""
+"""Admission of requests: sessions and rate limits."""
 
 import math
 from typing import Final
@@ -10,15 +10,15 @@ from services.gateway.context import Context
 from services.gateway.models import Call, Limit, Rate
 from services.gateway.repository import CacheDown, LookUp
 
-#: When Redis is down. There is no ``since``, so nothing will be remembered either.
+#: The result when Redis is unavailable. Without ``since`` nothing is cached.
 _NOTHING_KNOWN: Final = LookUp(user_id=None, wait_us=0, since="")
 
 
 def admit_user(context: Context, service: str, rate: Rate, session_hash: str, *, address: str, request_id: str) -> Call:
     """Admit a request with a session; raises NotAuthorized, TooManyRequests or ServiceUnavailable.
 
-    One round trip to Redis. Once a minute per session one more, and one to accounts; when Redis is down, the
-    one to accounts alone.
+    Costs one round trip to Redis, and once a minute per session another one and a call to accounts. If Redis is
+    unavailable, every request costs a call to accounts.
     """
     guest = _guest(Rate.GUEST, address)
     try:
@@ -30,7 +30,7 @@ def admit_user(context: Context, service: str, rate: Rate, session_hash: str, *,
         return Call(service, rate, known.user_id, session_hash)
     verified = context.accounts.verify_session(session_hash, request_id)
     if verified is None:
-        # Nobody guesses a session id, but each guess costs a question to accounts.
+        # Session ids cannot be guessed, but each guess costs a call to accounts, so guesses are limited.
         _count(context, guest, context.limits[Rate.GUEST])
         raise NotAuthorized
     if known.since:
@@ -59,7 +59,7 @@ def _remember(context: Context, rate: Rate, session_hash: str, verified: Verifie
 
 
 def _count(context: Context, subject: str, limit: Limit) -> int:
-    """A limit that cannot be counted is not a reason to turn people away: it is open when Redis is down."""
+    """Count the request; return the microseconds to wait. Limits do not apply while Redis is unavailable."""
     if limit.burst == 0:
         return 0
     try:

@@ -10,14 +10,14 @@ from common.core.errors import NotAuthorized
 _SESSION_ID: Final = re.compile("[0-9A-F]{32}")
 _BEARER: Final = "Bearer "
 
-#: No header that is right is longer, however it is spaced; JSON that is deeply nested is not worth parsing.
+#: Longer than any valid header; avoids parsing deeply nested JSON.
 _MAX_LENGTH: Final = 256
 
 
 def session_hash_of(authorization: str | None) -> str:
-    """The SHA-256, in lower-case hex, of the session id that the header bears; raises NotAuthorized.
+    """Return the SHA-256 of the session id in the header, in lower-case hex; raises NotAuthorized.
 
-    From here on only the hash is passed on: the session id itself crosses no border and is in no log.
+    Only the hash is passed on: the session id itself is neither sent to a service nor logged.
     """
     if authorization is None or len(authorization) > _MAX_LENGTH:
         raise NotAuthorized
@@ -28,12 +28,12 @@ def session_hash_of(authorization: str | None) -> str:
 
 
 def _only_session_id(text: str) -> object:
-    """The value of ``sessionID`` in a JSON object that has nothing else in it, not even twice the same."""
+    """Return the value of ``sessionID`` if it is the only member of a JSON object, else None."""
     try:
         pairs = json.loads(text, object_pairs_hook=list)
     except ValueError:
         return None
-    # Pairs are tuples, so this cannot be mistaken for an array of two strings in an array.
+    # Pairs are tuples, which distinguishes an object from an array of arrays.
     if not isinstance(pairs, list) or len(pairs) != 1 or not isinstance(pairs[0], tuple):
         return None
     name, value = pairs[0]

@@ -1,7 +1,7 @@
-"""Files that are read into memory when the process starts, and served with the headers that they need.
+"""Static files, read into memory when the process starts.
 
-The content hash of a whole folder is part of every address in it (``/assets/<hash>/app.js``). So a file may be
-kept for ever by whoever gets it, and since modules name each other by relative paths, a page never mixes the
+The content hash of a whole folder is part of every address in it (``/assets/<hash>/app.js``). Caches may
+therefore store a file without limit, and since modules import each other by relative paths, a page never mixes the
 files of two releases.
 """
 
@@ -14,7 +14,7 @@ from typing import Final, Self
 
 from flask import Response, request
 
-#: What is served, and as what. A file of another kind in the folder is not for the public.
+#: Content types by suffix. Files with other suffixes are not served.
 CONTENT_TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -27,8 +27,8 @@ CONTENT_TYPES: Final = {
     ".woff2": "font/woff2",
 }
 
-FOR_EVER: Final = "public, max-age=31536000, immutable"
-ASK_EACH_TIME: Final = "no-cache"
+IMMUTABLE: Final = "public, max-age=31536000, immutable"
+REVALIDATE: Final = "no-cache"
 
 #: Compressed already, or too small to gain by it.
 _NOT_COMPRESSED: Final = frozenset({".png", ".woff2"})
@@ -37,7 +37,7 @@ _WORTH_COMPRESSING_BYTES: Final = 512
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """One file, plain and, if it is worth it, compressed."""
+    """A file, with a gzip copy if compression helps."""
 
     body: bytes
     compressed: bytes | None
@@ -46,14 +46,14 @@ class StaticFile:
 
     @classmethod
     def of(cls, body: bytes, suffix: str) -> Self:
-        """``suffix`` says what kind of file it is, as in ``.js``."""
+        """Create it from its content and suffix, such as ``.js``."""
         compressed = None
         if suffix not in _NOT_COMPRESSED and len(body) >= _WORTH_COMPRESSING_BYTES:
             compressed = gzip.compress(body, mtime=0)
         return cls(body, compressed, CONTENT_TYPES[suffix], hashlib.sha256(body).hexdigest()[:32])
 
     def response(self, cache_control: str, headers: Mapping[str, str], status: int = 200) -> Response:
-        """The answer to the current request: 304 to who has this content, compressed to who can read it so."""
+        """Return the response to the current Flask request: 304 if the client has it, else gzip if accepted."""
         packed = self.compressed if request.accept_encodings.quality("gzip") > 0 else None
         response = Response(self.body if packed is None else packed, status=status, content_type=self.content_type)
         response.headers["Cache-Control"] = cache_control
@@ -71,14 +71,14 @@ class StaticFile:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """All public files below a folder, by their paths in it, and the hash of all of them."""
+    """The public files below a folder by relative path, and the hash of all of them."""
 
     files: Mapping[str, StaticFile]
     release: str
 
     @classmethod
     def load(cls, root: Path) -> Self:
-        """Read it; raises OSError when it cannot be read."""
+        """Read the folder; raises OSError."""
         paths = sorted(path for path in root.rglob("*") if path.suffix in CONTENT_TYPES and path.is_file())
         digest = hashlib.sha256()
         files = {}

@@ -1,4 +1,4 @@
-"""Serves the web app of ``web/``: its files under the release's name, its one page at each of its addresses."""
+"""Serve the web app of ``web/``: its files below the release's hash, its single page at each of its addresses."""
 
 from pathlib import Path
 from typing import Final
@@ -10,11 +10,11 @@ from common.core.errors import NotFound
 from common.http.server.endpoint import unauthenticated
 from common.http.server.error_rendering import render_error
 from common.http.server.response import Response as ApiResponse
-from services.gateway.static_files import ASK_EACH_TIME, FOR_EVER, Folder, StaticFile
+from services.gateway.static_files import IMMUTABLE, REVALIDATE, Folder, StaticFile
 
 WEB_FOLDER: Final = Path(__file__).parent / "web"
 
-#: The page, and what stands in it where the release belongs.
+#: The page, and its placeholder for the release.
 PAGE: Final = "index.html"
 PLACEHOLDER: Final = b"__RELEASE__"
 
@@ -54,10 +54,10 @@ def serve(app: Flask) -> None:
     app.register_blueprint(_blueprint(folder, page))
 
     def no_such_route(_error: NoSuchRoute) -> Response | ApiResponse:
-        """A person in a browser gets the app's page, which says so; a program gets JSON."""
-        wanted = request.accept_mimetypes.best_match(["application/json", "text/html"])
-        if request.method == "GET" and wanted == "text/html":
-            return page.response(ASK_EACH_TIME, HEADERS, status=404)
+        """Respond 404: with the app's page to a browser, with JSON to other clients."""
+        preferred = request.accept_mimetypes.best_match(["application/json", "text/html"])
+        if request.method == "GET" and preferred == "text/html":
+            return page.response(REVALIDATE, HEADERS, status=404)
         return render_error(NotFound())
 
     app.register_error_handler(NoSuchRoute, no_such_route)
@@ -68,7 +68,7 @@ def _blueprint(folder: Folder, page: StaticFile) -> Blueprint:
 
     @unauthenticated
     def show_page(**_path: str) -> Response:
-        return page.response(ASK_EACH_TIME, HEADERS)
+        return page.response(REVALIDATE, HEADERS)
 
     for address in ADDRESSES:
         routes.add_url_rule(address, "show_page", show_page)
@@ -79,6 +79,6 @@ def _blueprint(folder: Folder, page: StaticFile) -> Blueprint:
         file = folder.files.get(name)
         if release != folder.release or file is None or name == PAGE:
             raise NotFound
-        return file.response(FOR_EVER, HEADERS)
+        return file.response(IMMUTABLE, HEADERS)
 
     return routes

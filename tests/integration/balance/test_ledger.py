@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from common.core.clock import SystemClock
 from services.balance import service
-from services.balance.errors import InsufficientFunds, MomentInFuture, TransferConflict
+from services.balance.errors import InsufficientFunds, TimeInFuture, TransferConflict
 from services.balance.models import Posting, SystemAccount, TransferKind, system_account_id, user_account_id
 from tests.integration.balance.conftest import Ledger
 
@@ -206,7 +206,7 @@ def test_the_balance_of_a_moment_in_the_past(ledger: Ledger) -> None:
     clock = SystemClock()
     assert service.get_balance(ledger.db, clock, user, "RUB", now - timedelta(days=1)) == 0
     assert service.get_balance(ledger.db, clock, user, "RUB", now) == 700
-    with pytest.raises(MomentInFuture):
+    with pytest.raises(TimeInFuture):
         service.get_balance(ledger.db, clock, user, "RUB", now + timedelta(hours=1))
 
 

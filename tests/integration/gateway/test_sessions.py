@@ -16,7 +16,7 @@ from structlog.testing import CapturingLogger
 from launcher.children import Child
 from launcher.embedded.redis import EmbeddedRedis
 from launcher.ports import RANGE, is_free
-from services.gateway import repository
+from services.gateway import log_events, repository
 from services.gateway.app import create_app
 from services.gateway.clients import AccountsClient, VerifiedSession
 from services.gateway.repository import BARRIER_SECONDS, GRACE_SECONDS, MAX_CACHE_SECONDS
@@ -190,9 +190,9 @@ def test_without_redis_sessions_work_but_none_can_be_ended(
     for end in (log_out, log_out_everywhere):
         assert end(with_no_redis, session) == 503
     assert with_no_redis.post("/me/password", {}, session).status_code == 503
-    assert [(call.method_name, call.args) for call in log.calls] == [
-        ("error", ("cache is down: sessions are asked of accounts, rates are not limited",))
-    ], "one line, and not one per request"
+    assert [(call.method_name, call.args) for call in log.calls] == [("error", (log_events.CACHE_UNAVAILABLE,))], (
+        "one line, and not one per request"
+    )
     assert gateway.is_welcome(session), "a 503 has ended nothing"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from services.gateway.static_files import ASK_EACH_TIME, FOR_EVER, Folder, StaticFile
+from services.gateway.static_files import IMMUTABLE, REVALIDATE, Folder, StaticFile
 
 SCRIPT = b"export const greeting = 'hello';\n" * 40
 
@@ -38,9 +38,9 @@ def test_the_release_follows_content_and_names_and_nothing_else(root: Path) -> N
 def test_a_file_is_compressed_for_who_can_read_it(root: Path) -> None:
     file = Folder.load(root).files["app.js"]
     with Flask("test").test_request_context(headers={"Accept-Encoding": "gzip, br"}):
-        packed = file.response(FOR_EVER, {"X-Extra": "1"})
+        packed = file.response(IMMUTABLE, {"X-Extra": "1"})
     with Flask("test").test_request_context(headers={"Accept-Encoding": "gzip;q=0, *"}):
-        plain = file.response(FOR_EVER, {})
+        plain = file.response(IMMUTABLE, {})
     assert gzip.decompress(packed.get_data()) == plain.get_data() == SCRIPT
     assert (packed.headers["Content-Encoding"], packed.headers["X-Extra"]) == ("gzip", "1")
     assert "Content-Encoding" not in plain.headers
@@ -56,8 +56,8 @@ def test_small_files_and_pictures_are_left_as_they_are() -> None:
 def test_who_has_the_content_already_is_told_so(root: Path) -> None:
     file = Folder.load(root).files["app.js"]
     with Flask("test").test_request_context():
-        etag = file.response(ASK_EACH_TIME, {}).headers["ETag"]
+        etag = file.response(REVALIDATE, {}).headers["ETag"]
     with Flask("test").test_request_context(headers={"If-None-Match": etag}):
-        assert file.response(ASK_EACH_TIME, {}).status_code == 304
+        assert file.response(REVALIDATE, {}).status_code == 304
     with Flask("test").test_request_context(headers={"If-None-Match": etag}):
-        assert file.response(ASK_EACH_TIME, {}, status=404).status_code == 404
+        assert file.response(REVALIDATE, {}, status=404).status_code == 404
