@@ -89,10 +89,6 @@ class BusSettings(FromEnvironment):
     """Number of messages in a subscriber's queue at which the relay pauses."""
     inbox_max_attempts: int = 5
     """Failed attempts after which an event is parked. Transient errors (lock or connection lost) do not count."""
-    inbox_retention_days: int = 30
-    """Time for which the ids of processed events are kept."""
-    outbox_retention_hours: int = 168
-    """Time for which acknowledged events are kept."""
 
 
 class CallerSettings(FromEnvironment):

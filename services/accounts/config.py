@@ -17,8 +17,6 @@ class AccountsSettings(Settings, DatabaseSettings, CallerSettings):
     """Maximum age of a session."""
     session_idle_seconds: int = Field(default=24 * 3600, gt=0)
     """Time without a request after which a session ends."""
-    session_cache_seconds: int = Field(default=60, ge=0)
-    """Time for which the gateway may use a cached session. Also the precision of `last_used_at`."""
     max_sessions_per_user: int = Field(default=100, gt=0)
     """Maximum number of sessions per user. A further sign-in ends the least recently used session."""
 
@@ -27,16 +25,10 @@ class AccountsSettings(Settings, DatabaseSettings, CallerSettings):
     cores."""
     password_hashes_waiting: int = Field(default=38, ge=0)
     """Maximum number of requests that wait for a password hash; further ones get `503`."""
-    password_hash_wait_seconds: float = 1.5
-    """Maximum wait for a password hash; then the request gets `503`."""
 
     rate_limit_enabled: bool = True
     """Whether rate limits apply."""
     failed_logins_burst: int = Field(default=10, gt=0)
     """Failed sign-ins to one account from one address that are allowed at once."""
-    failed_logins_forgiven_seconds: float = Field(default=60.0, gt=0)
-    """Interval after which one more failed sign-in from the same address is allowed."""
     failed_logins_anywhere_burst: int = Field(default=100, gt=0)
     """Failed sign-ins to one account from all addresses that are allowed at once."""
-    failed_logins_anywhere_forgiven_seconds: float = Field(default=6.0, gt=0)
-    """Interval after which one more failed sign-in from any address is allowed."""

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Self
+from typing import Final, Self
 
 from common.core.clock import Clock, SystemClock
 from common.db.engine import Database
 from services.accounts.config import AccountsSettings
 from services.accounts.passwords import Passwords
+
+#: Maximum wait for a password hash; then the request gets 503.
+PASSWORD_HASH_WAIT_SECONDS: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Context:
             passwords=Passwords(
                 at_once=settings.password_hashes_at_once,
                 waiting=settings.password_hashes_waiting,
-                wait_seconds=settings.password_hash_wait_seconds,
+                wait_seconds=PASSWORD_HASH_WAIT_SECONDS,
             ),
             settings=settings,
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID, uuid4
 
 from common.core.errors import NotAuthorized, TooManyRequests
@@ -10,6 +11,13 @@ from services.accounts import repository
 from services.accounts.context import Context
 from services.accounts.errors import LoginTaken, SessionUnknown, WrongCredentials, WrongPassword
 from services.accounts.models import FailureLimit, NewSession, User
+
+#: Interval after which one more failed sign-in from the same address is allowed.
+FAILED_LOGIN_FORGIVEN_SECONDS: Final = 60.0
+#: The same for all addresses together: shorter, so that one address cannot lock the account.
+FAILED_LOGIN_ANYWHERE_FORGIVEN_SECONDS: Final = 6.0
+#: Time for which the gateway may use a cached session. Also the precision of ``last_used_at``.
+SESSION_CACHE_SECONDS: Final = 60
 
 
 def register(context: Context, login: str, password: str) -> NewSession:
@@ -130,8 +138,8 @@ def _login_limits(context: Context, login: str, address: str) -> list[FailureLim
     settings = context.settings
     if not settings.rate_limit_enabled:
         return []
-    here = (settings.failed_logins_burst, settings.failed_logins_forgiven_seconds)
-    anywhere = (settings.failed_logins_anywhere_burst, settings.failed_logins_anywhere_forgiven_seconds)
+    here = (settings.failed_logins_burst, FAILED_LOGIN_FORGIVEN_SECONDS)
+    anywhere = (settings.failed_logins_anywhere_burst, FAILED_LOGIN_ANYWHERE_FORGIVEN_SECONDS)
     return [FailureLimit.of(*here, "login", login, address), FailureLimit.of(*anywhere, "login", login)]
 
 
@@ -140,9 +148,7 @@ def _password_limits(context: Context, user_id: UUID) -> list[FailureLimit]:
     settings = context.settings
     if not settings.rate_limit_enabled:
         return []
-    return [
-        FailureLimit.of(settings.failed_logins_burst, settings.failed_logins_forgiven_seconds, "password", str(user_id))
-    ]
+    return [FailureLimit.of(settings.failed_logins_burst, FAILED_LOGIN_FORGIVEN_SECONDS, "password", str(user_id))]
 
 
 def _new_session(context: Context, user_id: UUID, now: datetime) -> NewSession:
@@ -156,4 +162,4 @@ def _idle_since(context: Context, now: datetime) -> datetime:
 def _memory(context: Context) -> timedelta:
     """How long an answer may be remembered, and a use go unnoted: little against the idle time, however short."""
     settings = context.settings
-    return timedelta(seconds=min(settings.session_cache_seconds, settings.session_idle_seconds / 10))
+    return timedelta(seconds=min(SESSION_CACHE_SECONDS, settings.session_idle_seconds / 10))

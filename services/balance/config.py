@@ -10,9 +10,3 @@ class BalanceSettings(Settings, DatabaseSettings, BusSettings, CallerSettings):
 
     balance_database_url: SecretStr
     """URL of the database of balance: `postgresql+psycopg2://role:password@host:port/database`."""
-    balance_worker_threads: int = 2
-    """Threads of the worker of balance."""
-    retention_sweep_seconds: float = 3600.0
-    """Interval between deletions of expired rows."""
-    chain_seal_seconds: float = 10.0
-    """Interval between extensions of the hash chain over the ledger."""

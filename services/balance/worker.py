@@ -1,6 +1,7 @@
 """Bus processes of balance: ``python -m services.balance.worker worker|scheduler``."""
 
 import sys
+from typing import Final
 
 from common.bus.celery_app import ScheduledTask, create_celery, register_task
 from common.bus.inbox import Inbox
@@ -12,6 +13,13 @@ from services.balance.config import BalanceSettings
 from services.balance.context import Context
 from services.balance.handlers import HANDLERS
 
+WORKER_THREADS: Final = 2
+#: Interval between extensions of the hash chain over the ledger.
+CHAIN_SEAL_SECONDS: Final = 10.0
+#: Time for which the ids of processed events are kept.
+INBOX_RETENTION_DAYS: Final = 30
+#: Interval between deletions of expired rows.
+RETENTION_SWEEP_SECONDS: Final = 3600.0
 PURGE_TASK = "balance.purge_old_records"
 SEAL_TASK = "balance.seal_chain"
 
@@ -25,21 +33,21 @@ def build(settings: BalanceSettings | None = None) -> BusProcess:
         "balance",
         settings,
         [
-            ScheduledTask(PURGE_TASK, settings.retention_sweep_seconds),
-            ScheduledTask(SEAL_TASK, settings.chain_seal_seconds),
+            ScheduledTask(PURGE_TASK, RETENTION_SWEEP_SECONDS),
+            ScheduledTask(SEAL_TASK, CHAIN_SEAL_SECONDS),
         ],
     )
     register_consumer(app, "balance", Inbox(context.db, HANDLERS, max_attempts=settings.inbox_max_attempts))
 
     def purge_old_records() -> None:
-        tasks.purge_old_records(context.db, settings.inbox_retention_days)
+        tasks.purge_old_records(context.db, INBOX_RETENTION_DAYS)
 
     def seal_chain() -> None:
         tasks.seal_chain(context.db)
 
     register_task(app, PURGE_TASK, purge_old_records)
     register_task(app, SEAL_TASK, seal_chain)
-    return BusProcess(app, threads=settings.balance_worker_threads)
+    return BusProcess(app, threads=WORKER_THREADS)
 
 
 if __name__ == "__main__":

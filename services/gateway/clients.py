@@ -11,6 +11,8 @@ from common.http.client.client import HttpClient
 from common.http.server.identity import TokenIssuer
 from services.gateway.config import GatewaySettings
 
+#: Maximum number of connections to payments.
+PAYMENTS_POOL_SIZE: Final = 16
 SERVICES: Final = ("accounts", "balance", "checks", "payments")
 
 
@@ -40,7 +42,7 @@ def open_clients(settings: GatewaySettings) -> Mapping[str, HttpClient]:
     }
     clients["payments"] = HttpClient(
         settings.payments_url,
-        pool_size=settings.payments_pool_size,
+        pool_size=PAYMENTS_POOL_SIZE,
         connect_timeout_seconds=settings.http_connect_timeout_seconds,
         timeout_seconds=settings.payments_timeout_seconds,
     )

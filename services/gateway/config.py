@@ -26,8 +26,6 @@ class GatewaySettings(Settings, HttpSettings):
 
     payments_timeout_seconds: float = 15.0
     """Maximum duration of a call to payments, which may wait for a bank."""
-    payments_pool_size: int = Field(default=16, gt=0)
-    """Maximum number of connections to payments."""
 
     trusted_proxies: int = Field(default=0, ge=0)
     """Number of proxies before the gateway that append to `X-Forwarded-For`. With 0 the header is ignored."""
@@ -39,8 +37,6 @@ class GatewaySettings(Settings, HttpSettings):
 
     cache_timeout_seconds: float = 0.2
     """Maximum duration of a call to the cache."""
-    cache_pool_size: int = Field(default=64, gt=0)
-    """Maximum number of connections to the cache."""
     cache_retry_seconds: float = 1.0
     """Time for which the cache is not called after a failure."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import BoundedSemaphore
-from typing import Self
+from typing import Final, Self
 
 from common.http.client.client import HttpClient
 from common.http.server.identity import TokenIssuer
@@ -12,6 +12,9 @@ from services.gateway.config import GatewaySettings
 from services.gateway.documentation import PublicDocument
 from services.gateway.models import NO_LIMIT, Limit, Rate
 from services.gateway.repository import Cache
+
+#: Maximum number of connections to the cache.
+CACHE_POOL_SIZE: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Context:
             settings=settings,
             cache=Cache(
                 settings.cache_url.get_secret_value(),
-                pool_size=settings.cache_pool_size,
+                pool_size=CACHE_POOL_SIZE,
                 timeout_seconds=settings.cache_timeout_seconds,
                 retry_seconds=settings.cache_retry_seconds,
             ),

@@ -40,24 +40,12 @@ class PaymentsSettings(BankEnvironment, DatabaseSettings, BusSettings, CallerSet
     """Delay before the bank is first polled for the status of a top-up. The delay grows with each poll."""
     topup_poll_max_seconds: float = Field(default=300.0, gt=0)
     """Maximum delay between two polls for a top-up that has not expired."""
-    topup_poll_late_max_seconds: float = Field(default=21_600.0, gt=0)
-    """Maximum delay between two polls for an expired top-up."""
-    topup_sweep_seconds: float = Field(default=2.0, gt=0)
-    """Interval between scans for top-ups that are due for polling."""
-    refund_sweep_seconds: float = Field(default=5.0, gt=0)
-    """Interval between scans for refunds that are due."""
     topup_give_up_days: int = Field(default=14, gt=0)
     """Time after its expiration for which an unfinished top-up is still polled."""
     forged_notifications_per_hour: int = 1_000
     """Maximum number of forged notifications that are stored per hour. All are counted."""
-    notification_retention_days: int = 400
-    """Time for which notifications are kept."""
     idempotency_retention_hours: int = Field(default=72, ge=24)
     """Time for which idempotency keys are kept."""
-    payments_worker_threads: int = 2
-    """Threads of the worker of payments."""
-    retention_sweep_seconds: float = 3600.0
-    """Interval between deletions of expired rows."""
 
     @model_validator(mode="after")
     def _banks_are_known(self) -> Self:

@@ -15,8 +15,6 @@ class SandboxBankSettings(Settings, DatabaseSettings):
     """URL of the database of the sandbox bank: `postgresql+psycopg2://role:password@host:port/database`."""
     sandbox_bank_url: str = Field(pattern=r"^https?://")
     """URL at which browsers and payments reach the sandbox bank."""
-    sandbox_bank_merchant: str = "FastCheck"
-    """Name of the merchant on the payment page."""
     sandbox_bank_faults: CommaSeparated = ()
     """Faults injected into every payment without a plan of its own, separated by commas."""
     sandbox_bank_slow_seconds: float = Field(default=6.0, ge=0)
@@ -25,10 +23,6 @@ class SandboxBankSettings(Settings, DatabaseSettings):
     """Delay of a notification under the fault `late`."""
     sandbox_bank_repeat_seconds: float = Field(default=2.0, gt=0)
     """Delay before an unacknowledged notification is repeated. It doubles with each repetition, up to an hour."""
-    sandbox_bank_notify_timeout_seconds: float = Field(default=10.0, gt=0)
-    """Maximum duration of the delivery of a notification."""
-    sandbox_bank_deliveries_at_once: int = Field(default=8, ge=1, le=64)
-    """Maximum number of concurrent deliveries of notifications."""
     tbank_terminal_key: str = Field(min_length=1)
     """Terminal of the merchant at T-Bank."""
     tbank_password: SecretStr = Field(min_length=1)

@@ -19,6 +19,8 @@ from services.sandbox_bank.models import Delivery
 
 log = get_logger(__name__)
 
+CONCURRENT_DELIVERIES: Final = 8
+DELIVERY_TIMEOUT_SECONDS: Final = 10.0
 #: Interval for finding notifications that become due without a wake-up: repeats, and those of other processes.
 POLL_SECONDS: Final = 0.25
 PAUSE_AFTER_FAILURE_SECONDS: Final = 1.0
@@ -35,9 +37,9 @@ class Deliverer:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._pool = urllib3.PoolManager(
-            maxsize=context.settings.sandbox_bank_deliveries_at_once,
+            maxsize=CONCURRENT_DELIVERIES,
             retries=False,
-            timeout=urllib3.Timeout(connect=2.0, total=context.settings.sandbox_bank_notify_timeout_seconds),
+            timeout=urllib3.Timeout(connect=2.0, total=DELIVERY_TIMEOUT_SECONDS),
         )
 
     def ensure_running(self) -> None:
@@ -55,7 +57,7 @@ class Deliverer:
             self._thread.join()
 
     def _run(self) -> None:
-        at_once = self._context.settings.sandbox_bank_deliveries_at_once
+        at_once = CONCURRENT_DELIVERIES
         with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="delivery") as threads:
             while not self._stop.is_set():
                 self._context.wake.clear()

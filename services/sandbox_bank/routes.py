@@ -21,6 +21,8 @@ from services.sandbox_bank.service import PageOutcome
 pages = Blueprint("pages", __name__, template_folder="web")
 admin = Blueprint("admin", __name__, url_prefix="/admin")
 
+#: Name of the merchant on the payment page.
+MERCHANT: Final = "FastCheck"
 #: No script, no frame, no external content. Without form-action, which browsers apply to the redirect too.
 PAGE_HEADERS: Final = {
     "Content-Security-Policy": (
@@ -87,7 +89,7 @@ def _page(context: Context, payment: Payment, *, errors: dict[str, str] | None =
     body = render_template(
         "pay.html",
         payment=payment,
-        merchant=context.settings.sandbox_bank_merchant,
+        merchant=MERCHANT,
         is_open=payment.state is State.NEW,
         return_url=_return_url(context, payment),
         paying_card=_in_fours(PAYING_CARD),

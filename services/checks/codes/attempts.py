@@ -1,6 +1,7 @@
 """The guard of the codes: every attempt is judged and counted under the lock of its check."""
 
 from datetime import datetime, timedelta
+from typing import Final
 
 from common.core.errors import BusinessError
 from common.core.logging import get_logger
@@ -15,12 +16,19 @@ from services.checks.models import Attempt, Check, CheckStatus, FreezePolicy, se
 log = get_logger(__name__)
 
 
-def allowance_at(context: Context, moment: datetime) -> Allowance:
+#: Number of consecutive wrong codes that freezes a check.
+FREEZE_AFTER_WRONG_CODES: Final = 5
+#: Duration of the first freeze of a check. Each further freeze takes twice as long.
+FREEZE_SECONDS: Final = 900
+#: Failed accepts and previews that one user may make within the window.
+FAILED_ATTEMPTS_ALLOWED: Final = 20
+#: Length of the window in which failed attempts of one user are counted.
+FAILED_ATTEMPTS_WINDOW_SECONDS: Final = 3600
+
+
+def allowance_at(moment: datetime) -> Allowance:
     """How many failures a user may have behind him at a moment."""
-    settings = context.settings
-    return Allowance(
-        settings.failed_attempts_allowed, moment - timedelta(seconds=settings.failed_attempts_window_seconds)
-    )
+    return Allowance(FAILED_ATTEMPTS_ALLOWED, moment - timedelta(seconds=FAILED_ATTEMPTS_WINDOW_SECONDS))
 
 
 def judge(context: Context, tx: Connection, attempt: Attempt, found: Locked) -> Check | BusinessError:
@@ -29,9 +37,8 @@ def judge(context: Context, tx: Connection, attempt: Attempt, found: Locked) -> 
     ``found`` is what the attempt found, locked. Raises CheckFrozen and TooManyAttempts: these attempts are not
     looked at, so nothing is to be committed.
     """
-    settings = context.settings
-    window = timedelta(seconds=settings.failed_attempts_window_seconds)
-    allowance = allowance_at(context, attempt.at)
+    window = timedelta(seconds=FAILED_ATTEMPTS_WINDOW_SECONDS)
+    allowance = allowance_at(attempt.at)
     exhausted_at, check = found.exhausted_at, found.check
     if exhausted_at is not None:
         raise errors.TooManyAttempts(retry_after_seconds=seconds_until(exhausted_at + window, attempt.at))
@@ -41,9 +48,7 @@ def judge(context: Context, tx: Connection, attempt: Attempt, found: Locked) -> 
         return _ended(check.status_at(attempt.at)) or check
     if check is None:
         context.codes.match_nothing(attempt.code)
-    counted = check and check.count_wrong_code(
-        attempt.at, FreezePolicy(settings.freeze_after_wrong_codes, settings.freeze_seconds)
-    )
+    counted = check and check.count_wrong_code(attempt.at, FreezePolicy(FREEZE_AFTER_WRONG_CODES, FREEZE_SECONDS))
     exhausted_at = repository.record_failure(tx, attempt, allowance, counted)
     if exhausted_at is not None:
         raise errors.TooManyAttempts(retry_after_seconds=seconds_until(exhausted_at + window, attempt.at))

@@ -36,6 +36,12 @@ from services.checks.stored_responses import Decision, again, decide_once, kept,
 
 log = get_logger(__name__)
 
+#: Lifetime of a check whose request has no ``expiresIn``.
+DEFAULT_LIFETIME_SECONDS: Final = 7 * 86_400
+#: Delay of the event of a check that is being settled by a direct call.
+SETTLE_EVENT_DELAY_SECONDS: Final = 5.0
+#: Maximum value of ``expiresIn``.
+MAX_LIFETIME_SECONDS: Final = 90 * 86_400
 #: With a million million numbers one taken is rare, and ten in a row are a bug.
 _NUMBER_TRIES: Final = 10
 #: Balance is asked again about a check that it did not decide after this delay, then twice as long, up to the second.
@@ -65,7 +71,7 @@ def _must_be_acceptable(context: Context, order: Order) -> None:
     settings = context.settings
     if order.currency not in settings.currencies:
         raise errors.CurrencyNotAccepted(errors={"currency": f"must be one of {', '.join(settings.currencies)}"})
-    shortest, longest = settings.min_check_lifetime_seconds, settings.max_check_lifetime_seconds
+    shortest, longest = settings.min_check_lifetime_seconds, MAX_LIFETIME_SECONDS
     if order.lifetime_seconds is not None and not shortest <= order.lifetime_seconds <= longest:
         raise errors.LifetimeNotAccepted(errors={"expiresIn": f"must be from {shortest} to {longest} seconds"})
 
@@ -90,7 +96,7 @@ def _write_pending(context: Context, creator_id: UUID, order: Order, key: Idempo
 
 def _draft(context: Context, creator_id: UUID, order: Order) -> Result:
     settings, now = context.settings, context.clock.now()
-    lifetime = order.lifetime_seconds or settings.default_check_lifetime_seconds
+    lifetime = order.lifetime_seconds or DEFAULT_LIFETIME_SECONDS
     check_id, code = uuid4(), random_code()
     expires_at = now + timedelta(seconds=lifetime)
     check = Check(
@@ -182,7 +188,7 @@ def accept_check(context: Context, user_id: UUID, number: str, code: str, key: I
 
     def decide(tx: Connection) -> Decision:
         attempt = Attempt(user_id, number, code, context.clock.now())
-        allowance = allowance_at(context, attempt.at)
+        allowance = allowance_at(attempt.at)
         # With a key the claim, and at the end the answer, travel in the statements that are needed anyhow.
         if key is None:
             found: StoredAnswer | Locked = codes.lock_for_attempt(tx, attempt, allowance)
@@ -203,7 +209,7 @@ def accept_check(context: Context, user_id: UUID, number: str, code: str, key: I
             tx,
             used,
             used.accepted_event(),
-            delay_seconds=context.settings.settle_event_delay_seconds,
+            delay_seconds=SETTLE_EVENT_DELAY_SECONDS,
             kept=(key, kept(Result(used))) if key else None,
         )
         return Result(used)
@@ -221,7 +227,7 @@ def preview_check(context: Context, user_id: UUID, number: str, code: str) -> Ch
 
 def _look(context: Context, tx: Connection, user_id: UUID, number: str, code: str) -> Decision:
     attempt = Attempt(user_id, number, code, context.clock.now())
-    verdict = judge(context, tx, attempt, codes.lock_for_attempt(tx, attempt, allowance_at(context, attempt.at)))
+    verdict = judge(context, tx, attempt, codes.lock_for_attempt(tx, attempt, allowance_at(attempt.at)))
     return verdict if isinstance(verdict, BusinessError) else Result(verdict)
 
 
@@ -238,9 +244,7 @@ def cancel_check(context: Context, creator_id: UUID, number: str, key: Idempoten
         if check is None or check.status_at(now) is not CheckStatus.ACTIVE:
             return refusal_to_creator(check, now)
         cancelled = check.cancel(now)
-        repository.save_end(
-            tx, cancelled, cancelled.cancelled_event(), delay_seconds=context.settings.settle_event_delay_seconds
-        )
+        repository.save_end(tx, cancelled, cancelled.cancelled_event(), delay_seconds=SETTLE_EVENT_DELAY_SECONDS)
         return Result(cancelled)
 
     result = decide_once(context, key, decide)

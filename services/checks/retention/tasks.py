@@ -9,10 +9,13 @@ from common.core.logging import get_logger
 from common.db import idempotency
 from common.db.connection import Connection
 from services.checks.codes import repository as codes
+from services.checks.codes.attempts import FAILED_ATTEMPTS_WINDOW_SECONDS
 from services.checks.context import Context
 
 log = get_logger(__name__)
 
+#: Time for which acknowledged events are kept.
+OUTBOX_RETENTION_HOURS: Final = 168
 BATCH_SIZE: Final = 5_000
 BATCHES_PER_RUN: Final = 100
 
@@ -21,14 +24,12 @@ def purge_old_records(context: Context) -> None:
     """Forget what no answer depends on any more."""
     settings = context.settings
     # Twice the window: what counts for somebody's clock is still there.
-    failures_before = context.clock.now() - timedelta(seconds=2 * settings.failed_attempts_window_seconds)
+    failures_before = context.clock.now() - timedelta(seconds=2 * FAILED_ATTEMPTS_WINDOW_SECONDS)
     purges: dict[str, Callable[[Connection], int]] = {
         "idempotency_keys": lambda tx: idempotency.purge(
             tx, older_than_hours=settings.idempotency_retention_hours, limit=BATCH_SIZE
         ),
-        "outbox": lambda tx: outbox.purge_closed(
-            tx, older_than_hours=settings.outbox_retention_hours, limit=BATCH_SIZE
-        ),
+        "outbox": lambda tx: outbox.purge_closed(tx, older_than_hours=OUTBOX_RETENTION_HOURS, limit=BATCH_SIZE),
         "failed_attempts": lambda tx: codes.purge_failed_attempts(tx, before=failures_before, limit=BATCH_SIZE),
     }
     for name, purge in purges.items():

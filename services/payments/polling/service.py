@@ -35,6 +35,8 @@ from services.payments.topups.repository import Located
 
 log = get_logger(__name__)
 
+#: Maximum delay between two polls for an expired top-up.
+LATE_POLL_MAX_SECONDS: Final = 21_600.0
 #: Minimum interval between polls that a browser's return triggers for one top-up: the address is public.
 RETURN_POLL_SECONDS: Final = 2
 
@@ -53,7 +55,7 @@ def poll_due(context: Context, *, limit: int) -> int:
             limit=limit,
             first_seconds=settings.topup_poll_first_seconds,
             max_seconds=settings.topup_poll_max_seconds,
-            max_late_seconds=settings.topup_poll_late_max_seconds,
+            max_late_seconds=LATE_POLL_MAX_SECONDS,
         )
     by_bank = [list(group) for _, group in groupby(sorted(due, key=_bank_of), key=_bank_of)]
     if by_bank:

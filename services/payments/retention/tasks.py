@@ -13,6 +13,9 @@ from services.payments.notifications import repository as notifications
 
 log = get_logger(__name__)
 
+#: Time for which acknowledged events are kept.
+OUTBOX_RETENTION_HOURS: Final = 168
+NOTIFICATION_RETENTION_DAYS: Final = 400
 BATCH: Final = 5_000
 
 
@@ -20,13 +23,11 @@ def purge_old_records(context: Context) -> None:
     """Delete closed outbox rows, idempotency keys and notifications past their retention period, in batches."""
     settings = context.settings
     steps: dict[str, Callable[[Connection], int]] = {
-        "outbox": lambda tx: outbox.purge_closed(tx, older_than_hours=settings.outbox_retention_hours, limit=BATCH),
+        "outbox": lambda tx: outbox.purge_closed(tx, older_than_hours=OUTBOX_RETENTION_HOURS, limit=BATCH),
         "idempotency_keys": lambda tx: idempotency.purge(
             tx, older_than_hours=settings.idempotency_retention_hours, limit=BATCH
         ),
-        "notifications": lambda tx: notifications.purge(
-            tx, older_than_days=settings.notification_retention_days, limit=BATCH
-        ),
+        "notifications": lambda tx: notifications.purge(tx, older_than_days=NOTIFICATION_RETENTION_DAYS, limit=BATCH),
     }
     for table, purge in steps.items():
         deleted = BATCH
