@@ -32,7 +32,7 @@ def http(url: str, **settings: object) -> BankHttp:
 
 
 class Answers:
-    """A bank that gives these answers in turn, the last for ever."""
+    """Serve these responses one after another, and repeat the last one."""
 
     def __init__(self, *answers: tuple[str, bytes]) -> None:
         self.answers = list(answers)

@@ -53,7 +53,7 @@ def start(user: User, number: int) -> dict[str, Any]:
             return content
         assert answer.status_code in (409, 502), answer.text
         assert time.monotonic() < deadline, f"no page for {number}: {answer.text}"
-        time.sleep(0.1)  # a client that was told to try again in a moment
+        time.sleep(0.1)  # the client was told to retry shortly
 
 
 def live(user: User, number: int) -> tuple[dict[str, Any], str]:
@@ -70,7 +70,7 @@ def live(user: User, number: int) -> tuple[dict[str, Any], str]:
 
 
 def settle(system: System, context: Context) -> None:
-    """Poll until nobody is waited for."""
+    """Poll until no top-up is due."""
 
     def nothing_is_due() -> bool:
         poll_topups(context)

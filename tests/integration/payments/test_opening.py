@@ -37,7 +37,7 @@ def test_a_bank_that_fails_once_is_asked_again_within_the_request(system_of_each
 
 
 def test_a_bank_that_made_the_payment_and_then_failed(system_of_each_bank: System) -> None:
-    """Its page was told to nobody: it is cancelled where the bank can do that, and another one is made."""
+    """No user was given its page: it is cancelled if the bank can do that, and another payment is created."""
     system = system_of_each_bank
     system.plan(["api_dead"], [])
     user = system.user()
@@ -77,7 +77,7 @@ def test_a_slow_bank_is_unavailable_and_the_same_key_finds_out(make_system: Make
     assert (first.status_code, first.json()["code"]) == (502, "bank_unavailable")
     second = eventually(lambda: user.post_topup(key="k").json().get("paymentUrl"))
     assert len(system.rows("SELECT 1 FROM topups")) == 1
-    # The first call reaches its end at the bank at last: its payment exists, and nobody knows its page.
+    # The bank completes the first call late: its payment exists, but no user was given its page.
     eventually(lambda: len(system.bank_rows("SELECT 1 FROM payments")) == 2)
     assert user.post_topup(key="k").json()["paymentUrl"] == second
     page = system.bank_rows("SELECT page_key FROM payments ORDER BY payment_no DESC")
@@ -126,11 +126,11 @@ def test_a_request_that_dies_is_waited_for_as_long_as_somebody_listens(make_syst
         seconds = eventually(lambda: system.rows(lease))[0]["seconds"]
         assert seconds == GatewaySettings.model_fields["payments_timeout_seconds"].default
         assert running.result().status_code == 201
-    assert system.rows(lease) == [], "who has finished holds nobody up"
+    assert system.rows(lease) == [], "a finished request releases its lease"
 
 
 def test_a_request_that_outlives_its_turn_leaves_the_page_of_its_successor_alone(make_system: MakeSystem) -> None:
-    """The first one's turn is over while the bank keeps it waiting; the second finds a page, the first then fails."""
+    """The lease of the first request expires during its call to the bank; the second one opens a page."""
     system = make_system(bank_timeout_seconds=1.4, sandbox={"sandbox_bank_slow_seconds": 2.5})
     system.plan(["api_slow"], [])
     user = system.user()
@@ -172,7 +172,7 @@ def test_a_process_that_dies_at_the_bank_leaves_a_topup_that_the_same_key_opens(
     assert payable(system) == 1
     user.pay(second)
     eventually(lambda: user.status(second) == "confirmed")
-    # The page that was made first is dead: whoever had it would be told so.
+    # The first page is cancelled and says so.
     assert "cancelled" in requests.get(first["paymentUrl"], timeout=10).text
 
 
@@ -218,7 +218,7 @@ def test_a_topup_that_never_got_a_page_ends_with_its_time(system: System) -> Non
     assert system.rows("SELECT status, next_poll_at FROM topups") == [{"status": "expired", "next_poll_at": None}]
     for _ in range(2):
         again = user.post_topup(key="k")
-        assert (again.status_code, again.json()["code"]) == (409, "topup_over"), "nobody is told to try again"
+        assert (again.status_code, again.json()["code"]) == (409, "topup_over"), "the client is not told to retry"
         assert "new Idempotency-Key" in again.json()["message"]
     assert user.start(key="another")["status"] == "pending"
 

@@ -62,7 +62,7 @@ def test_intervals_grow_and_stop_at_the_expiry(make_system: MakeSystem) -> None:
 
 
 def test_what_nobody_pays_expires(system_of_each_bank: System) -> None:
-    """The page still works for a moment after our expiry: money that comes then is credited, by the poll alone."""
+    """The page is payable for some time after expiry: a payment in that time is credited by the poll alone."""
     system = system_of_each_bank
     system.plan(["notify_lost"])
     user = system.user()

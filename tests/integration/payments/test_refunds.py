@@ -230,7 +230,7 @@ def test_a_balance_that_is_away_is_asked_until_it_answers(make_system: MakeSyste
     assert at_the_bank(system) == ("CONFIRMED", 0), "the bank is asked only when the money is off the balance"
     http._port = port
     pursue_refunds(system.context)
-    assert system.rows("SELECT status FROM refunds") == [{"status": "requested"}], "its turn has not come"
+    assert system.rows("SELECT status FROM refunds") == [{"status": "requested"}], "its next attempt is not due"
     pursue_refunds(system.later(minutes=5))
     assert system.rows("SELECT status FROM refunds") == [{"status": "done"}]
     assert balance(system, user) == 0

@@ -28,7 +28,7 @@ from tests.integration.payments.servers import (
 
 @dataclass
 class Merchant:
-    """Where notifications go. ``answers`` are given in turn, the last one for ever."""
+    """A receiver of notifications. It returns ``answers`` one after another, and repeats the last one."""
 
     url: str = ""
     answers: list[tuple[str, bytes]] = field(default_factory=lambda: [("200 OK", b"OK")])

@@ -130,15 +130,15 @@ def test_sber_names_its_order_when_the_browser_goes_back(bank: RunningBank) -> N
     assert parse_qs(urlsplit(back).query) == {"a": ["1"], "orderId": [answer["orderId"]], "lang": ["ru"]}
 
 
-def test_nothing_of_a_card_is_kept(bank: RunningBank, merchant: Merchant, capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_of_a_card_is_stored(bank: RunningBank, merchant: Merchant, capfd: pytest.CaptureFixture[str]) -> None:
     url = init(bank, NotificationURL=merchant.url)
     post(url, **{**CARD, "card_number": "5555 5555 5555 4444"})
     post(url, **CARD)
     eventually(lambda: len(merchant.received) == 2)
-    kept = str(bank.rows("SELECT p::text AS row FROM payments p")) + str(
+    stored = str(bank.rows("SELECT p::text AS row FROM payments p")) + str(
         bank.rows("SELECT d::text, convert_from(d.body, 'UTF8') AS body FROM deliveries d")
     )
     written = capfd.readouterr()
     for digits in ("4111111111111111", "4111 1111 1111 1111", "5555555555554444", "5555 5555 5555 4444"):
-        assert digits not in kept
+        assert digits not in stored
         assert digits not in written.out + written.err

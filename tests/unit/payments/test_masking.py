@@ -1,4 +1,4 @@
-"""Nothing of a card gets into what is kept."""
+"""Card data is masked in stored messages."""
 
 import json
 
