@@ -38,12 +38,12 @@ def audit(sources: Sources, scope: Scope = Scope()) -> Report:
 
 
 def _examine(sources: Sources, scope: Scope, report: Report) -> None:
-    sources.look_now()
+    sources.take_snapshot()
     start = chain.start_after(sources.balance, scope.since)
     report.head = chain.head(sources.balance)
     guards.examine(sources, report)
     trail.examine(sources, report)
-    # Two halves at once, each with its own connection to the ledger and both with the same picture of it.
+    # Two halves in parallel, each with its own connection to the ledger and both on the same snapshot.
     with closing(sources.balance.beside()) as beside, ThreadPoolExecutor(1, thread_name_prefix="audit") as thread:
         by_itself = thread.submit(_ledger_by_itself, beside, scope, start, report.head)
         try:
@@ -52,7 +52,7 @@ def _examine(sources: Sources, scope: Scope, report: Report) -> None:
             report.take(by_itself.result())
             report.take(crossed)
         except BaseException:
-            beside.give_up()  # nobody waits for a half that is of no use
+            beside.give_up()  # the audit fails, so the other half is not needed
             raise
 
 
@@ -73,12 +73,12 @@ def _cross(sources: Sources, scope: Scope, report: Report, start: chain.Start) -
     topups = cross_payments.examine(sources, report, since=since, low=start.low, dead=dead)
     refunds = cross_refunds.examine(sources, report)
     orders = cross_bank.examine(sources, sources.bank, report) if sources.bank else Comparison()
-    # The deciders once more, newer than the ledger's picture, which stays.
+    # New snapshots of the deciding services, taken after the ledger's, which stays.
     if checks.doubtful:
-        sources.checks.look_now()
+        sources.checks.take_snapshot()
         cross_checks.settle(sources, checks, dead)
     if topups.doubtful or refunds.doubtful or orders.doubtful:
-        sources.payments.look_now()
+        sources.payments.take_snapshot()
         cross_payments.settle(sources, topups, dead)
         cross_refunds.settle(sources, refunds)
         cross_bank.settle(sources, orders)

@@ -46,7 +46,7 @@ def examine(sources: Sources, bank: Source, report: Report) -> Comparison:
     ):
         row = left or right
         if row is None or (right is None and left is not None and not left[5]):
-            continue  # an order that nobody paid, here and there
+            continue  # an order that neither side records as paid
         comparison.compared += 1
         verdict = _verdict(left, right)
         if isinstance(verdict, Finding):
@@ -58,7 +58,7 @@ def examine(sources: Sources, bank: Source, report: Report) -> Comparison:
 
 
 def settle(sources: Sources, comparison: Comparison) -> None:
-    """Decide about the doubtful ones in a newer picture of the payments, which the caller has taken."""
+    """Decide the doubtful orders in a newer snapshot of payments, which the caller has taken."""
 
     def fetch(keys: Sequence[str]) -> list[Row]:
         where = "WHERE a.bank || ' ' || a.bank_order_id = ANY(%(keys)s)"
@@ -81,7 +81,7 @@ def _verdict(ours: Row | None, theirs: Row | None) -> Verdict:
 
 
 def _as_of(a: Row | None, b: Row | None, seen: Row) -> Row | None:
-    """The newest that we have, without the refunds that are younger than the bank's picture: they only grow."""
+    """The newest that we have, without the refunds that are younger than the bank's snapshot: they only grow."""
     if b is None:
         return a
     refunded = b[_REFUNDED]

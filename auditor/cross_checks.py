@@ -55,7 +55,7 @@ _EVENT_TYPES: Final = {
     "used": CheckAccepted.TYPE, "expired": CheckExpired.TYPE, "cancelled": CheckCancelled.TYPE,
 }  # fmt: skip
 _STATUSES: Final = frozenset({"pending", "rejected", "active", *_EVENT_TYPES})
-#: A check that nobody could decide about for longer is told apart from one that is just being made.
+#: A check that is undecided for longer than this is reported separately from one that is being created.
 _UNDECIDED_SECONDS: Final = 60
 
 
@@ -98,7 +98,7 @@ class _Held:
 
 
 def examine(sources: Sources, report: Report, *, since: datetime | None, low: int, dead: DeadEvents) -> Comparison:
-    """Compare all, or what has changed since a moment; what does not fit stays in ``doubtful`` for :func:`settle`."""
+    """Compare all, or what has changed since ``since``; what does not fit stays in ``doubtful`` for :func:`settle`."""
     comparison = Comparison()
     open_events = set()
     payloads = []
@@ -130,7 +130,7 @@ def examine(sources: Sources, report: Report, *, since: datetime | None, low: in
 
 
 def settle(sources: Sources, comparison: Comparison, dead: DeadEvents) -> None:
-    """Decide about the doubtful ones in a newer picture of the checks, which the caller has taken."""
+    """Decide the doubtful checks in a newer snapshot of checks, which the caller has taken."""
 
     def fetch(ids: Sequence[str]) -> list[Row]:
         return _some_checks(sources.checks, ids)
@@ -177,7 +177,7 @@ def _some_checks(source: Source, ids: Sequence[str]) -> list[Row]:
 
 
 def _verdict(left: Row | None, right: Row | None, open_events: set[str], dead: DeadEvents) -> Verdict:
-    """What the older picture of the checks alone says about the ledger."""
+    """Return what the older snapshot of checks alone implies about the ledger."""
     held = _Held(*right) if right else None
     if left is None:
         return _unknown(held) if held else None

@@ -70,7 +70,7 @@ _WITHOUT_WORD: Final = f"""
 
 
 def examine(sources: Sources, report: Report, *, since: datetime | None, low: int, dead: DeadEvents) -> Comparison:
-    """Compare all, or what has changed since a moment; what does not fit stays in ``doubtful`` for :func:`settle`."""
+    """Compare all, or what has changed since ``since``; what does not fit stays in ``doubtful`` for :func:`settle`."""
     comparison = Comparison()
     open_events = set()
     payloads = []
@@ -105,14 +105,14 @@ def examine(sources: Sources, report: Report, *, since: datetime | None, low: in
 
 
 def settle(sources: Sources, comparison: Comparison, dead: DeadEvents) -> None:
-    """Decide about the doubtful ones in a newer picture of the payments, which the caller has taken."""
+    """Decide the doubtful top-ups in a newer snapshot of payments, which the caller has taken."""
 
     def fetch(ids: Sequence[str]) -> list[Row]:
         return _some_topups(sources.payments, ids)
 
     def decide(_: str, a: Row | None, b: Row | None, seen: Row | None) -> Verdict:
         if a is None and b is not None and seen is not None:
-            # Confirmed since: the ledger was ahead of the first picture.
+            # Confirmed since: the ledger was ahead of the first snapshot.
             return _verdict(b, seen, set(), dead)
         return _verdict(a, seen, set(), dead)
 

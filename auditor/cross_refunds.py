@@ -1,4 +1,4 @@
-"""The refunds of top-ups against the ledger: taken from the user once, and given back to him where the bank refused."""
+"""The refunds of top-ups against the ledger: debited from the user once, and credited again if the bank rejects."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -20,7 +20,7 @@ _REFUNDS: Final = """
       FROM refunds r JOIN topups t USING (topup_id) {where} ORDER BY r.refund_id
 """
 
-#: Of one refund: what was taken from the user or refused to be, and what he got again.
+#: Per refund: the debit of the user, or its refusal, and the credit that returns it.
 _LEDGER: Final = """
     SELECT subject_id::text, min(user_id::text), min(amount_minor), min(currency), min(reference),
            string_agg(kind || ' ' || outcome, ', ' ORDER BY kind DESC),
@@ -137,7 +137,7 @@ def _examine_topups(sources: Sources, report: Report) -> None:
 
 
 def settle(sources: Sources, comparison: Comparison) -> None:
-    """Decide about the doubtful ones in a newer picture of the payments, which the caller has taken."""
+    """Decide the doubtful refunds in a newer snapshot of payments, which the caller has taken."""
 
     def fetch(ids: Sequence[str]) -> list[Row]:
         where = "WHERE r.refund_id = ANY(%(ids)s::uuid[])"

@@ -1,8 +1,8 @@
 """How two services' books are compared while both are being written.
 
-The older picture is of the one who decides (A), the newer of the ledger, which follows (L). What A has decided and L
+The older snapshot is of the one who decides (A), the newer of the ledger, which follows (L). What A has decided and L
 does not show is either on its way, and then A itself says so with an open event, or it is lost. What L shows and A does
-not have yet was decided in between: a third picture of the decider (B), newer than L, must bear it out. Statuses only
+not have yet was decided in between: a third snapshot of the decider (B), newer than L, must bear it out. Statuses only
 move forward, so whatever L shows must lie between A and B. Nothing is guessed, and nothing is waited for.
 """
 
@@ -79,7 +79,7 @@ def ask_again(
     fetch: Callable[[Sequence[str]], Iterable[Row]],
     decide: Callable[[str, Row | None, Row | None, Row | None], Verdict],
 ) -> None:
-    """Look at the doubtful ones in the newest picture of the decider: ``decide(id, a, b, l)``."""
+    """Look at the doubtful ones in the newest snapshot of the decider: ``decide(id, a, b, l)``."""
     for ids in in_batches(comparison.doubtful):
         newest = {row[0]: row for row in fetch(ids)}
         for key in ids:

@@ -1,7 +1,7 @@
 """What hashes and ids are made of, in the auditor's own words.
 
-The service that seals has its own. A function in the database would be one text for both, but whoever can change the
-ledger can change that function; these words are not in his reach.
+The sealing service has its own. A shared function in the database would be within reach of an attacker who can change
+the ledger; this code is not.
 """
 
 from hashlib import sha1

@@ -74,7 +74,7 @@ class Report:
         self.counts |= part.counts
 
     def as_json(self) -> dict[str, Any]:
-        """For programs; amounts are whole minor units, moments ISO 8601."""
+        """Return the report as JSON values: amounts in minor units, times in ISO 8601."""
         return {
             "clean": self.is_clean,
             "since": self.since.isoformat() if self.since else None,

@@ -1,4 +1,4 @@
-"""The head of the chain, kept outside of the database: whoever rewrites the past there cannot rewrite it here."""
+"""The chain's head, stored outside of the database, where an attacker who rewrites the ledger cannot rewrite it."""
 
 import os
 import tempfile
@@ -9,7 +9,7 @@ from deploy.failure import explain_os_error
 
 
 def read(path: Path) -> str | None:
-    """The head that was kept, as ``block:hash``; None where none was kept yet."""
+    """Return the stored head as ``block:hash``; None if there is no file yet."""
     try:
         return path.read_text().strip() or None
     except FileNotFoundError:
@@ -19,7 +19,7 @@ def read(path: Path) -> str | None:
 
 
 def write(path: Path, head: Head) -> None:
-    """Keep a head that an audit has proved; the file is there whole, or as it was."""
+    """Store a head that an audit has proved, replacing the file atomically."""
     try:
         handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "w") as file:

@@ -1,4 +1,4 @@
-"""Rules that the ledger must keep by itself, proved from one picture of it.
+"""The rules of the ledger by itself, proved on one snapshot.
 
 Each query reads a table once and joins by hashing, so the time grows with the books and no faster. After a later
 start only transfers with higher numbers are looked at, and what was before them is taken as proved.

@@ -1,4 +1,4 @@
-"""Read-only views of the services' databases, each at one moment."""
+"""Read-only snapshots of the services' databases."""
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,7 +26,7 @@ Parameters = Mapping[str, object]
 
 
 class Source:
-    """One database in one REPEATABLE READ, READ ONLY transaction: everything read from it is of one moment."""
+    """One database in one REPEATABLE READ, READ ONLY transaction: every query sees the same snapshot."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -37,13 +37,13 @@ class Source:
         self._cursors = 0
 
     def rows(self, query: str, parameters: Parameters | None = None) -> list[Row]:
-        """All rows of a query whose answer is small."""
+        """Return all rows of a query with a small result."""
         with self._connection.cursor() as cursor:
             cursor.execute(query, parameters or {})
             return cursor.fetchall()
 
     def stream(self, query: str, parameters: Parameters | None = None) -> Iterator[Row]:
-        """The rows of a query whose answer may be larger than memory.
+        """Iterate over the rows of a query whose result may be larger than memory.
 
         The database works on the next ones while these are looked at, and on the first ones from now on.
         """
@@ -54,18 +54,18 @@ class Source:
         return _batches(cursor, ahead, ahead.submit(cursor.fetchmany, ROWS_AT_ONCE))
 
     def beside(self) -> "Source":
-        """A further connection that sees the same picture, for as long as this one keeps it: work for two at once."""
+        """Return a second connection with the same snapshot, for parallel queries; valid while this one keeps it."""
         snapshot = self.rows("SELECT pg_export_snapshot()")[0][0]
         other = Source(self._url)
         other._connection.cursor().execute("SET TRANSACTION SNAPSHOT %s", (snapshot,))
         return other
 
     def give_up(self) -> None:
-        """End the query that another thread is waiting for."""
+        """Cancel the query that another thread is waiting for."""
         self._connection.cancel()
 
-    def look_now(self) -> None:
-        """End the picture and take the next one at this moment."""
+    def take_snapshot(self) -> None:
+        """Release the snapshot and take a new one."""
         self._connection.rollback()
         self.rows("SELECT 1")
 
@@ -89,14 +89,14 @@ class Sources:
     balance: Source
     bank: Source | None = None
 
-    def look_now(self) -> None:
-        """Take a picture of each: first of those who decide, then of the ledger, which follows them.
+    def take_snapshot(self) -> None:
+        """Take a snapshot of each database: first of the deciding services, then of the ledger.
 
-        What is decided in the older picture and missing in the newer one is late, and never just unseen.
+        A decision in the older snapshot that is missing in the newer one is late; it cannot be merely unseen.
         """
         for source in (self.checks, self.payments, self.balance, self.bank):
             if source is not None:
-                source.look_now()
+                source.take_snapshot()
 
 
 @contextmanager

@@ -43,7 +43,7 @@ class LazyGroup(click.Group):
 def fastcheck() -> None:
     """FastCheck: top up by card, write checks with a secret code, accept them.
 
-    This command runs a whole system on this machine, shows what runs, plays the story, and checks the books.
+    This command runs a whole system on this machine, shows its processes, plays a demo, and audits the books.
     """
 
 

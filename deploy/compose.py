@@ -21,13 +21,13 @@ PUBLIC_URL: Final = f"http://localhost:{WEB_PORT}"
 
 
 def env_file(credentials: Credentials) -> dict[str, str]:
-    """The content of ``.env``: every secret, and every address with a secret in it."""
+    """Return the content of ``.env``: every secret, and every address that contains one."""
     settings = system_settings(credentials, ADDRESSES, public_url=PUBLIC_URL, user={})
-    kept = {name: value for name, value in settings.items() if name != "FASTCHECK_LOG_LEVEL"}
+    shared = {name: value for name, value in settings.items() if name != "FASTCHECK_LOG_LEVEL"}
     administrator = database_url("postgres", credentials.postgres_password, ADDRESSES["postgres"])
     auditor = database_url(AUDITOR_ROLE, credentials.role_passwords[AUDITOR], ADDRESSES["postgres"])
     return {
-        **kept,
+        **shared,
         "POSTGRES_PASSWORD": credentials.postgres_password,
         "REDIS_PASSWORD": credentials.redis_password,
         "FASTCHECK_ADMINISTRATOR_DATABASE_URL": administrator.replace("+psycopg2", ""),

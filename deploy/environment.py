@@ -1,7 +1,7 @@
 """The environment variables of every process, from one place.
 
-A process gets the variables of its own service and no others: a service that is broken into holds nobody else's
-password. Variables that the user has set win over ours.
+A process gets the variables of its own service and no others: a compromised service holds no other
+service's password. Variables that the user has set win over ours.
 """
 
 import json
@@ -29,7 +29,7 @@ PASSED_ON: Final = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "S
 _OWNED: Final = frozenset(
     name for service in SERVICES for name in (*service.variables, *service.may_have, service.url_variable)
 )
-#: What ends so is a secret, whoever it belongs to.
+#: Variables with these suffixes are secrets.
 _SECRET_ENDINGS: Final = ("_DATABASE_URL", "_TOKEN_KEY", "_PASSWORD")
 
 

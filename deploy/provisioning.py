@@ -70,9 +70,9 @@ def ensure_role(cursor: psycopg2.extensions.cursor, role: str, password: str) ->
 
 
 def close_database(url: str, database: str) -> None:
-    """Shut a database to all but its owner and the auditor, who may enter and look at nothing yet.
+    """Restrict a database to its owner and the auditor, which may connect and has no privilege on a table yet.
 
-    What he may read each migration opens to him, column by column.
+    Migrations grant the auditor the columns to read.
     """
     names = {
         "database": sql.Identifier(database),

@@ -1,4 +1,4 @@
-"""A whole FastCheck in one data folder: put together, started, kept running, stopped."""
+"""A whole FastCheck in one data folder: assemble, start, supervise and stop it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -23,7 +23,7 @@ REDIS_VARIABLES: Final = ("FASTCHECK_BROKER_URL", "FASTCHECK_CACHE_URL")
 
 
 class System:
-    """One system. Whoever makes it holds the lock of ``data_dir``."""
+    """One system. The caller holds the lock of ``data_dir``."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class System:
         processes = service_processes(self._settings, self._ports, self._data_dir, self._services, self._replicas)
         processes = [process for process in processes if process.name != self._without]
         if all(name in self._own_databases for name in (*AUDITED, BANK)):
-            # On servers of the user's own the auditor is started by whoever made its role there.
+            # On other servers the operator who created the auditor's role starts the auditor.
             processes.append(auditor_process(self._secrets, self._ports, self._data_dir, self._settings))
         # They start at the same time, and share the processors while they do.
         self._supervisor.start(processes, START_TIMEOUT_SECONDS * self._replicas)

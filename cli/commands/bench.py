@@ -8,7 +8,7 @@ import click
 
 from deploy.failure import LaunchError
 
-DEFAULT_PICTURE: Final = "bench.svg"
+DEFAULT_CHART: Final = "bench.svg"
 
 
 @click.command()
@@ -16,9 +16,9 @@ DEFAULT_PICTURE: Final = "bench.svg"
 @click.option(
     "--svg",
     type=click.Path(dir_okay=False, path_type=Path),
-    default=DEFAULT_PICTURE,
+    default=DEFAULT_CHART,
     show_default=True,
-    help="Where to write the picture.",
+    help="The file to write the chart to.",
 )
 @click.option("--replicas", type=click.IntRange(1, 8), default=1, show_default=True, help="As of `fastcheck up`.")
 def bench(quick: bool, svg: Path, replicas: int) -> None:
@@ -32,7 +32,7 @@ def bench(quick: bool, svg: Path, replicas: int) -> None:
     rendering = _part("rendering")
     click.echo(rendering.as_text(report))
     svg.write_text(rendering.as_svg(report))
-    click.echo(f"The picture is in {svg}.", err=True)
+    click.echo(f"The chart is in {svg}.", err=True)
 
 
 def _run(quick: bool, replicas: int) -> Any:

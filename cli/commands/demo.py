@@ -84,8 +84,8 @@ def _audit(data_dir: Path) -> str:
         check=False,
         timeout=AUDIT_TIMEOUT_SECONDS,
     )
-    said = (result.stdout + result.stderr).strip().splitlines()
-    check(result.returncode == 0, f"`fastcheck audit` ended with code {result.returncode}: {' '.join(said[-3:])}")
+    lines = (result.stdout + result.stderr).strip().splitlines()
+    check(result.returncode == 0, f"`fastcheck audit` ended with code {result.returncode}: {' '.join(lines[-3:])}")
     # The last sentence, which the terminal may have broken into lines.
-    sentence = " ".join(line.strip() for line in said)
+    sentence = " ".join(line.strip() for line in lines)
     return sentence[sentence.rfind("The books are right") :]

@@ -27,11 +27,13 @@ def _who() -> str:
 
 def _a_reason(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
     if not value.strip():
-        raise click.BadParameter("say why, for whoever reads the trail")
+        raise click.BadParameter("give a reason for the audit trail")
     return value.strip()
 
 
-reason_option = click.option("--reason", required=True, callback=_a_reason, help="Why. Written down with the deed.")
+reason_option = click.option(
+    "--reason", required=True, callback=_a_reason, help="The reason, recorded in the audit trail."
+)
 operator_option = click.option("--operator", default=_who, show_default="user@host", help="Who you are.")
 event_argument = click.argument("event_id", type=click.UUID)
 
@@ -87,14 +89,14 @@ def list_(*, data_dir: Path, states: tuple[str, ...], limit: int, as_json: bool)
 def show(*, event_id: UUID, data_dir: Path, as_json: bool) -> None:
     """Show one event with its history."""
     with _opened(data_dir) as opened:
-        story = operations.show(opened, event_id)
+        history = operations.show(opened, event_id)
     if as_json:
-        click.echo(json.dumps(story.as_json(), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(history.as_json(), indent=2, ensure_ascii=False))
         return
-    click.echo(f"{story.event_id}  {story.type}  {story.state}")
-    for name, value in story.payload.items():
+    click.echo(f"{history.event_id}  {history.type}  {history.state}")
+    for name, value in history.payload.items():
         click.echo(f"    {name}: {value}")
-    for step in story.steps:
+    for step in history.steps:
         click.echo(f"{format_utc(step.at)}  {step.where}: {step.what}")
 
 
@@ -104,7 +106,7 @@ def show(*, event_id: UUID, data_dir: Path, as_json: bool) -> None:
 @operator_option
 @data_dir_option
 def replay(*, event_id: UUID, reason: str, operator: str, data_dir: Path) -> None:
-    """Send an event again, by the ordinary road: outbox, relay, inbox. What has taken effect takes none again."""
+    """Send an event again through outbox, relay and inbox. An event that was processed has no further effect."""
     with _opened(data_dir) as opened:
         click.echo(operations.replay(opened, event_id, operator=operator, reason=reason))
 

@@ -16,7 +16,7 @@ topup_argument = click.argument("topup_id", type=click.UUID)
 
 @click.group()
 def payments() -> None:
-    """Top-ups: what a bank said and was not believed, the story of one top-up, refunds."""
+    """Inspect top-ups and rejected notifications, poll banks, refund top-ups."""
 
 
 @payments.command()
@@ -25,7 +25,7 @@ def payments() -> None:
 @click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
 @json_option
 def refused(*, data_dir: Path, bank: str | None, limit: int, as_json: bool) -> None:
-    """List what came in a bank's name and was not acted on, newest first.
+    """List rejected notifications, newest first.
 
     Forged notifications, wrong amounts, unknown orders, second payments: each as it came, card numbers masked.
     """
@@ -51,22 +51,22 @@ def refused(*, data_dir: Path, bank: str | None, limit: int, as_json: bool) -> N
 @json_option
 def show(*, topup_id: UUID, data_dir: Path, as_json: bool) -> None:
     """Show a top-up with its attempts at the bank, the bank's notifications, and its refunds."""
-    story = Payments.of(data_dir).get(f"/internal/topups/{topup_id}")
+    topup = Payments.of(data_dir).get(f"/internal/topups/{topup_id}")
     if as_json:
-        click.echo(json.dumps(story, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(topup, indent=2, ensure_ascii=False))
         return
-    click.echo(f"{story['transactionID']}  {story['status']}  {_amount(story)}  at {story['bank']}")
+    click.echo(f"{topup['transactionID']}  {topup['status']}  {_amount(topup)}  at {topup['bank']}")
     click.echo(
-        f"    of user {story['userID']}, made {story['createdAt']}, confirmed {story.get('confirmedAt', 'never')}"
+        f"    of user {topup['userID']}, made {topup['createdAt']}, confirmed {topup.get('confirmedAt', 'never')}"
     )
-    for attempt in story["attempts"]:
+    for attempt in topup["attempts"]:
         click.echo(f"    attempt {attempt['orderID']}  payment {attempt.get('paymentID', '-')}  {attempt['state']}")
-    for item in story["notifications"]:
+    for item in topup["notifications"]:
         click.echo(
             f"    {item['firstReceivedAt']}  {item['source']}: {item.get('bankStatus')}, {item['verdict']},"
             f" {item['times']} times"
         )
-    for item in story["refunds"]:
+    for item in topup["refunds"]:
         click.echo(f"    {item['createdAt']}  refund {item['refundID']}: {item['status']}{_because(item.get('note'))}")
 
 
@@ -74,7 +74,7 @@ def show(*, topup_id: UUID, data_dir: Path, as_json: bool) -> None:
 @topup_argument
 @data_dir_option
 def ask(*, topup_id: UUID, data_dir: Path) -> None:
-    """Ask the bank about a top-up now, and take its word by the ordinary road."""
+    """Poll the bank for the status of a top-up now, and apply it like any status report."""
     click.echo(Payments.of(data_dir).post(f"/internal/topups/{topup_id}/polls")["answer"])
 
 
@@ -84,7 +84,7 @@ def ask(*, topup_id: UUID, data_dir: Path) -> None:
     "--amount", type=click.IntRange(1), help="In minor units, for example kopecks. Default: all that is left."
 )
 @click.option("--refund-id", type=click.UUID, help="That of an earlier call: the same id is the same refund.")
-@click.option("--reason", required=True, help="Why. Written down with the deed.")
+@click.option("--reason", required=True, help="The reason, recorded in the audit trail.")
 @operator_option
 @data_dir_option
 @json_option
@@ -98,9 +98,9 @@ def refund(
     data_dir: Path,
     as_json: bool,
 ) -> None:
-    """Take money off the user's balance and give it back to his card.
+    """Debit the user's balance and refund the amount to the card.
 
-    Refused when he has spent it. While the bank does not answer it goes on by itself; in the end either the card or
+    Rejected if the balance is too low. If the bank does not respond, the service retries; in the end either the card or
     the user has the money.
     """
     body: dict[str, object] = {"refundID": str(refund_id or uuid4()), "reason": reason, "operator": operator}

@@ -21,15 +21,15 @@ WORDS: Final = {
 }
 
 
-moment = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"])
+instant = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"])
 
 
 @click.command()
 @click.option("--bank", required=True, help="For example tbank.")
-@click.option("--from", "since", type=moment, required=True, help="Top-ups made from this day or moment (UTC) on.")
-@click.option("--to", "until", type=moment, required=True, help="Until before this day or moment (UTC).")
+@click.option("--from", "since", type=instant, required=True, help="Start of the period: a day or a time, UTC.")
+@click.option("--to", "until", type=instant, required=True, help="End of the period (exclusive): a day or a time, UTC.")
 @click.option("--file", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A statement (CSV).")
-@click.option("--apply", "apply", is_flag=True, help="Ask the bank about each difference, and take its word.")
+@click.option("--apply", "apply", is_flag=True, help="Poll the bank for each difference and apply its status.")
 @click.option(
     "--reason", default="reconciliation", show_default=True, help="Why. Written down when something is applied."
 )
@@ -50,7 +50,7 @@ def reconcile(
 ) -> None:
     """Compare our payments with a bank's: its list, a statement file, or the bank asked about each.
 
-    Nothing is changed without --apply, which goes the ordinary road: the bank itself is asked about each payment that
+    Nothing is changed without --apply, which polls the bank for each payment that
     differs. A file alone never moves money. Exit code 1 when there are differences, 2 when it could not be done.
     """
     payments = Payments.of(data_dir)

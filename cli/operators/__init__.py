@@ -1,1 +1,1 @@
-"""What an operator sees and does: events on their way and events that failed, and the trail of his own actions."""
+"""The operator's view of events and payments, and the actions on them, which are recorded in an audit trail."""

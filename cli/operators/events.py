@@ -1,6 +1,6 @@
-"""Events that are open, late or dead: found, shown with their history, replayed or discarded. Every deed is recorded.
+"""Events that are open, late or dead: list, show, replay or discard them. Every action is recorded.
 
-A replay goes the ordinary road. The event becomes due again in the outbox of its publisher, the relay sends it, the
+A replay takes the regular path. The event becomes due again in the outbox of its publisher, the relay sends it, the
 inbox takes it in, and what has taken effect before takes none again.
 """
 
@@ -42,7 +42,7 @@ class EventLine:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """Something that waits for a decision which does not come: named, so that nobody must guess."""
+    """Something whose decision is overdue."""
 
     kind: str
     subject: str
@@ -57,7 +57,7 @@ class Undecided:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A moment in the history of an event."""
+    """One step in the history of an event."""
 
     at: datetime
     where: str
@@ -65,7 +65,7 @@ class Step:
 
 
 @dataclass(slots=True)
-class Scenario:
+class EventHistory:
     """One event with all that is known of it."""
 
     event_id: str
@@ -147,67 +147,67 @@ def list_undecided(databases: Databases, *, limit: int) -> list[Undecided]:
     return sorted(found, key=lambda item: item.since)[:limit]
 
 
-def show(databases: Databases, event_id: UUID) -> Scenario:
-    """One event with its history. Raises LaunchError when nobody knows it."""
-    story = Scenario(str(event_id))
+def show(databases: Databases, event_id: UUID) -> EventHistory:
+    """One event with its history. Raise LaunchError if no service knows it."""
+    history = EventHistory(str(event_id))
     for service in PUBLISHERS:
         with databases[service].autocommit() as tx:
             for row in store.in_outbox(tx, event_id):
-                _tell_sent(story, service, row)
+                _tell_sent(history, service, row)
     for service in SUBSCRIBERS:
         with databases[service].autocommit() as tx:
             received = store.in_inbox(tx, event_id)
             if received is not None:
-                _tell_received(story, service, received)
-            subject = story.payload.get("check_id") or story.payload.get("topup_id")
+                _tell_received(history, service, received)
+            subject = history.payload.get("check_id") or history.payload.get("topup_id")
             for move in store.moves_of(tx, subject) if subject else []:
                 what = f"{move['kind']} {move['outcome']}: {move['amount_minor']} {move['currency']}"
-                story.steps.append(Step(move["created_at"], "ledger", what))
-    if story.state == "unknown":
+                history.steps.append(Step(move["created_at"], "ledger", what))
+    if history.state == "unknown":
         raise LaunchError(f"No service knows an event {event_id}.")
     for service in SERVICES:
         with databases[service].autocommit() as tx:
             for row in store.actions(tx, subject=str(event_id), limit=1_000):
                 what = f"{row['operator']}: {row['action']} ({row['reason']})"
-                story.steps.append(Step(row["acted_at"], service, what))
-    story.steps.sort(key=lambda step: step.at)
-    return story
+                history.steps.append(Step(row["acted_at"], service, what))
+    history.steps.sort(key=lambda step: step.at)
+    return history
 
 
-def _tell_sent(story: Scenario, service: str, row: RowMapping) -> None:
-    story.type, story.payload = row["type"], row["payload"]
-    story.state = "closed" if row["closed_at"] else "late" if row["is_late"] else "open"
-    story.steps.append(Step(row["created_at"], service, f"written for {row['subscriber']}"))
+def _tell_sent(history: EventHistory, service: str, row: RowMapping) -> None:
+    history.type, history.payload = row["type"], row["payload"]
+    history.state = "closed" if row["closed_at"] else "late" if row["is_late"] else "open"
+    history.steps.append(Step(row["created_at"], service, f"written for {row['subscriber']}"))
     if row["closed_at"]:
-        story.steps.append(
+        history.steps.append(
             Step(row["closed_at"], service, f"acknowledged by {row['subscriber']} after {row['sends']} sendings")
         )
     elif row["sends"]:
         due = row["available_at"].astimezone(UTC).strftime("%H:%M:%S")
-        story.steps.append(
+        history.steps.append(
             Step(datetime.now(UTC), service, f"sent {row['sends']} times, not acknowledged; due again at {due}")
         )
 
 
-def _tell_received(story: Scenario, service: str, row: RowMapping) -> None:
-    story.type = row["type"]
+def _tell_received(history: EventHistory, service: str, row: RowMapping) -> None:
+    history.type = row["type"]
     if row["envelope"]:
-        story.payload = row["envelope"]["payload"]
-    story.steps.append(Step(row["received_at"], service, f"received from {row['source']}"))
+        history.payload = row["envelope"]["payload"]
+    history.steps.append(Step(row["received_at"], service, f"received from {row['source']}"))
     if row["processed_at"]:
-        story.state = "done"
-        story.steps.append(Step(row["processed_at"], service, f"took effect at attempt {row['attempts']}"))
+        history.state = "done"
+        history.steps.append(Step(row["processed_at"], service, f"took effect at attempt {row['attempts']}"))
     elif row["parked_at"]:
-        story.state = "discarded" if row["resolution"] == "discarded" else "dead"
+        history.state = "discarded" if row["resolution"] == "discarded" else "dead"
     if row["dead_at"]:
-        story.steps.append(Step(row["dead_at"], service, f"parked after {row['attempts']} attempts: {row['error']}"))
+        history.steps.append(Step(row["dead_at"], service, f"parked after {row['attempts']} attempts: {row['error']}"))
     elif row["last_error"] and not row["processed_at"]:
-        times = f"failed {row['attempts']} times" if row["attempts"] else "held up by something of the moment"
-        story.steps.append(Step(datetime.now(UTC), service, f"{times}: {row['last_error']}"))
+        times = f"failed {row['attempts']} times" if row["attempts"] else "delayed by a transient error"
+        history.steps.append(Step(datetime.now(UTC), service, f"{times}: {row['last_error']}"))
 
 
 def replay(databases: Databases, event_id: UUID, *, operator: str, reason: str) -> str:
-    """Send an event again by the ordinary road; returns what was done, in a sentence. Raises LaunchError."""
+    """Send an event again by the regular path; return what was done as a sentence. Raise LaunchError if it cannot."""
     for service in SUBSCRIBERS:
         released = _release(databases[service], service, event_id, operator, reason)
         if released is not None:
@@ -228,7 +228,7 @@ def _release(
         if released is not None:
             _record(tx, "replay_event", event_id, operator, reason, error=known["error"] if known else None)
             return released
-        # Released before, and never sent again: whoever did that died in between.
+        # Released before, and never sent again: the earlier replay stopped half-way.
         if known is not None and known["resolution"] == "replayed":
             return known["source"], known["envelope"]
         if known is not None and known["resolution"] == "discarded":

@@ -1,4 +1,4 @@
-"""What an operator asks of the payments service, over its internal HTTP interface and under his own token."""
+"""The operator's client of the payments service: its internal HTTP interface, under the operator's own token."""
 
 import os
 from dataclasses import dataclass

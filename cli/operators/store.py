@@ -13,7 +13,7 @@ from common.db.connection import Connection, RowMapping
 
 #: An event that is open for longer than this should have arrived; the relay has tried several times.
 LATE_SECONDS: Final = 60
-#: So long nobody need worry about a check or a top-up that is not decided.
+#: Time for which an undecided check or top-up is normal.
 UNDECIDED_SECONDS: Final = 60
 
 _OUTBOX = """
@@ -24,7 +24,7 @@ _OUTBOX = """
 _OPEN = text(f"{_OUTBOX} WHERE closed_at IS NULL ORDER BY created_at LIMIT :limit")
 _IN_OUTBOX = text(f"{_OUTBOX} WHERE event_id = :event_id")
 
-# One that was replayed and has not come may never have been sent: whoever replayed it died in between.
+# One that was replayed and has not come may never have been sent: the replay may have stopped half-way.
 _PARKED = text("""
     SELECT d.event_id, d.source, d.envelope, d.attempts, d.error, d.parked_at, i.type,
            d.resolved_at IS NOT NULL AS is_released
@@ -112,7 +112,7 @@ def in_outbox(tx: Connection, event_id: UUID) -> list[RowMapping]:
 
 
 def parked_events(tx: Connection, limit: int) -> list[RowMapping]:
-    """Events that failed too often and that nobody has decided about, or were replayed and have not come since."""
+    """Return parked events without a decision, and replayed events that have not arrived since."""
     return list(tx.execute(_PARKED, {"limit": limit}).mappings())
 
 

@@ -14,7 +14,7 @@ from deploy.environment import PREFIX
 from launcher.children import Child, Launch
 from launcher.demo.failure import StepFailed
 
-#: Checks that live for seconds, and a sweep every second, so that nobody has to wait for a week.
+#: Checks that live for seconds, and a sweep every second, so that the demo takes seconds instead of a week.
 SETTINGS: Final = {"FASTCHECK_MIN_CHECK_LIFETIME_SECONDS": "1", "FASTCHECK_EXPIRY_SWEEP_SECONDS": "1"}
 LIFETIME_SECONDS: Final = 4
 
@@ -34,7 +34,7 @@ def started() -> Iterator[tuple[Path, str]]:
         Launch(
             name="fastcheck up",
             command=[sys.executable, "-m", "cli", "up", "--data-dir", str(data_dir)],
-            # What the user has set speaks of systems of his own; the story is not for those.
+            # The user's variables name other systems, on which the demo must not run.
             env={**{name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}, **SETTINGS},
             log=log,
         )

@@ -1,4 +1,4 @@
-"""The story, step by step. Each step does one thing and checks all that must be true after it."""
+"""The demo's scenario. Each step performs one action and checks its complete effect."""
 
 import json
 from collections.abc import Callable
@@ -21,7 +21,7 @@ EXPIRY_TIMEOUT_SECONDS: Final = 45.0
 
 @dataclass
 class Scenario:
-    """Anna, who has money, and Boris, who gets some."""
+    """Anna tops up and creates checks; Boris accepts one."""
 
     url: str
     lifetime_seconds: int
@@ -34,7 +34,7 @@ class Scenario:
         self.anna, self.boris = DemoUser("Anna", self.url), DemoUser("Boris", self.url)
 
     def steps(self) -> list[tuple[str, Callable[[], str]]]:
-        """Title and action of every step; an action returns a remark for the screen."""
+        """Return title and action of each step; an action returns a remark for the screen."""
         return [
             ("A stranger without a session is turned away", self.turn_stranger_away),
             ("Anna and Boris register", self.register),

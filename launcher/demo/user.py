@@ -1,4 +1,4 @@
-"""A user with an account, who does everything through the public API."""
+"""A user who does everything through the public API."""
 
 import json
 import secrets
@@ -18,7 +18,7 @@ POLL_SECONDS: Final = 0.1
 
 
 class DemoUser:
-    """One user and his session. Amounts are in the minor unit, as in the API."""
+    """One user and the user's session. Amounts are in minor units, as in the API."""
 
     def __init__(self, name: str, url: str) -> None:
         self.name = name
@@ -30,7 +30,7 @@ class DemoUser:
 
     @property
     def authorization(self) -> str:
-        """The header of his session, as the source document writes it."""
+        """Return the Authorization header of the session, as the source document writes it."""
         return json.dumps({"sessionID": self.session_id})
 
     def register(self) -> None:
@@ -82,12 +82,12 @@ class DemoUser:
         return self.move("/fastcheck", {"amount": amount_minor, **more}, 201)
 
     def active(self) -> list[dict[str, Any]]:
-        """The checks of his own that nobody has used."""
+        """Return the user's active checks."""
         checks: list[dict[str, Any]] = self.call("GET", "/fastcheck/active")["checks"]
         return checks
 
     def history(self) -> list[dict[str, Any]]:
-        """What became of the checks that he wrote or accepted."""
+        """Return the checks that the user created or accepted and that have ended."""
         checks: list[dict[str, Any]] = self.call("GET", "/fastcheck/history")["checks"]
         return checks
 

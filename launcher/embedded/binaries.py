@@ -13,7 +13,7 @@ from typing import Final
 from deploy.failure import LaunchError, explain_os_error
 from launcher.embedded.user import ServerUser, reachable_by_others
 
-#: Where root keeps copies of binaries whose own folder nobody else may enter.
+#: Where root keeps copies of binaries whose own folder no other user may enter.
 CACHE: Final = Path("/var/cache/fastcheck")
 
 

@@ -52,7 +52,7 @@ SETTINGS: Final = {
     "checkpoint_timeout": "15min",
     "random_page_cost": "1.1",
     "jit": "off",
-    "io_method": "sync",  # the worker processes of the default help big scans, which nobody does here
+    "io_method": "sync",  # the worker processes of the default help large scans, which do not occur here
     "autovacuum_naptime": "15s",
     "timezone": "UTC",
     "log_timezone": "UTC",
@@ -66,7 +66,7 @@ SETTINGS: Final = {
 
 
 class EmbeddedPostgres:
-    """One cluster. It is our child; whoever supervises us starts and stops it by :meth:`launch`."""
+    """One database cluster; the supervisor starts and stops its server by :meth:`launch`."""
 
     def __init__(
         self, folder: Path, *, port: int, password: str, log: Path, settings: dict[str, str] | None = None
@@ -193,4 +193,4 @@ def _reason(output: str) -> str:
     telling = [line for line in lines if "No space left" in line or "error" in line.lower() or "FATAL" in line]
     if any("No space left" in line for line in telling):
         return "the disk is full."
-    return (telling or lines or ["it said nothing"])[-1]
+    return (telling or lines or ["no output"])[-1]

@@ -12,7 +12,7 @@ from launcher.embedded.user import ServerFolder, server_user
 
 CONFIGURATION_FILE: Final = "valkey.conf"
 
-#: A broker must say no when it is full, not forget (noeviction), and be there after a kill (AOF).
+#: A full broker must reject writes instead of evicting (noeviction), and keep its data after a kill (AOF).
 SETTINGS: Final = {
     "bind": "127.0.0.1",
     "protected-mode": "yes",
@@ -31,7 +31,7 @@ SETTINGS: Final = {
 
 
 class EmbeddedRedis:
-    """One server. It is our child; whoever supervises us starts and stops it by :meth:`launch`."""
+    """One server; the supervisor starts and stops it by :meth:`launch`."""
 
     def __init__(
         self, folder: Path, *, port: int, password: str, log: Path, settings: dict[str, str] | None = None

@@ -42,7 +42,7 @@ class ServerFolder:
     """A folder that a server works in.
 
     Root's folders often lie below a home that no other user may enter. The server gets the open folder instead of
-    the way to it: through ``/proc/self/fd`` it reaches its files, and nothing else becomes readable to anybody.
+    the way to it: through ``/proc/self/fd`` it reaches its files, and nothing else becomes readable to other users.
     """
 
     def __init__(self, path: Path, user: ServerUser | None) -> None:

@@ -32,13 +32,13 @@ def open_account(books: SampleBooks) -> None:
 
 
 def test_second_connection_shares_the_snapshot(sample_books: SampleBooks, ledger: Source) -> None:
-    ledger.look_now()
+    ledger.take_snapshot()
     before = ledger.rows(ACCOUNTS)
     open_account(sample_books)
     beside = ledger.beside()
     try:
         assert beside.rows(ACCOUNTS) == ledger.rows(ACCOUNTS) == before
-        ledger.look_now()
+        ledger.take_snapshot()
         assert ledger.rows(ACCOUNTS) == [(before[0][0] + 1,)]
         assert beside.rows(ACCOUNTS) == before
     finally:

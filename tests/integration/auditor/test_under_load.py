@@ -98,9 +98,9 @@ class _InterruptedSource(Source):
         super().__init__(url)
         self._before = before
 
-    def look_now(self) -> None:
+    def take_snapshot(self) -> None:
         self._before()
-        super().look_now()
+        super().take_snapshot()
 
 
 @contextmanager
