@@ -1,4 +1,4 @@
-"""Every application of the system, built as its process builds it; none of them connects to anything yet."""
+"""Build every application of the system as its process does, without a connection to any server."""
 
 import importlib
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from deploy.services import SERVICES
 
 @pytest.fixture
 def settings_of_a_system(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The environment that the launcher would make, set for this test."""
+    """Set the environment that the launcher would create."""
     names = ["postgres", "redis", *(service.name for service in SERVICES)]
     addresses = {name: f"127.0.0.1:{20_000 + number}" for number, name in enumerate(names)}
     settings = system_settings(generate(), addresses, public_url=f"http://{addresses['gateway']}", user={})
@@ -24,11 +24,11 @@ def settings_of_a_system(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 @pytest.fixture
 def web_app(settings_of_a_system: dict[str, str]) -> Callable[[str], Any]:
-    """``web_app("balance")``: the Flask application of a service."""
+    """``web_app("balance")``: return the Flask application of a service."""
     return lambda service: importlib.import_module(f"services.{service}.app").create_app()
 
 
 @pytest.fixture
 def bus_process(settings_of_a_system: dict[str, str]) -> Callable[[str], Any]:
-    """``bus_process("balance")``: what the service brings to the bus."""
+    """``bus_process("balance")``: return the bus process of a service."""
     return lambda service: importlib.import_module(f"services.{service}.worker").build()

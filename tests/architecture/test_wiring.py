@@ -1,4 +1,4 @@
-"""What one part promises, another keeps: routes have guards, queues have consumers, nudges have tasks."""
+"""The parts fit: routes declare their callers, queues have consumers, scheduled tasks exist, events have handlers."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,14 +18,14 @@ PUBLISHERS = [service.name for service in SERVICES if "relay" in service.bus_rol
 
 
 @pytest.mark.parametrize("service", NAMES)
-def test_every_route_says_who_may_call_it(service: str, web_app: Callable[[str], Any]) -> None:
+def test_every_route_declares_who_may_call_it(service: str, web_app: Callable[[str], Any]) -> None:
     app = web_app(service)
     silent = [
         f"{rule.rule} ({rule.endpoint})"
         for rule in app.url_map.iter_rules()
         if not hasattr(app.view_functions[rule.endpoint], "__fastcheck_access__")
     ]
-    assert not silent, f"services/{service}: these routes do not say who may call them: {silent}"
+    assert not silent, f"services/{service}: these routes do not declare who may call them: {silent}"
 
 
 @pytest.mark.parametrize("service", NAMES)
@@ -38,12 +38,14 @@ def test_every_public_operation_is_documented(service: str, web_app: Callable[[s
 
 
 @pytest.mark.parametrize("service", ON_THE_BUS)
-def test_every_queue_is_consumed_and_every_nudge_has_a_task(service: str, bus_process: Callable[[str], Any]) -> None:
+def test_every_queue_is_consumed_and_every_scheduled_task_exists(
+    service: str, bus_process: Callable[[str], Any]
+) -> None:
     app = bus_process(service).app
     consumed = set(app.amqp.queues)
     assert consumed == set(queues_of(service))
     for entry in app.conf.beat_schedule.values():
-        assert entry["task"] in app.tasks, f"{service} is nudged to {entry['task']}, which it does not have"
+        assert entry["task"] in app.tasks, f"{service} schedules {entry['task']}, which does not exist"
         assert entry["options"]["queue"] in consumed
 
 
