@@ -12,7 +12,7 @@ ROLE: Final = "fastcheck_auditor"
 def may_read(**columns: str) -> str:
     """SQL that lets the auditor read these columns of these tables: ``may_read(checks="check_id, status")``.
 
-    Where the role has not been made, nothing is granted: then nobody audits this database.
+    Grants nothing if the role does not exist; the database is then not audited.
     """
     grants = "\n".join(f"        GRANT SELECT ({names}) ON {table} TO {ROLE};" for table, names in columns.items())
     return f"""

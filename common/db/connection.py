@@ -24,25 +24,25 @@ _DIALECT: Final = PGDialect_psycopg2(paramstyle="pyformat")  # type: ignore[no-u
 
 
 class Result:
-    """All rows of one execution, fetched already. A row has its columns as attributes."""
+    """All rows of one execution, already fetched. A row has its columns as attributes."""
 
     __slots__ = ("_names", "_rows", "rowcount")
 
     def __init__(self, names: tuple[str, ...], rows: list[tuple[Any, ...]], rowcount: int) -> None:
         self._names = names
         self._rows = rows
-        #: How many rows were returned, or changed.
+        #: Number of rows returned or changed.
         self.rowcount = rowcount
 
     def __iter__(self) -> Iterator[Any]:
         return map(_row_type(self._names)._make, self._rows)
 
     def one(self) -> Any:
-        """The only row; raises NoResultFound or MultipleResultsFound."""
+        """Return the only row; raises NoResultFound or MultipleResultsFound."""
         return _row_type(self._names)._make(self._only())
 
     def one_or_none(self) -> Any:
-        """The only row, or None; raises MultipleResultsFound."""
+        """Return the only row, or None; raises MultipleResultsFound."""
         return self.one() if self._rows else None
 
     def scalar_one(self) -> Any:
@@ -54,7 +54,7 @@ class Result:
         return self._only()[0] if self._rows else None
 
     def mappings(self) -> "MappingResult":
-        """The same rows, each by the names of its columns."""
+        """Return the rows as mappings from column name to value."""
         return MappingResult(self._names, self._rows)
 
     def _only(self) -> tuple[Any, ...]:
@@ -74,11 +74,11 @@ class MappingResult:
         return (dict(zip(self._names, row, strict=True)) for row in self._rows)
 
     def one(self) -> RowMapping:
-        """The only row; raises NoResultFound or MultipleResultsFound."""
+        """Return the only row; raises NoResultFound or MultipleResultsFound."""
         return dict(zip(self._names, _only(self._rows), strict=True))
 
     def one_or_none(self) -> RowMapping | None:
-        """The only row, or None; raises MultipleResultsFound."""
+        """Return the only row, or None; raises MultipleResultsFound."""
         return self.one() if self._rows else None
 
 
@@ -92,7 +92,7 @@ class Connection:
     __slots__ = ("_driver", "_engine", "_pooled", "in_autocommit")
 
     def __init__(self, engine: Engine, *, in_autocommit: bool) -> None:
-        """Take one out of the pool; raises ``sqlalchemy.exc.TimeoutError`` where none is free, or a DBAPIError."""
+        """Take a connection from the pool; raises ``sqlalchemy.exc.TimeoutError`` if none is free, or a DBAPIError."""
         self._engine = engine
         try:
             self._pooled: PoolProxiedConnection = engine.raw_connection()
@@ -106,7 +106,7 @@ class Connection:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _where: object) -> None:
-        """A transaction is committed, or rolled back on any exception, and the connection given back."""
+        """Commit the transaction, or roll it back on an exception; return the connection to the pool."""
         try:
             if not self.in_autocommit:
                 self._end(failed=kind is not None)
@@ -124,11 +124,11 @@ class Connection:
             raise
 
     def close(self) -> None:
-        """Give it back to the pool, which takes back whatever was not committed."""
+        """Return the connection to the pool, which rolls back uncommitted changes."""
         self._pooled.close()
 
     def execute(self, statement: TextClause, parameters: Mapping[str, object] | None = None) -> Result:
-        """One round trip; raises a ``sqlalchemy.exc.DBAPIError``."""
+        """Execute a statement in one round trip; raises a ``sqlalchemy.exc.DBAPIError``."""
         query, watched = _compiled(statement.text), self._engine.dispatch
         values = parameters or {}
         with self._driver.cursor() as cursor:
@@ -145,7 +145,7 @@ class Connection:
         return result
 
     def commit(self) -> None:
-        """End the transaction; raises a ``sqlalchemy.exc.DBAPIError``, upon which it may have been committed or not."""
+        """Commit; raises a ``sqlalchemy.exc.DBAPIError``, after which the outcome is unknown."""
         for tell in self._engine.dispatch.commit:
             tell(self)
         try:
@@ -154,7 +154,7 @@ class Connection:
             raise self._failed(error, "COMMIT") from error
 
     def rollback(self) -> None:
-        """Take the transaction back. A connection that cannot do so is lost, and the transaction with it."""
+        """Roll back. If that fails the connection is discarded, which also ends the transaction."""
         if self._driver.closed:
             return
         try:

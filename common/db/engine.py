@@ -60,11 +60,11 @@ class Database:
 
     @property
     def url(self) -> str:
-        """Where the database is, password included: for handing on, never for showing."""
+        """The URL of the database with its password; do not log it."""
         return self._engine.url.render_as_string(hide_password=False)
 
     def ping(self) -> None:
-        """Raise when the database does not answer."""
+        """Raise a DBAPIError if the database does not respond."""
         with self.autocommit() as tx:
             tx.execute(text("SELECT 1"))
 

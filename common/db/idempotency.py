@@ -1,8 +1,7 @@
-"""Idempotency keys: the first answer is kept beside the effect that it speaks of, in one transaction.
+"""Idempotency keys. The first response is stored in the same transaction as the effect.
 
-A use case claims its key, does its work and stores its answer in the same transaction. Whoever comes
-with the same key meanwhile does not wait: he is told that the first is still running. A transaction
-that is rolled back leaves no trace of the key.
+A use case claims its key, has its effect and stores its response in one transaction. A concurrent request with the same
+key does not wait; it gets ``409 request_in_progress``. A transaction that is rolled back leaves no trace of the key.
 """
 
 import hashlib
@@ -35,7 +34,7 @@ COMMENT ON TABLE idempotency_keys IS 'The first answer to each keyed request, ke
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 """
 
-#: Says that an answer is the first one, given again.
+#: The header of a replayed response.
 REPLAYED_HEADER: Final = "Idempotency-Replayed"
 
 #: Claiming a key as the first part of a larger statement, which goes on where ``is_first``; see :func:`claim`.
@@ -51,7 +50,7 @@ CLAIMED: Final = """
     )
 """
 
-#: Storing the answer as the last part of a larger statement, for each row of its part ``effect``. Executed with
+#: Storing the response as the last part of a larger statement, for each row of its part ``effect``. Executed with
 #: :func:`claiming` and :func:`storing`, within :func:`first_wins`.
 STORED: Final = """
     stored AS (
@@ -82,12 +81,12 @@ class IdempotencyKeyReused(BusinessError):
 class RequestInProgress(BusinessError):
     status = 409
     code = "request_in_progress"
-    message = "the first request with this Idempotency-Key is still running: repeat it in a moment"
+    message = "the first request with this Idempotency-Key is still running: repeat it shortly"
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """A client's key, scoped to the user and the operation, with a hash of what was asked."""
+    """A client's key, scoped to the user and the operation, with the SHA-256 of the request."""
 
     user_id: UUID
     operation: str
@@ -96,13 +95,13 @@ class IdempotencyKey:
 
     @classmethod
     def of(cls, user_id: UUID, operation: str, key: str | None, request: bytes) -> "IdempotencyKey | None":
-        """``request`` is the canonical form of the request; None when the client sent no key."""
+        """Return the key for a request in canonical form, or None if the client sent none."""
         return cls(user_id, operation, key, hashlib.sha256(request).digest()) if key else None
 
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """What was answered the first time. ``answer`` is as the service stored it (it may be encrypted)."""
+    """The stored first response. ``answer`` is as the service stored it (it may be encrypted)."""
 
     status: int
     answer: bytes
@@ -110,16 +109,16 @@ class StoredAnswer:
 
 
 def claim(tx: Connection, key: IdempotencyKey) -> StoredAnswer | None:
-    """Take the key for this transaction. Returns the first answer if there is one already.
+    """Claim the key for this transaction; return the stored response if there is one.
 
-    Raises RequestInProgress while another transaction holds the key, IdempotencyKeyReused when the
-    key belongs to another request.
+    Raises RequestInProgress while another transaction holds the key, IdempotencyKeyReused if it belongs to another
+    request.
     """
     return first_answer(tx.execute(_CLAIM, claiming(key)).one(), key)
 
 
 def claiming(key: IdempotencyKey) -> dict[str, object]:
-    """The parameters of :data:`CLAIMED`."""
+    """Return the parameters of :data:`CLAIMED`."""
     return {
         "key_scope": f"{key.user_id}|{key.operation}|{key.key}",
         "key_user_id": key.user_id,
@@ -129,7 +128,7 @@ def claiming(key: IdempotencyKey) -> dict[str, object]:
 
 
 def first_answer(row: Any, key: IdempotencyKey) -> StoredAnswer | None:
-    """What a row with the columns of :data:`CLAIMED` says; raises as :func:`claim`."""
+    """Return the stored response in a row with the columns of :data:`CLAIMED`, if any; raises as :func:`claim`."""
     if row.request_hash is not None:
         if bytes(row.request_hash) != key.request_hash:
             raise IdempotencyKeyReused
@@ -140,13 +139,13 @@ def first_answer(row: Any, key: IdempotencyKey) -> StoredAnswer | None:
 
 
 def store(tx: Connection, key: IdempotencyKey, status: int, answer: bytes, subject_id: UUID | None = None) -> None:
-    """Keep the answer; raises RequestInProgress if another transaction was quicker (this one must roll back)."""
+    """Store the response; raises RequestInProgress if another transaction stored one first (roll back then)."""
     with first_wins():
         tx.execute(_STORE, {**claiming(key), **storing(key, status, answer, subject_id)})
 
 
 def storing(key: IdempotencyKey, status: int, answer: bytes, subject_id: UUID | None = None) -> dict[str, object]:
-    """The parameters of :data:`STORED`, beside those of :func:`claiming`."""
+    """Return the parameters of :data:`STORED`, in addition to those of :func:`claiming`."""
     return {
         "key_request_hash": key.request_hash,
         "key_status": status,
@@ -157,7 +156,7 @@ def storing(key: IdempotencyKey, status: int, answer: bytes, subject_id: UUID | 
 
 @contextmanager
 def first_wins() -> Iterator[None]:
-    """Between the look at the key and the storing another transaction may have ended: the database refuses ours."""
+    """Raise RequestInProgress if another transaction stored a response between this one's claim and its store."""
     try:
         yield
     except IntegrityError as error:
@@ -167,5 +166,5 @@ def first_wins() -> Iterator[None]:
 
 
 def purge(tx: Connection, *, older_than_hours: int, limit: int) -> int:
-    """Forget a batch of old keys; returns how many."""
+    """Delete up to ``limit`` keys older than ``older_than_hours``; return their number."""
     return tx.execute(_PURGE, {"hours": older_than_hours, "limit": limit}).rowcount
