@@ -63,13 +63,13 @@ def make(folder: Path, checks: int) -> float:
 def opened(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Dataset]:
     """Start the system in a folder, wait until the chain covers its books, and stop it at the end."""
     data_dir = DataDir(folder)
-    kept = data_dir.read_json(_FILE)
-    if kept is None:
+    stored = data_dir.read_json(_FILE)
+    if stored is None:
         raise LaunchError(f"No books were written in {folder}.")
     with running(data_dir, {**SETTINGS, **(settings or {})}) as system:
         until_sealed(system)
         with _without_auditor(system):
-            yield Dataset(system, [User(UUID(user_id), session) for user_id, session in kept["people"]])
+            yield Dataset(system, [User(UUID(user_id), session) for user_id, session in stored["people"]])
 
 
 def until_sealed(system: System) -> None:

@@ -1,4 +1,4 @@
-"""The report as a table for the terminal and as a picture, with the same numbers."""
+"""The report as a table for the terminal and as an SVG chart, with the same numbers."""
 
 from html import escape
 

@@ -79,7 +79,7 @@ def attached(data_dir: DataDir) -> System:
 
 
 def free_port() -> int:
-    """A port of the loopback address on which nobody listens, chosen by chance."""
+    """Return a random free port of the loopback address."""
     return next(port for port in random.sample(ports.RANGE, len(ports.RANGE)) if ports.is_free(port))
 
 
@@ -106,7 +106,7 @@ def running(data_dir: DataDir, settings: Mapping[str, str] | None = None, *, rep
             # A port of its own: another system may start at the same time and want the usual one.
             command=[sys.executable, "-m", "cli", "up", f"--data-dir={data_dir.path}", f"--port={free_port()}"]
             + ([f"--replicas={replicas}"] if replicas > 1 else []),
-            # What the user has set speaks of systems of his own.
+            # The user's variables name other systems.
             env={**_without_settings(os.environ), **SETTINGS, **(settings or {})},
             log=log,
         )

@@ -15,7 +15,7 @@ from benchmarks import topups
 from benchmarks.system import System
 from benchmarks.topups import TopUp
 
-#: Enough that nobody runs out of it: a check of a measurement is worth a kopeck.
+#: Enough for every measurement: each check is worth one kopeck.
 FORTUNE_MINOR: Final = 10**10
 CREDIT_TIMEOUT_SECONDS: Final = 60.0
 _AT_ONCE: Final = 4
