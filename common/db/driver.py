@@ -1,7 +1,7 @@
 """The psycopg2 connection in SQLAlchemy's pool: no round trip that says nothing, and no statement planned twice.
 
 psycopg2 by itself sends BEGIN alone, and a SET at each change between transactions and autocommit. Here the connection
-is always in autocommit as far as psycopg2 knows: a transaction is begun in the same message as its first statement,
+is always in autocommit as far as psycopg2 knows: a transaction starts in the same message as its first statement,
 and ended by a COMMIT or ROLLBACK of ours.
 
 To plan one of the ledger's statements costs the server twice what it costs to run it. Those that are marked as

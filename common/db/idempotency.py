@@ -40,11 +40,11 @@ REPLAYED_HEADER: Final = "Idempotency-Replayed"
 #: Claiming a key as the first part of a larger statement, which goes on where ``is_first``; see :func:`claim`.
 #: Executed with :func:`claiming`, and its row is read by :func:`first_answer`.
 CLAIMED: Final = """
-    turn AS (SELECT pg_try_advisory_xact_lock(hashtextextended(:key_scope, 7)) AS granted),
+    key_lock AS (SELECT pg_try_advisory_xact_lock(hashtextextended(:key_scope, 7)) AS granted),
     claimed AS (
-        SELECT turn.granted, turn.granted AND k.key IS NULL AS is_first, k.request_hash,
+        SELECT key_lock.granted, key_lock.granted AND k.key IS NULL AS is_first, k.request_hash,
                k.subject_id AS first_subject_id, k.status AS first_status, k.answer AS first_answer
-          FROM turn
+          FROM key_lock
           LEFT JOIN idempotency_keys k
                  ON k.user_id = :key_user_id AND k.operation = :key_operation AND k.key = :key
     )

@@ -17,7 +17,7 @@ class Rate(StrEnum):
     WRITE = "write"
     #: Requests that make accounts compute a password hash.
     PASSWORD = "password"  # noqa: S105  the name of a kind of request
-    #: What anybody may ask for; also sessions that turn out to be none.
+    #: Requests without a session, and those with an invalid one.
     GUEST = "guest"
     #: Banks: a notification that is refused comes again, and again.
     UNLIMITED = "unlimited"
