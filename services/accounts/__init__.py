@@ -1,1 +1,1 @@
-"""Accounts: who a user is, and which sessions are alive."""
+"""Accounts: users and their sessions."""

@@ -1,4 +1,4 @@
-"""What a process of accounts is made of: built once at its start from the settings."""
+"""The dependencies of a process, built once at its start from the settings."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +15,7 @@ PASSWORD_HASH_WAIT_SECONDS: Final = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The database of users and sessions, the clock, and the hasher of passwords."""
+    """The database, the clock and the password hasher."""
 
     db: Database
     clock: Clock
@@ -24,7 +24,7 @@ class Context:
 
     @classmethod
     def open(cls, settings: AccountsSettings, application_name: str) -> Self:
-        """Connects to nothing yet."""
+        """Build the dependencies; opens no connection."""
         return cls(
             db=Database(
                 settings.accounts_database_url.get_secret_value(),

@@ -4,7 +4,7 @@ from common.core.errors import BusinessError
 
 
 class LoginTaken(BusinessError):
-    """Somebody has this login already, in whatever case it was written."""
+    """Another user has this login. Logins are compared without case."""
 
     status = 409
     code = "login_taken"
@@ -12,7 +12,7 @@ class LoginTaken(BusinessError):
 
 
 class WrongCredentials(BusinessError):
-    """The same answer, in the same time, whether the login exists or not."""
+    """Unknown login or wrong password: one response, after the same work, so that logins cannot be probed."""
 
     status = 401
     code = "wrong_credentials"
@@ -20,7 +20,7 @@ class WrongCredentials(BusinessError):
 
 
 class WrongPassword(BusinessError):
-    """The session is good and the old password is not. No 401: that would say that the session is dead."""
+    """The old password is wrong. A 403, because a 401 means that the session has ended."""
 
     status = 403
     code = "wrong_password"
@@ -28,8 +28,8 @@ class WrongPassword(BusinessError):
 
 
 class SessionUnknown(BusinessError):
-    """Internal: no living session has this hash."""
+    """Internal: no active session has this hash."""
 
     status = 404
     code = "session_unknown"
-    message = "no living session has this hash"
+    message = "no active session has this hash"

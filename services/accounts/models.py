@@ -1,4 +1,4 @@
-"""Users, sessions, and the memory of failed sign-ins. The tables themselves are in ``migrations``."""
+"""Users, sessions and limits of failed sign-ins. The tables are in ``migrations``."""
 
 import hashlib
 import math
@@ -11,7 +11,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who signs in. ``login`` is lower case; ``password_hash`` is argon2id in PHC form."""
+    """A user. ``login`` is lower case; ``password_hash`` is an argon2id hash in PHC format."""
 
     user_id: UUID
     login: str
@@ -21,7 +21,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A session at the one moment when its id is known: after this only the hash of it is kept."""
+    """A new session with its id, which is reported once. Only the hash of the id is stored."""
 
     session_id: str
     user_id: UUID
@@ -30,18 +30,18 @@ class NewSession:
 
     @classmethod
     def start(cls, user_id: UUID, now: datetime, lifetime: timedelta) -> Self:
-        """128 random bits, written as 32 upper-case hex digits."""
+        """Return a session with a random id of 128 bits, as 32 upper-case hex digits."""
         return cls(secrets.token_hex(16).upper(), user_id, now, now + lifetime)
 
     @property
     def session_hash(self) -> bytes:
-        """What is stored, and what crosses borders. The id is random, so a plain hash cannot be guessed back."""
+        """The SHA-256 of the id, which is stored and sent between services. The id is random, so it needs no salt."""
         return hashlib.sha256(self.session_id.encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class LiveSession:
-    """What is known of a session that is alive."""
+    """The user and the expiration of an active session."""
 
     user_id: UUID
     expires_at: datetime
@@ -49,10 +49,10 @@ class LiveSession:
 
 @dataclass(frozen=True, slots=True)
 class FailureLimit:
-    """``burst`` failures may happen at once; one is forgiven each ``forgiven_every``.
+    """A limit of failures: ``burst`` at once, then one per ``forgiven_every``.
 
-    A subject's whole memory is one moment, ``forgiven_at``, when all its failures will be forgiven: each
-    failure moves it on by ``forgiven_every`` (a leaky bucket kept as a time, known as GCRA).
+    The state of a subject is one instant, ``forgiven_at``, when all its failures are forgiven. Each failure moves it by
+    ``forgiven_every``: the generic cell rate algorithm (GCRA), a leaky bucket stored as a time.
     """
 
     subject: bytes
@@ -61,11 +61,11 @@ class FailureLimit:
 
     @classmethod
     def of(cls, burst: int, forgiven_seconds: float, *subject: str) -> Self:
-        """``subject`` is what fails: a login, or a login and an address. Only its hash is kept."""
+        """Return the limit of a subject, such as a login, or a login and an address. Only its hash is stored."""
         return cls(hashlib.sha256("\n".join(subject).encode()).digest(), burst, timedelta(seconds=forgiven_seconds))
 
     def seconds_to_wait(self, forgiven_at: datetime | None, now: datetime) -> int:
-        """0 when another try is welcome; never more seconds than there are in the burst."""
+        """Return the seconds until the next attempt is allowed; 0 if it is allowed now."""
         if forgiven_at is None:
             return 0
         return max(0, math.ceil((forgiven_at - now - (self.burst - 1) * self.forgiven_every).total_seconds()))

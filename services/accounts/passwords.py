@@ -1,4 +1,4 @@
-"""Passwords: argon2id, and a bound on how many are computed at once."""
+"""Password hashing with argon2id, with a bound on concurrent hashes."""
 
 import secrets
 import unicodedata
@@ -13,29 +13,29 @@ from common.core.errors import ServiceUnavailable
 
 
 class Passwords:
-    """Hashes and verifies; safe to share between threads. Each use takes about 22 ms of one core and 19 MiB."""
+    """Hashes and verifies passwords; thread-safe. Each call takes about 22 ms of one core and 19 MiB."""
 
     def __init__(self, *, at_once: int, waiting: int, wait_seconds: float) -> None:
-        """At most ``at_once`` run and ``waiting`` wait, ``wait_seconds`` at most; whoever comes then is sent away."""
+        """Allow ``at_once`` running and ``waiting`` waiting calls, each for at most ``wait_seconds``."""
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
-        self._nobodys_hash = self._hasher.hash(secrets.token_hex(16))
+        self._stand_in_hash = self._hasher.hash(secrets.token_hex(16))
         self._places = BoundedSemaphore(at_once + waiting)
         self._slots = BoundedSemaphore(at_once)
         self._wait_seconds = wait_seconds
 
     def hash(self, password: str) -> str:
-        """A new salted hash in PHC form; raises ServiceUnavailable when too many wait."""
+        """Return a new salted hash in PHC format; raises ServiceUnavailable if too many calls wait."""
         with self._slot():
             return self._hasher.hash(_normal(password))
 
     def matches(self, password_hash: str | None, password: str) -> bool:
-        """Whether the password is the right one; raises ServiceUnavailable when too many wait.
+        """Return whether the password matches the hash; raises ServiceUnavailable if too many calls wait.
 
-        None, for a user who does not exist, costs the same time and is never right.
+        A hash of None, for an unknown user, takes the same time and never matches.
         """
         with self._slot():
             try:
-                self._hasher.verify(password_hash or self._nobodys_hash, _normal(password))
+                self._hasher.verify(password_hash or self._stand_in_hash, _normal(password))
             except VerifyMismatchError:
                 return False
             return password_hash is not None
@@ -56,5 +56,5 @@ class Passwords:
 
 
 def _normal(password: str) -> str:
-    """The same characters whichever keyboard composed them (NIST SP 800-63B, 5.1.1.2: NFKC or NFKD)."""
+    """Return the password in Unicode form NFKC, because keyboards compose characters differently (NIST SP 800-63B)."""
     return unicodedata.normalize("NFKC", password)

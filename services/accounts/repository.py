@@ -1,4 +1,4 @@
-"""Every SQL statement of accounts."""
+"""The SQL statements of accounts."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,9 +25,9 @@ _ADD_WITH_SESSION = text("""
     RETURNING 1
 """)
 
-# FOR SHARE makes signing in and changing the password meet on the user's row: a session that began with
-# the old password is either seen and ended by the change, or is not begun at all.
-# The two deletions keep the table small: of this user what is dead or too much, of all users what has expired.
+# FOR SHARE serializes a sign-in with a change of the password on the user's row: a session that starts with the old
+# password is either ended by the change or not started.
+# The two deletions keep the table small: this user's ended and surplus sessions, and expired sessions of all users.
 _START_SESSION = text("""
     WITH owner AS (
         SELECT user_id FROM users WHERE user_id = :user_id AND password_hash = :password_hash FOR SHARE
@@ -52,7 +52,7 @@ _START_SESSION = text("""
     RETURNING 1
 """)
 
-# Writes, and so commits, only when the last use was noted long enough ago.
+# Writes, and so commits, only if the last recorded use is older than the cache duration.
 _FIND_LIVE_SESSION = text("""
     WITH found AS (
         SELECT session_hash, user_id, expires_at, last_used_at
@@ -68,7 +68,7 @@ _FIND_LIVE_SESSION = text("""
 
 _END_SESSION = text("DELETE FROM sessions WHERE session_hash = :session_hash AND user_id = :user_id")
 
-_END_SESSIONS = text("DELETE FROM sessions WHERE user_id = :user_id AND session_hash <> :kept_hash")
+_END_SESSIONS = text("DELETE FROM sessions WHERE user_id = :user_id AND session_hash <> :excepted_hash")
 
 _REPLACE_PASSWORD = text("""
     UPDATE users SET password_hash = :new_hash WHERE user_id = :user_id AND password_hash = :old_hash
@@ -92,24 +92,24 @@ _RECORD_FAILURE = text("""
        SET forgiven_at = EXCLUDED.forgiven_at + GREATEST(known.forgiven_at - :now, interval '0')
 """)
 
-#: Of dead sessions and forgiven failures, how many one request clears away.
+#: The number of ended sessions, or of forgiven failures, that one request deletes at most.
 CLEARING_BATCH_SIZE = 100
 
 
 def find_user_by_login(tx: Connection, login: str) -> User | None:
-    """The user with this (lower-case) login."""
+    """Return the user with this lower-case login, or None."""
     row = tx.execute(_FIND_BY_LOGIN, {"login": login}).mappings().one_or_none()
     return User(**row) if row else None
 
 
 def find_user(tx: Connection, user_id: UUID) -> User | None:
-    """The user with this id."""
+    """Return the user with this id, or None."""
     row = tx.execute(_FIND, {"user_id": user_id}).mappings().one_or_none()
     return User(**row) if row else None
 
 
 def add_user_with_session(tx: Connection, user: User, session: NewSession) -> bool:
-    """Add a user and his first session; False, and neither, when the login is taken."""
+    """Insert a user with a first session; return False, and insert neither, if the login is taken."""
     values = {**_session(session), "login": user.login, "password_hash": user.password_hash}
     return tx.execute(_ADD_WITH_SESSION, values).one_or_none() is not None
 
@@ -117,7 +117,7 @@ def add_user_with_session(tx: Connection, user: User, session: NewSession) -> bo
 def start_session(
     tx: Connection, session: NewSession, *, password_hash: str, idle_since: datetime, max_sessions: int
 ) -> bool:
-    """Begin a session of a user whose password is still ``password_hash``; False when it is not."""
+    """Insert a session and delete ended ones; return False if the user's hash is no longer ``password_hash``."""
     values = {
         **_session(session),
         "password_hash": password_hash,
@@ -131,7 +131,7 @@ def start_session(
 def find_live_session(
     tx: Connection, session_hash: bytes, *, now: datetime, idle_since: datetime, touch_if_before: datetime
 ) -> LiveSession | None:
-    """A session that has neither expired nor been idle since; notes its use if that is due."""
+    """Return the session if it has not expired and was used since ``idle_since``, or None; record its use if due."""
     row = (
         tx.execute(
             _FIND_LIVE_SESSION,
@@ -149,29 +149,29 @@ def find_live_session(
 
 
 def end_session(tx: Connection, session_hash: bytes, user_id: UUID) -> None:
-    """End one session of the user; one that has ended already is left as it is."""
+    """Delete one session of the user; no effect if it has ended."""
     tx.execute(_END_SESSION, {"session_hash": session_hash, "user_id": user_id})
 
 
 def end_sessions(tx: Connection, user_id: UUID, *, but: bytes = b"") -> None:
-    """End all sessions of the user, save the one with the hash ``but``."""
-    tx.execute(_END_SESSIONS, {"user_id": user_id, "kept_hash": but})
+    """Delete all sessions of the user except the one with the hash ``but``."""
+    tx.execute(_END_SESSIONS, {"user_id": user_id, "excepted_hash": but})
 
 
 def replace_password(tx: Connection, user_id: UUID, *, old_hash: str, new_hash: str) -> bool:
-    """Set a new password hash; False when the old one is not what it was."""
+    """Set a new password hash; return False if the old one has changed."""
     values = {"user_id": user_id, "old_hash": old_hash, "new_hash": new_hash}
     return tx.execute(_REPLACE_PASSWORD, values).rowcount == 1
 
 
 def forgiven_at(tx: Connection, limits: Sequence[FailureLimit]) -> dict[bytes, datetime]:
-    """Subject -> when its failures are all forgiven, where there are any."""
+    """Return the instant at which all failures are forgiven, by subject; subjects without failures are absent."""
     rows = tx.execute(_FORGIVEN_AT, {"subjects": [limit.subject for limit in limits]})
     return {bytes(row.subject): row.forgiven_at for row in rows}
 
 
 def record_failure(tx: Connection, limits: Sequence[FailureLimit], now: datetime) -> None:
-    """Count one failure against each subject, and forget a batch of old ones."""
+    """Count one failure for each subject, and delete a batch of forgiven ones."""
     tx.execute(
         _RECORD_FAILURE,
         {

@@ -26,7 +26,7 @@ class Credentials(RequestModel):
 
 
 class SessionView(ResponseModel):
-    """A session that has just begun. This is the only time that its id is told."""
+    """A new session. Its id is reported only here."""
 
     user_id: UUID = Field(alias="userID")
     session_id: str = Field(alias="sessionID", pattern="^[0-9A-F]{32}$", examples=["1AF3781BF6B94604B771AEA1D44FA63A"])
@@ -45,13 +45,13 @@ class PasswordChange(RequestModel):
 
 
 class SessionQuestion(RequestModel):
-    """Internal: is the session with this SHA-256, in lower-case hex, alive?"""
+    """Internal: the SHA-256 of a session id, in lower-case hex."""
 
     session_hash: str = Field(pattern="^[0-9a-f]{64}$")
 
 
 class SessionAnswer(ResponseModel):
-    """Internal: whose it is, and for how long the asker may answer for it."""
+    """Internal: the user of the session, and how long the gateway may cache it."""
 
     user_id: UUID = Field(alias="userID")
     cache_seconds: int = Field(ge=0)

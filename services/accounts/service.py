@@ -1,4 +1,4 @@
-"""Use cases of accounts. No transaction is open while a password is hashed: that takes 22 ms and may wait."""
+"""Use cases of accounts. No transaction is open while a password is hashed, which takes 22 ms and may wait."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ SESSION_CACHE_SECONDS: Final = 60
 
 
 def register(context: Context, login: str, password: str) -> NewSession:
-    """Make a user and his first session; raises LoginTaken. One statement, one commit."""
+    """Create a user with a first session, in one statement; raises LoginTaken and ServiceUnavailable."""
     password_hash = context.passwords.hash(password)
     now = context.clock.now()
     user = User(uuid4(), login.lower(), password_hash, now)
@@ -33,11 +33,11 @@ def register(context: Context, login: str, password: str) -> NewSession:
 
 
 def log_in(context: Context, login: str, password: str, address: str) -> NewSession:
-    """Begin a session; raises WrongCredentials, or TooManyRequests after too many failures.
+    """Start a session; raises WrongCredentials, TooManyRequests after too many failures, and ServiceUnavailable.
 
-    ``address`` is the client's. What is read, computed and written does not depend on whether the login
-    exists. Failures are counted after the password was tried: who guesses many at once can overrun the
-    limit by the number of passwords that are computed at once, one time.
+    ``address`` is the client's. Statements and computation do not depend on whether the login exists. A failure is
+    counted after the password was verified, so concurrent guesses can exceed the limit once, by the number of
+    passwords that are hashed at once.
     """
     login = login.lower()
     limits = _login_limits(context, login, address)
@@ -50,12 +50,12 @@ def log_in(context: Context, login: str, password: str, address: str) -> NewSess
         raise WrongCredentials
     session = _new_session(context, user.user_id, context.clock.now())
     if not _start_session(context, session, user.password_hash):
-        raise WrongCredentials  # the password was changed while we verified the old one
+        raise WrongCredentials  # the password was changed while the old one was verified
     return session
 
 
 def log_out(context: Context, user_id: UUID, session_hash: bytes) -> None:
-    """End one session. The gateway, which remembers sessions for a minute, sees to it that nobody takes it any more."""
+    """End one session. The gateway, which caches sessions, is responsible for dropping it from its cache."""
     with context.db.autocommit() as tx:
         repository.end_session(tx, session_hash, user_id)
 
@@ -67,7 +67,7 @@ def log_out_everywhere(context: Context, user_id: UUID) -> None:
 
 
 def get_me(context: Context, user_id: UUID) -> User:
-    """The user himself; raises NotAuthorized when there is no such user any more."""
+    """Return the user; raises NotAuthorized if there is none."""
     with context.db.autocommit() as tx:
         user = repository.find_user(tx, user_id)
     if user is None:
@@ -76,7 +76,10 @@ def get_me(context: Context, user_id: UUID) -> User:
 
 
 def change_password(context: Context, user_id: UUID, session_hash: bytes, old_password: str, new_password: str) -> None:
-    """Set a new password and end all other sessions; raises WrongPassword, or TooManyRequests after too many."""
+    """Set a new password and end all other sessions.
+
+    Raises WrongPassword, TooManyRequests after too many failures, NotAuthorized and ServiceUnavailable.
+    """
     limits = _password_limits(context, user_id)
     with context.db.autocommit() as tx:
         _refuse_if_blocked(repository.forgiven_at(tx, limits), limits, context.clock.now())
@@ -88,16 +91,16 @@ def change_password(context: Context, user_id: UUID, session_hash: bytes, old_pa
 
 
 def verify_session(context: Context, session_hash: bytes) -> tuple[UUID, int]:
-    """Whose session it is, and for how many seconds the asker may remember that; raises SessionUnknown."""
+    """Return the user of an active session and the seconds that the gateway may cache it; raises SessionUnknown."""
     now = context.clock.now()
-    memory = _memory(context)
+    cache_duration = _cache_duration(context)
     with context.db.autocommit() as tx:
         session = repository.find_live_session(
-            tx, session_hash, now=now, idle_since=_idle_since(context, now), touch_if_before=now - memory
+            tx, session_hash, now=now, idle_since=_idle_since(context, now), touch_if_before=now - cache_duration
         )
     if session is None:
         raise SessionUnknown
-    return session.user_id, int(min(memory, session.expires_at - now).total_seconds())
+    return session.user_id, int(min(cache_duration, session.expires_at - now).total_seconds())
 
 
 @retry_on_conflict
@@ -114,10 +117,10 @@ def _start_session(context: Context, session: NewSession, password_hash: str) ->
 
 @retry_on_conflict
 def _replace_password(context: Context, user: User, new_hash: str, session_hash: bytes) -> None:
-    """Two statements: the second must see the session of a sign-in that the first has waited for."""
+    """Replace the hash, then end other sessions. The second statement sees sign-ins that the first waited for."""
     with context.db.transaction() as tx:
         if not repository.replace_password(tx, user.user_id, old_hash=user.password_hash, new_hash=new_hash):
-            raise WrongPassword(errors={"oldPassword": "is wrong"})  # another change was quicker
+            raise WrongPassword(errors={"oldPassword": "is wrong"})  # a concurrent change was first
         repository.end_sessions(tx, user.user_id, but=session_hash)
 
 
@@ -144,7 +147,7 @@ def _login_limits(context: Context, login: str, address: str) -> list[FailureLim
 
 
 def _password_limits(context: Context, user_id: UUID) -> list[FailureLimit]:
-    """A stolen session must not be a place to guess the password at."""
+    """Return the limits that keep a stolen session from guessing the password."""
     settings = context.settings
     if not settings.rate_limit_enabled:
         return []
@@ -159,7 +162,7 @@ def _idle_since(context: Context, now: datetime) -> datetime:
     return now - timedelta(seconds=context.settings.session_idle_seconds)
 
 
-def _memory(context: Context) -> timedelta:
-    """How long an answer may be remembered, and a use go unnoted: little against the idle time, however short."""
+def _cache_duration(context: Context) -> timedelta:
+    """Return how long a session may be cached, and a use not recorded: at most a tenth of the idle time-out."""
     settings = context.settings
     return timedelta(seconds=min(SESSION_CACHE_SECONDS, settings.session_idle_seconds / 10))
