@@ -1,1 +1,1 @@
-"""Checks: the life of a check, from the wish for one to its one end. It decides; balance obeys."""
+"""Checks: creates, accepts, cancels and expires checks. It decides about money; balance executes."""

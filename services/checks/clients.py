@@ -1,4 +1,4 @@
-"""HTTP out: the commands to balance. Each may be repeated: the check's id makes a repeat a no-op there."""
+"""The HTTP client of balance. Each command may be repeated: balance derives the transfer's id from the check's id."""
 
 import json
 from typing import Self
@@ -14,24 +14,27 @@ from services.checks.models import Check
 log = get_logger(__name__)
 
 
-class UnexpectedAnswer(Exception):
-    """Balance says that a command contradicts its books, or does not understand it: a person must look."""
+class UnexpectedResponse(Exception):
+    """Balance rejected a command as contradicting its ledger, or as invalid. An operator must look into it."""
 
 
 class BalanceClient:
-    """The ledger, as checks sees it. Every method raises ServiceUnavailable when the outcome is not known (ask
-    again), and UnexpectedAnswer.
+    """Commands to the ledger. Every method raises ServiceUnavailable if the outcome is unknown, which a retry with the
+    same check resolves, and UnexpectedResponse.
     """
 
-    def __init__(self, *, patient: HttpClient, hasty: HttpClient, issuer: TokenIssuer) -> None:
-        """``patient`` is for holds, which a user must wait for; ``hasty`` for what an event will bring otherwise."""
-        self._patient = patient
-        self._hasty = hasty
+    def __init__(self, *, hold_client: HttpClient, settle_client: HttpClient, issuer: TokenIssuer) -> None:
+        """``hold_client`` has the long time-out: a request cannot end without the outcome of its hold.
+
+        ``settle_client`` has the short one, for settlements and releases, which the event delivers otherwise.
+        """
+        self._hold_client = hold_client
+        self._settle_client = settle_client
         self._issuer = issuer
 
     @classmethod
     def of(cls, settings: ChecksSettings) -> Self:
-        """Connects to nothing yet."""
+        """Build the client from the settings; opens no connection."""
 
         def client(timeout_seconds: float) -> HttpClient:
             return HttpClient(
@@ -42,27 +45,29 @@ class BalanceClient:
             )
 
         return cls(
-            patient=client(settings.http_timeout_seconds),
-            hasty=client(settings.settle_timeout_seconds),
+            hold_client=client(settings.http_timeout_seconds),
+            settle_client=client(settings.settle_timeout_seconds),
             issuer=TokenIssuer("checks", settings.checks_token_key.get_secret_value()),
         )
 
     def hold(self, check: Check) -> bool:
-        """Take the check's money from its creator; False when he has not enough, which is final for this check."""
-        answer = self._post(self._patient, "/internal/holds", self._body(check, check.creator_id))
+        """Hold the check's money; return False if the creator's balance is too low, which is final for this check."""
+        answer = self._post(self._hold_client, "/internal/holds", self._body(check, check.creator_id))
         if answer.status == 409 and _code(answer) == "insufficient_funds":
             return False
-        _must_be_done(answer)
+        _raise_unless_done(answer)
         return True
 
     def settle(self, check: Check) -> None:
-        """Pay the check's money to its acceptor."""
-        _must_be_done(self._post(self._hasty, "/internal/settlements", self._body(check, check.acceptor_id)))
+        """Settle the held money of an accepted check to its acceptor."""
+        _raise_unless_done(
+            self._post(self._settle_client, "/internal/settlements", self._body(check, check.acceptor_id))
+        )
 
     def release(self, check: Check) -> None:
-        """Give the money of a cancelled check back to its creator."""
+        """Release the held money of a cancelled check to its creator."""
         body = {**self._body(check, check.creator_id), "reason": "cancelled"}
-        _must_be_done(self._post(self._hasty, "/internal/releases", body))
+        _raise_unless_done(self._post(self._settle_client, "/internal/releases", body))
 
     @staticmethod
     def _body(check: Check, user_id: object) -> dict[str, object]:
@@ -83,12 +88,12 @@ class BalanceClient:
         return http.request("POST", target, headers=headers, body=json.dumps(body).encode())
 
 
-def _must_be_done(answer: HttpResponse) -> None:
+def _raise_unless_done(answer: HttpResponse) -> None:
     if answer.status == 204:
         return
     if answer.status == 429 or answer.status >= 500:
         raise ServiceUnavailable
-    raise UnexpectedAnswer(f"balance answered {answer.status} {_code(answer)}")
+    raise UnexpectedResponse(f"balance responded {answer.status} {_code(answer)}")
 
 
 def _code(answer: HttpResponse) -> str:

@@ -44,6 +44,6 @@ class ChecksSettings(Settings, DatabaseSettings, BusSettings, CallerSettings, Ht
         return keys
 
     @property
-    def hold_turn_seconds(self) -> float:
-        """How long a request that asks balance for money may take: nobody else asks for the same check meanwhile."""
+    def hold_lease_seconds(self) -> float:
+        """The maximum duration of a hold, during which no other process asks balance about the same check."""
         return self.http_connect_timeout_seconds + self.http_timeout_seconds + 2.0

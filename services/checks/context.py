@@ -1,4 +1,4 @@
-"""What a process of checks is made of: built once at its start from the settings."""
+"""The dependencies of a process, built once at its start from the settings."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +14,7 @@ from services.checks.config import ChecksSettings
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The database, the clock, the way to balance, the keys of the codes."""
+    """The database, the clock, the client of balance, the encryption of codes, the acknowledger of settled events."""
 
     db: Database
     clock: Clock
@@ -25,7 +25,7 @@ class Context:
 
     @classmethod
     def open(cls, settings: ChecksSettings, application_name: str) -> Self:
-        """Connects to nothing yet."""
+        """Build the dependencies; opens no connection."""
         db = Database(
             settings.checks_database_url.get_secret_value(), settings=settings, application_name=application_name
         )

@@ -1,4 +1,4 @@
-"""Business failures in the life of a check."""
+"""Business failures of checks."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from services.checks.models import Check, CheckStatus
 
 
 class CheckNotFound(BusinessError):
-    """Unknown number and wrong code are one answer: nobody learns which numbers exist."""
+    """An unknown number or a wrong code. One response for both, so that no one can find out which numbers exist."""
 
     status = 404
     code = "check_not_found"
@@ -15,7 +15,7 @@ class CheckNotFound(BusinessError):
 
 
 class OwnCheckNotFound(BusinessError):
-    """Unknown, or somebody else's, or never funded: the caller is not told which."""
+    """The number is unknown, belongs to another creator, or was never funded. The caller cannot tell which."""
 
     status = 404
     code = "check_not_found"
@@ -41,7 +41,7 @@ class CheckCancelled(BusinessError):
 
 
 class CheckAlreadyExpired(BusinessError):
-    """For the creator, who wants to change his check: it is a conflict with the state of a thing that he can see."""
+    """The creator's change of an expired check: a 409, because the creator can see the check and its status."""
 
     status = 409
     code = "check_expired"
@@ -55,7 +55,7 @@ class CheckAlreadyCancelled(BusinessError):
 
 
 class CheckFrozen(BusinessError):
-    """Too many wrong codes in a row on one check: nobody may try for a while."""
+    """Too many wrong codes in a row on one check: all attempts are rejected for a while."""
 
     status = 429
     code = "check_frozen"
@@ -63,7 +63,7 @@ class CheckFrozen(BusinessError):
 
 
 class TooManyAttempts(BusinessError):
-    """Too many failed attempts of one user, on whatever checks."""
+    """Too many failed attempts of one user, counted over all checks."""
 
     status = 429
     code = "too_many_attempts"

@@ -1,4 +1,4 @@
-"""A check, its statuses, and the verbs that lead from one to the next. The tables themselves are in ``migrations``."""
+"""A check, its statuses and the transitions between them. The tables are in ``migrations``."""
 
 import math
 import secrets
@@ -11,12 +11,12 @@ from uuid import UUID
 
 from common.contracts import events
 
-#: The duration of a freeze stops doubling here: by then it is longer than the life of any check.
+#: Limits the doubling of a freeze: by then it is longer than the lifetime of any check.
 MAX_DOUBLINGS: Final = 14
 
 
 class CheckStatus(StrEnum):
-    """Where a check is in its life. ``pending`` and ``rejected`` are never shown: there is no money behind them."""
+    """The status of a check. ``pending`` and ``rejected`` checks hold no money and are never shown."""
 
     PENDING = "pending"
     ACTIVE = "active"
@@ -37,12 +37,12 @@ TRANSITIONS: Final[Mapping[CheckStatus, frozenset[CheckStatus]]] = {
 
 
 class IllegalTransition(Exception):
-    """The code asked for a step that no check can take: a bug, never the fault of a user."""
+    """A transition that ``TRANSITIONS`` forbids: a bug, never an error of the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class FreezePolicy:
-    """After how many wrong codes in a row a check is frozen, and for how long the first time."""
+    """The number of wrong codes in a row that freezes a check, and the duration of its first freeze."""
 
     after_wrong_codes: int
     seconds: int
@@ -50,10 +50,10 @@ class FreezePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check. Times are UTC; ``closes_at`` is when it ended, or will end if nobody comes.
+    """One check. Times are UTC. ``closes_at`` is when it ended, or will expire.
 
-    ``tries`` and ``next_try_at`` belong to pending ones: how often balance was asked for the money, and when
-    somebody may ask again.
+    ``tries`` and ``next_try_at`` are set for pending checks: the number of attempts to hold the money, and the end of
+    the current lease, when the next attempt may start.
     """
 
     check_id: UUID
@@ -76,11 +76,11 @@ class Check:
 
     @property
     def fastcheck(self) -> str:
-        """The number as people see it: ``1234-5678-0001``."""
+        """The number in its public format: ``1234-5678-0001``."""
         return f"{self.number[:4]}-{self.number[4:8]}-{self.number[8:]}"
 
     def status_at(self, now: datetime) -> CheckStatus:
-        """The status that the world sees: a check past its expiration has expired, swept or not."""
+        """Return the public status: an active check past its expiration is expired, before the sweep too."""
         if self.status is CheckStatus.ACTIVE and self.expires_at <= now:
             return CheckStatus.EXPIRED
         return self.status
@@ -89,37 +89,37 @@ class Check:
         return self.frozen_until is not None and self.frozen_until > now
 
     def activate(self) -> Self:
-        """Its money is held."""
+        """Return the check as active: its money is held."""
         return self._become(CheckStatus.ACTIVE, next_try_at=None)
 
     def reject(self, now: datetime) -> Self:
-        """There was not enough money, and for this check there never will be."""
+        """Return the check as rejected: the balance was too low, which is final for this check."""
         return self._become(CheckStatus.REJECTED, closes_at=now, next_try_at=None)
 
     def accept(self, acceptor_id: UUID, now: datetime) -> Self:
-        """Somebody entered number and code in time."""
+        """Return the check as used; raises IllegalTransition after its expiration."""
         self._must_be_in_time(now)
         return self._become(CheckStatus.USED, acceptor_id=acceptor_id, closes_at=now)
 
     def cancel(self, now: datetime) -> Self:
-        """The creator takes it back in time."""
+        """Return the check as cancelled; raises IllegalTransition after its expiration."""
         self._must_be_in_time(now)
         return self._become(CheckStatus.CANCELLED, closes_at=now)
 
     def expire(self, now: datetime) -> Self:
-        """Its time has passed. However late this is noticed, it ended at ``expires_at``."""
+        """Return the check as expired at ``expires_at``, however late it is called; raises IllegalTransition before."""
         if now < self.expires_at:
             raise IllegalTransition(f"check {self.check_id} expires at {self.expires_at}, not at {now}")
         return self._become(CheckStatus.EXPIRED)
 
     def change_code(self, ciphertext: bytes) -> Self:
-        """Only the code changes: a freeze goes on, for it protects the number, and wrong codes stay counted."""
+        """Return the check with a new code. A freeze and the count of wrong codes stay: they protect the number."""
         if self.status is not CheckStatus.ACTIVE:
-            raise IllegalTransition(f"check {self.check_id} is {self.status}, its code is history")
+            raise IllegalTransition(f"check {self.check_id} is {self.status}, its code cannot change")
         return replace(self, code_ciphertext=ciphertext)
 
     def count_wrong_code(self, now: datetime, policy: FreezePolicy) -> Self:
-        """One more wrong code; the last one that is allowed freezes the check, each time for twice as long."""
+        """Return the check with one more wrong code; the last allowed one freezes it, each time for twice as long."""
         failed = self.failed_attempts + 1
         if failed < policy.after_wrong_codes:
             return replace(self, failed_attempts=failed)
@@ -155,7 +155,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What somebody who wants a check asks for."""
+    """The parameters of a new check. A ``lifetime_seconds`` of None means the default lifetime."""
 
     amount_minor: int
     currency: str
@@ -165,7 +165,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Somebody enters a number and a code."""
+    """A user's attempt to open a check with its number and code."""
 
     user_id: UUID
     number: str
@@ -175,7 +175,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a use case came to: the check, its code where the caller may see it, and whether this was said before."""
+    """The result of a use case: the check, its code if the caller may see it, and whether the response is replayed."""
 
     check: Check
     code: str | None = None
@@ -183,14 +183,14 @@ class Result:
 
 
 class HistoryType(StrEnum):
-    """Which side of a check the reader of the history was on."""
+    """The role of the reader of the history: creator or acceptor."""
 
     CREATED = "created"
     ACCEPTED = "accepted"
 
 
 class Ending(StrEnum):
-    """How a check ended, in the words of the public API."""
+    """How a check ended, in the terms of the public API."""
 
     USED = "used"
     EXPIRED = "expired"
@@ -199,27 +199,27 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HistoryLine:
-    """A check that is over, seen from one side."""
+    """An ended check in the history of its creator or acceptor."""
 
     type: HistoryType
     check: Check
 
     @property
     def ending(self) -> Ending:
-        """What is over and still stored as active has expired, and is not swept yet."""
+        """An ended check that is still stored as active is expired: the sweep has not reached it yet."""
         return Ending.EXPIRED if self.check.status is CheckStatus.ACTIVE else Ending(self.check.status.value)
 
 
 def random_number() -> str:
-    """Twelve digits that nobody can guess from another number."""
+    """Return twelve random digits, which cannot be derived from another number."""
     return f"{secrets.randbelow(10**12):012d}"
 
 
 def number_of(fastcheck: str) -> str:
-    """The inverse of :attr:`Check.fastcheck`."""
+    """Return the twelve digits of a number in its public format."""
     return fastcheck.replace("-", "")
 
 
-def seconds_until(moment: datetime, now: datetime) -> int:
-    """Whole seconds to wait, at least one, for ``Retry-After``."""
-    return max(1, math.ceil((moment - now).total_seconds()))
+def seconds_until(at: datetime, now: datetime) -> int:
+    """Return the whole seconds until an instant, at least 1, for ``Retry-After``."""
+    return max(1, math.ceil((at - now).total_seconds()))

@@ -18,7 +18,7 @@ COLUMNS: Final = """
 
 _FIND = prepared(f"SELECT {COLUMNS} FROM checks WHERE check_id = :check_id")
 
-# A check without money behind it is unknown to everybody, its creator included.
+# A check without held money is unknown, to its creator too.
 _FIND_OWN = f"""
     SELECT {COLUMNS} FROM checks
      WHERE number = :number AND creator_id = :creator_id AND status NOT IN ('pending', 'rejected')
@@ -28,19 +28,19 @@ _LOCK_OWN = text(_FIND_OWN + " FOR UPDATE")
 
 
 def find(tx: Connection, check_id: UUID) -> Check:
-    """The check with this id, which must exist."""
+    """Return the check with this id, which must exist."""
     return check_of(tx.execute(_FIND, {"check_id": check_id}).mappings().one())
 
 
 def find_own(tx: Connection, number: str, creator_id: UUID, *, lock: bool) -> Check | None:
-    """A check of this creator that he was told of, locked until the end of the transaction if asked for."""
+    """Return the creator's check with this number, or None; ``lock`` keeps it locked until the transaction ends."""
     statement = _LOCK_OWN if lock else _SEE_OWN
     row = tx.execute(statement, {"number": number, "creator_id": creator_id}).mappings().one_or_none()
     return check_of(row) if row else None
 
 
 def check_of(row: RowMapping) -> Check:
-    """A row with all of COLUMNS."""
+    """Return the check of a row that has all of COLUMNS."""
     values: dict[str, Any] = {name: row[name] for name in Check.__slots__}
     values["status"] = CheckStatus(values["status"])
     values["code_ciphertext"] = bytes(values["code_ciphertext"])

@@ -24,7 +24,7 @@ def respond(view: BaseModel, result: Result, status: int = 200) -> Response:
 
 
 def active_check(result: Result) -> ActiveCheck:
-    """As it was when its code was shown: a repeat tells the same, whatever has become of the check since."""
+    """Return the check as active, as it was when the code was reported; a replayed response is the same."""
     check = result.check
     return ActiveCheck(
         fastcheck=check.fastcheck,

@@ -19,7 +19,7 @@ class NumberPath(QueryModel):
 
 
 class ActiveCheck(ResponseModel):
-    """A check that waits to be accepted, as its creator sees it."""
+    """An active check, as its creator sees it."""
 
     fastcheck: Fastcheck
     amount: Amount
@@ -30,5 +30,5 @@ class ActiveCheck(ResponseModel):
     expiration: UtcTime
     status: Literal["active"] = "active"
     frozen_until: UtcTime | None = Field(
-        default=None, description="nobody can accept it until then", json_schema_extra={"type": "string"}
+        default=None, description="the check cannot be accepted until then", json_schema_extra={"type": "string"}
     )

@@ -1,7 +1,7 @@
-"""Answers that are remembered under idempotency keys, in the transaction that made them true.
+"""Responses stored under idempotency keys, in the transaction of the effect that they report.
 
-What a success said can be told again from the check, of which every part that was shown stays as it is. Only the
-code may be changed later, so the ciphertext of the one that was shown is kept. A final refusal is kept by its name.
+A success is rebuilt from the check, whose reported fields never change. Only its code may change later, so the
+ciphertext of the code that was reported is stored. A final refusal is stored by the name of its class.
 """
 
 from collections.abc import Callable
@@ -17,15 +17,15 @@ from services.checks import errors, repository
 from services.checks.context import Context
 from services.checks.models import Result
 
-#: What a use case decides in its transaction: a refusal is committed too, with what was counted.
+#: The outcome of a use case's transaction. A refusal is committed too, together with the counted attempt.
 Decision = Result | BusinessError
 
-#: Status, text and check of an answer, as ``idempotency.store`` takes them.
-KeptAnswer = tuple[int, bytes, UUID | None]
+#: The HTTP status, the encoded response and the check's id, as ``idempotency.store`` takes them.
+ResponseToStore = tuple[int, bytes, UUID | None]
 
 _SUCCESS: Final = 200
 
-#: By the name of the class, which is what is kept.
+#: Class name, which is what the database stores -> class.
 _FINAL_REFUSALS: Final = {
     error.__name__: error
     for error in (
@@ -42,40 +42,44 @@ _FINAL_REFUSALS: Final = {
 
 @retry_on_conflict
 def decide_once(context: Context, key: IdempotencyKey | None, decide: Callable[[Connection], Decision]) -> Result:
-    """Run ``decide`` in one transaction, once per key, and give its first answer again after that.
+    """Run ``decide`` in one transaction, once per key; return its result, or the stored one.
 
-    Raises the refusal that was decided, then or now; and whatever ``decide`` raises, which leaves no trace.
+    Raises the refusal that ``decide`` returned, now or for the first request, RequestInProgress and
+    IdempotencyKeyReused. An exception from ``decide`` rolls the transaction back, so nothing is stored.
     """
     with context.db.transaction() as tx:
-        first = idempotency.claim(tx, key) if key else None
-        if first is not None:
-            decision = again(context, tx, first)
+        stored = idempotency.claim(tx, key) if key else None
+        if stored is not None:
+            decision = from_stored(context, tx, stored)
         else:
             decision = decide(tx)
             if key:
-                idempotency.store(tx, key, *kept(decision))
+                idempotency.store(tx, key, *response_to_store(decision))
     if isinstance(decision, BusinessError):
         raise decision
     return decision
 
 
-def kept(decision: Decision) -> KeptAnswer:
-    """What is stored of a decision under its key."""
+def response_to_store(decision: Decision) -> ResponseToStore:
+    """Return what is stored under the key for this decision."""
     if isinstance(decision, BusinessError):
         return decision.status, type(decision).__name__.encode(), None
-    shown = decision.check.code_ciphertext if decision.code is not None else b""
-    return _SUCCESS, shown, decision.check.check_id
+    reported_code = decision.check.code_ciphertext if decision.code is not None else b""
+    return _SUCCESS, reported_code, decision.check.check_id
 
 
-def again(context: Context, tx: Connection, first: StoredAnswer) -> Decision:
-    """The decision that was kept."""
-    if first.subject_id is None:
-        return replayed(_FINAL_REFUSALS[first.answer.decode()]())
-    code = context.codes.open(first.subject_id, first.answer) if first.answer else None
-    return Result(repository.find(tx, first.subject_id), code, replayed=True)
+def from_stored(context: Context, tx: Connection, stored: StoredAnswer) -> Decision:
+    """Rebuild the decision of the first request, marked as replayed.
+
+    Raises CodeUnreadable if no key decrypts the code that was reported.
+    """
+    if stored.subject_id is None:
+        return replayed(_FINAL_REFUSALS[stored.answer.decode()]())
+    code = context.codes.open(stored.subject_id, stored.answer) if stored.answer else None
+    return Result(repository.find(tx, stored.subject_id), code, replayed=True)
 
 
 def replayed(refusal: BusinessError) -> BusinessError:
-    """The refusal, marked as one that was given before."""
+    """Mark the refusal as a replayed response and return it."""
     refusal.replayed = True
     return refusal

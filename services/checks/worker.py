@@ -26,7 +26,7 @@ PURGE_TASK = "checks.purge_old_records"
 
 
 def build(settings: ChecksSettings | None = None) -> BusProcess:
-    """The Celery application with the scheduled tasks and the acknowledgements, and the relay."""
+    """Build the Celery application with the scheduled tasks and the consumer of acknowledgements, and the relay."""
     settings = settings or ChecksSettings.load()
     configure_logging("checks", settings.log_level)
     context = Context.open(settings, "checks-worker")

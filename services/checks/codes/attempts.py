@@ -1,4 +1,4 @@
-"""The guard of the codes: every attempt is judged and counted under the lock of its check."""
+"""Verification of attempts: each is verified and counted under the lock of its check."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from common.core.errors import BusinessError
 from common.core.logging import get_logger
 from common.db.connection import Connection
-from services.checks import errors
+from services.checks import errors, log_events
 from services.checks.codes import repository
 from services.checks.codes.repository import Allowance, Locked
 from services.checks.codes.vault import CodeUnreadable
@@ -26,16 +26,16 @@ FAILED_ATTEMPTS_ALLOWED: Final = 20
 FAILED_ATTEMPTS_WINDOW_SECONDS: Final = 3600
 
 
-def allowance_at(moment: datetime) -> Allowance:
-    """How many failures a user may have behind him at a moment."""
-    return Allowance(FAILED_ATTEMPTS_ALLOWED, moment - timedelta(seconds=FAILED_ATTEMPTS_WINDOW_SECONDS))
+def allowance_at(at: datetime) -> Allowance:
+    """Return how many failed attempts a user may make in the window that ends at an instant."""
+    return Allowance(FAILED_ATTEMPTS_ALLOWED, at - timedelta(seconds=FAILED_ATTEMPTS_WINDOW_SECONDS))
 
 
-def judge(context: Context, tx: Connection, attempt: Attempt, found: Locked) -> Check | BusinessError:
-    """The active check that this number and code open; or the refusal, counted in this transaction.
+def verify_attempt(context: Context, tx: Connection, attempt: Attempt, found: Locked) -> Check | BusinessError:
+    """Return the active check that the attempt opens, or the refusal, with the failure counted in this transaction.
 
-    ``found`` is what the attempt found, locked. Raises CheckFrozen and TooManyAttempts: these attempts are not
-    looked at, so nothing is to be committed.
+    ``found`` is the result of ``lock_for_attempt``. A wrong code and an unknown number get the same refusal after the
+    same work. Raises CheckFrozen and TooManyAttempts: the code was not compared, so nothing is committed.
     """
     window = timedelta(seconds=FAILED_ATTEMPTS_WINDOW_SECONDS)
     allowance = allowance_at(attempt.at)
@@ -45,15 +45,15 @@ def judge(context: Context, tx: Connection, attempt: Attempt, found: Locked) -> 
     if check is not None and check.frozen_until is not None and check.is_frozen(attempt.at):
         raise errors.CheckFrozen(retry_after_seconds=seconds_until(check.frozen_until, attempt.at))
     if check is not None and _is_right(context, check, attempt):
-        return _ended(check.status_at(attempt.at)) or check
+        return _refusal_if_ended(check.status_at(attempt.at)) or check
     if check is None:
-        context.codes.match_nothing(attempt.code)
+        context.codes.match_stand_in(attempt.code)
     counted = check and check.count_wrong_code(attempt.at, FreezePolicy(FREEZE_AFTER_WRONG_CODES, FREEZE_SECONDS))
     exhausted_at = repository.record_failure(tx, attempt, allowance, counted)
     if exhausted_at is not None:
         raise errors.TooManyAttempts(retry_after_seconds=seconds_until(exhausted_at + window, attempt.at))
     if counted is not None and counted.is_frozen(attempt.at):
-        log.warning("check frozen", check_id=str(counted.check_id), freezes=counted.freezes)
+        log.warning(log_events.CHECK_FROZEN, check_id=str(counted.check_id), freezes=counted.freezes)
     return errors.CheckNotFound()
 
 
@@ -61,14 +61,13 @@ def _is_right(context: Context, check: Check, attempt: Attempt) -> bool:
     try:
         return context.codes.matches(check.check_id, check.code_ciphertext, attempt.code)
     except CodeUnreadable:
-        # The key of a check that is over may be gone. Nobody can be told how it ended then.
+        # The key of an ended check may have been removed. Treat the code as wrong: its status cannot be reported.
         if check.status_at(attempt.at) is CheckStatus.ACTIVE:
             raise
-        return context.codes.match_nothing(attempt.code)
+        return context.codes.match_stand_in(attempt.code)
 
 
-def _ended(status: CheckStatus) -> BusinessError | None:
-    """Who has the right code is told how the check ended."""
+def _refusal_if_ended(status: CheckStatus) -> BusinessError | None:
     match status:
         case CheckStatus.USED:
             return errors.CheckUsed()

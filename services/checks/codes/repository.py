@@ -18,18 +18,18 @@ from services.checks.codes.vault import KEY_NAME_BYTES
 from services.checks.models import Attempt, Check
 from services.checks.repository import COLUMNS, check_of
 
-#: A place in the order in which checks end.
-Place = tuple[datetime, UUID]
+#: A position in the order (closes_at, check_id).
+Position = tuple[datetime, UUID]
 
-# The attempt that used up what one user may get wrong, if there is one; newest first, so that its time
-# says when he may try again.
+# The attempt that exhausted the user's allowance, if any: the ``allowed``-th newest in the window. Its time plus the
+# window is when the next attempt is possible.
 _LAST_ALLOWED_FAILURE: Final = """
     SELECT attempted_at FROM failed_attempts
      WHERE user_id = :user_id AND attempted_at > :window_start
      ORDER BY attempted_at DESC OFFSET :allowed - 1 LIMIT 1
 """
 
-# One row always comes back, whether or not the number exists. A blocked user's attempt locks nothing.
+# Returns one row whether or not the number exists. The attempt of a blocked user locks nothing.
 _ATTEMPTED: Final = f"""
     SELECT u.exhausted_at, c.*
       FROM (SELECT ({_LAST_ALLOWED_FAILURE}) AS exhausted_at) u
@@ -40,16 +40,34 @@ _ATTEMPTED: Final = f"""
 """
 _LOCK_FOR_ATTEMPT = prepared(_ATTEMPTED)
 
-# The same with the claim of a client's key before it. What was answered before is not looked at again.
-_LOCK_FOR_ATTEMPT_ONCE = prepared(f"""
-    WITH {idempotency.CLAIMED}
-    SELECT * FROM claimed LEFT JOIN LATERAL ({_ATTEMPTED}) attempted ON claimed.is_first
-""")
+
+def _lock_for_attempt_once() -> str:
+    """Return the statement that claims an idempotency key and, for a first request, locks the check.
+
+    Complete, with the columns left out::
+
+        WITH turn AS (SELECT pg_try_advisory_xact_lock(...) AS granted),
+             claimed AS (SELECT turn.granted, turn.granted AND k.key IS NULL AS is_first, k.request_hash, ...
+                           FROM turn LEFT JOIN idempotency_keys k ON ...)
+        SELECT * FROM claimed
+          LEFT JOIN LATERAL (
+              SELECT u.exhausted_at, c.*
+                FROM (SELECT (SELECT attempted_at FROM failed_attempts WHERE user_id = ... LIMIT 1) AS exhausted_at) u
+                LEFT JOIN LATERAL (SELECT ... FROM checks WHERE number = ... FOR UPDATE) c ON true
+          ) attempted ON claimed.is_first
+    """
+    return f"""
+        WITH {idempotency.CLAIMED}
+        SELECT * FROM claimed LEFT JOIN LATERAL ({_ATTEMPTED}) attempted ON claimed.is_first
+    """
+
+
+_LOCK_FOR_ATTEMPT_ONCE = prepared(_lock_for_attempt_once())
 
 _LOCK_FAILURES = text("SELECT pg_advisory_xact_lock(hashtextextended(:user_id, 11))")
 
-# Counts on the user and on the check, or on neither when the user has had all his attempts. Also for a number
-# that does not exist, so that it takes as long.
+# Counts the failure on the user and on the check, or on neither if the user's allowance is exhausted. Runs for an
+# unknown number too, so that it takes as long.
 _RECORD_FAILURE = text(f"""
     WITH exhausted AS ({_LAST_ALLOWED_FAILURE}), recorded AS (
         INSERT INTO failed_attempts (user_id, attempted_at)
@@ -67,7 +85,7 @@ _SAVE_CODE = text("UPDATE checks SET code_ciphertext = :code_ciphertext WHERE ch
 
 _UNDER_OLD_KEY: Final = f"substring(code_ciphertext FROM 1 FOR {KEY_NAME_BYTES}) <> :newest"
 
-# In the order of ``checks_due``. Whoever holds the lock of a check is about to end it or to give it a new code.
+# In the order of the index ``checks_due``. A locked check is about to end or to get a new code: skip it.
 _LOCK_UNDER_OLD_KEY = text(f"""
     SELECT check_id, closes_at, code_ciphertext FROM checks
      WHERE status = 'active' AND closes_at > :now AND (closes_at, check_id) > (:closes_at, :check_id)
@@ -97,7 +115,7 @@ _PURGE_FAILED_ATTEMPTS = text("""
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How many failed attempts one user has, since when they are counted."""
+    """How many failed attempts a user may make, and the instant since which they count."""
 
     allowed: int
     window_start: datetime
@@ -105,27 +123,27 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """When the user used up his allowance, if he did; else the check with this number, locked, if there is one."""
+    """What an attempt found: when the user exhausted the allowance, or else the check with the number, locked."""
 
     exhausted_at: datetime | None
     check: Check | None
 
 
 @dataclass(frozen=True, slots=True)
-class SealedCode:
-    """The code of an active check as it is kept."""
+class EncryptedCode:
+    """The encrypted code of an active check."""
 
     check_id: UUID
     closes_at: datetime
     ciphertext: bytes
 
     @property
-    def place(self) -> Place:
+    def position(self) -> Position:
         return self.closes_at, self.check_id
 
 
 def lock_for_attempt(tx: Connection, attempt: Attempt, allowance: Allowance) -> Locked:
-    """What an attempt finds, locked until the end of the transaction."""
+    """Return what the attempt finds, and lock the check until the end of the transaction."""
     row = tx.execute(_LOCK_FOR_ATTEMPT, {"number": attempt.number, **_counted(attempt, allowance)}).mappings().one()
     return Locked(row["exhausted_at"], check_of(row) if row["check_id"] else None)
 
@@ -133,22 +151,25 @@ def lock_for_attempt(tx: Connection, attempt: Attempt, allowance: Allowance) -> 
 def lock_for_attempt_once(
     tx: Connection, attempt: Attempt, allowance: Allowance, key: IdempotencyKey
 ) -> StoredAnswer | Locked:
-    """The same for a request with a key, or its first answer if there is one; raises as ``idempotency.claim``."""
+    """Claim the key and lock as :func:`lock_for_attempt`, in one statement; return the stored response if there is one.
+
+    Raises RequestInProgress and IdempotencyKeyReused.
+    """
     row = tx.execute(
         _LOCK_FOR_ATTEMPT_ONCE,
         {"number": attempt.number, **_counted(attempt, allowance), **idempotency.claiming(key)},
     ).one()
-    first = idempotency.first_answer(row, key)
-    if first is not None:
-        return first
+    stored = idempotency.first_answer(row, key)
+    if stored is not None:
+        return stored
     return Locked(row.exhausted_at, check_of(row._asdict()) if row.check_id else None)
 
 
 def record_failure(tx: Connection, attempt: Attempt, allowance: Allowance, counted: Check | None) -> datetime | None:
-    """Count a failed attempt on the user and on the check, if there is one, as ``counted`` says.
+    """Record a failed attempt of the user, and save the counters of ``counted``, the check after it, if there is one.
 
-    Returns None, or the moment at which the user had used up his allowance: then nothing is counted. Failures of
-    one user are counted one after the other.
+    Return None, or the instant at which the user had exhausted the allowance; then nothing is recorded. An advisory
+    lock serializes the failures of one user, so that concurrent ones cannot exceed the allowance.
     """
     tx.execute(_LOCK_FAILURES, {"user_id": str(attempt.user_id)})
     exhausted_at: datetime | None = tx.execute(
@@ -166,31 +187,33 @@ def record_failure(tx: Connection, attempt: Attempt, allowance: Allowance, count
 
 
 def save_code(tx: Connection, check: Check) -> None:
-    """The old code stops working."""
+    """Save the new code of a check; the old one stops working."""
     tx.execute(_SAVE_CODE, {"check_id": check.check_id, "code_ciphertext": check.code_ciphertext})
 
 
-def lock_under_old_key(tx: Connection, newest: bytes, *, now: datetime, after: Place, limit: int) -> list[SealedCode]:
-    """Codes of active checks that the newest key has not encrypted, without those that somebody else has locked."""
+def lock_under_old_key(
+    tx: Connection, newest: bytes, *, now: datetime, after: Position, limit: int
+) -> list[EncryptedCode]:
+    """Return and lock up to ``limit`` codes of active checks under an older key, after a position; skip locked ones."""
     rows = tx.execute(
         _LOCK_UNDER_OLD_KEY,
         {"newest": newest, "now": now, "closes_at": after[0], "check_id": after[1], "limit": limit},
     )
-    return [SealedCode(row.check_id, row.closes_at, bytes(row.code_ciphertext)) for row in rows]
+    return [EncryptedCode(row.check_id, row.closes_at, bytes(row.code_ciphertext)) for row in rows]
 
 
 def save_renewed(tx: Connection, ciphertexts: Mapping[UUID, bytes]) -> None:
-    """Keep these codes, locked by the caller, under another key."""
+    """Save re-encrypted codes by check id. The caller holds the locks of the checks."""
     tx.execute(_SAVE_RENEWED, {"check_ids": list(ciphertexts), "ciphertexts": list(ciphertexts.values())})
 
 
 def count_under_old_key(tx: Connection, newest: bytes, *, now: datetime) -> int:
-    """How many active checks need a key that is not the newest."""
+    """Return the number of active checks whose code is under an older key."""
     return int(tx.execute(_COUNT_UNDER_OLD_KEY, {"newest": newest, "now": now}).scalar_one())
 
 
 def purge_failed_attempts(tx: Connection, *, before: datetime, limit: int) -> int:
-    """Forget a batch of failed attempts that count no more; returns how many."""
+    """Delete up to ``limit`` failed attempts from before an instant; return their number."""
     return tx.execute(_PURGE_FAILED_ATTEMPTS, {"before": before, "limit": limit}).rowcount
 
 

@@ -6,4 +6,4 @@ from common.http.server.schemas import QueryModel
 
 
 class QrQuery(QueryModel):
-    with_code: bool = Field(default=False, description="put the code into the link too, after the #")
+    with_code: bool = Field(default=False, description="include the code in the fragment of the link")

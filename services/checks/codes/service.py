@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 import segno
@@ -11,7 +12,7 @@ from common.db.errors import retry_on_conflict
 from common.db.idempotency import IdempotencyKey
 from services.checks import repository as checks
 from services.checks.codes import repository
-from services.checks.codes.repository import Place
+from services.checks.codes.repository import Position
 from services.checks.codes.vault import CodeUnreadable, random_code
 from services.checks.context import Context
 from services.checks.errors import refusal_to_creator
@@ -20,27 +21,32 @@ from services.checks.stored_responses import Decision, decide_once
 
 
 def change_code(context: Context, creator_id: UUID, number: str, key: IdempotencyKey | None) -> Result:
-    """A new code; the old one stops working. Raises as :func:`cancel_check`, and CheckAlreadyCancelled."""
+    """Replace the code of the creator's active check; return the check with the new code, which differs from the old.
 
-    def decide(tx: Connection) -> Decision:
-        check = checks.find_own(tx, number, creator_id, lock=True)
-        now = context.clock.now()
-        if check is None or check.status_at(now) is not CheckStatus.ACTIVE:
-            return refusal_to_creator(check, now)
-        code = old = context.codes.open(check.check_id, check.code_ciphertext)
-        while code == old:
-            code = random_code()
-        changed = check.change_code(context.codes.seal(check.check_id, code))
-        repository.save_code(tx, changed)
-        return Result(changed, code)
+    Raises OwnCheckNotFound, CheckUsed, CheckAlreadyExpired, CheckAlreadyCancelled, RequestInProgress and
+    IdempotencyKeyReused.
+    """
+    return decide_once(context, key, partial(_decide_new_code, context, creator_id, number))
 
-    return decide_once(context, key, decide)
+
+def _decide_new_code(context: Context, creator_id: UUID, number: str, tx: Connection) -> Decision:
+    check = checks.find_own(tx, number, creator_id, lock=True)
+    now = context.clock.now()
+    if check is None or check.status_at(now) is not CheckStatus.ACTIVE:
+        return refusal_to_creator(check, now)
+    code = old = context.codes.open(check.check_id, check.code_ciphertext)
+    while code == old:
+        code = random_code()
+    changed = check.change_code(context.codes.seal(check.check_id, code))
+    repository.save_code(tx, changed)
+    return Result(changed, code)
 
 
 def draw_qr(context: Context, creator_id: UUID, number: str, *, with_code: bool) -> bytes:
-    """An SVG picture of the link that opens the accept page filled in. Raises as :func:`change_code`.
+    """Return an SVG QR code of the link that opens the accept page with the number, and optionally the code, filled in.
 
-    Number and code stand behind the ``#``, which browsers keep to themselves: no server or log sees them.
+    Number and code are in the fragment of the link, which browsers do not send: no server or log sees them. Raises
+    OwnCheckNotFound, CheckUsed, CheckAlreadyExpired and CheckAlreadyCancelled.
     """
     now = context.clock.now()
     with context.db.autocommit() as tx:
@@ -51,39 +57,43 @@ def draw_qr(context: Context, creator_id: UUID, number: str, *, with_code: bool)
     if with_code:
         link += f"&code={context.codes.open(check.check_id, check.code_ciphertext)}"
     picture = io.BytesIO()
-    # With a view box and no size of its own the picture fits wherever it is put.
+    # A view box without a size scales to the place where the page puts the picture.
     segno.make_qr(link, error="m").save(picture, kind="svg", border=4, light="#fff", omitsize=True)
     return picture.getvalue()
 
 
 @dataclass(frozen=True, slots=True)
-class Renewed:
-    """What became of a batch. ``last``: where the next one begins, None when there is none."""
+class RenewedBatch:
+    """The numbers of codes in a batch; ``last`` is where the next batch starts, or None after the last one."""
 
     renewed: int
     unreadable: int
-    last: Place | None
+    last: Position | None
 
 
 @retry_on_conflict
-def renew_codes(context: Context, after: Place, limit: int) -> Renewed:
-    """Bring a batch of codes under the newest key. A code that no key opens is left as it is, and counted."""
+def renew_codes(context: Context, after: Position, limit: int) -> RenewedBatch:
+    """Re-encrypt a batch of codes of active checks with the newest key, so that older keys can be removed.
+
+    A code that no key decrypts is left unchanged and counted. Codes of ended checks are left: without their key only
+    the status of the check can no longer be reported.
+    """
     with context.db.transaction() as tx:
         found = repository.lock_under_old_key(
             tx, context.codes.newest, now=context.clock.now(), after=after, limit=limit
         )
         renewed = {}
-        for sealed in found:
+        for code in found:
             try:
-                renewed[sealed.check_id] = context.codes.renew(sealed.check_id, sealed.ciphertext)
+                renewed[code.check_id] = context.codes.renew(code.check_id, code.ciphertext)
             except CodeUnreadable:
                 continue
         if renewed:
             repository.save_renewed(tx, renewed)
-    return Renewed(len(renewed), len(found) - len(renewed), found[-1].place if len(found) == limit else None)
+    return RenewedBatch(len(renewed), len(found) - len(renewed), found[-1].position if len(found) == limit else None)
 
 
-def count_left(context: Context) -> int:
-    """How many active checks still need an old key."""
+def count_under_old_keys(context: Context) -> int:
+    """Return the number of active checks whose code is under an older key."""
     with context.db.autocommit() as tx:
         return repository.count_under_old_key(tx, context.codes.newest, now=context.clock.now())

@@ -4,8 +4,9 @@ from typing import Final
 from uuid import UUID
 
 from common.core.logging import get_logger
+from services.checks import log_events
 from services.checks.codes import service
-from services.checks.codes.repository import Place
+from services.checks.codes.repository import Position
 from services.checks.context import Context
 
 log = get_logger(__name__)
@@ -15,8 +16,8 @@ BATCHES_PER_RUN: Final = 500
 
 
 def renew_codes(context: Context) -> None:
-    """Bring the codes of active checks under the newest key, and say how many still need an old one."""
-    after: Place = (context.clock.now(), UUID(int=0))
+    """Re-encrypt the codes of active checks with the newest key, and log how many still need an older one."""
+    after: Position = (context.clock.now(), UUID(int=0))
     renewed = unreadable = 0
     for _ in range(BATCHES_PER_RUN):
         batch = service.renew_codes(context, after, BATCH_SIZE)
@@ -24,7 +25,6 @@ def renew_codes(context: Context) -> None:
         if batch.last is None:
             break
         after = batch.last
-    left = service.count_left(context)
-    log.info("codes under the newest key", renewed=renewed, under_old_keys=left)
+    log.info(log_events.CODES_RENEWED, renewed=renewed, under_old_keys=service.count_under_old_keys(context))
     if unreadable:
-        log.error("codes cannot be read: a key was dropped too early", checks=unreadable)
+        log.error(log_events.CODES_UNREADABLE, checks=unreadable)

@@ -18,7 +18,7 @@ from common.db.driver import prepared
 from common.db.idempotency import IdempotencyKey, StoredAnswer
 from services.checks.models import Check, CheckStatus
 from services.checks.repository import COLUMNS, check_of
-from services.checks.stored_responses import KeptAnswer
+from services.checks.stored_responses import ResponseToStore
 
 _INSERT = prepared("""
     INSERT INTO checks (check_id, number, creator_id, amount_minor, currency, note, code_ciphertext, status,
@@ -28,19 +28,37 @@ _INSERT = prepared("""
     ON CONFLICT (number) DO NOTHING
 """)
 
-# The same, once per key of a client: the key is claimed, the check written and its answer kept by one statement.
-_INSERT_ONCE = prepared(f"""
-    WITH {idempotency.CLAIMED}, effect AS (
-        INSERT INTO checks (check_id, number, creator_id, amount_minor, currency, note, code_ciphertext, status,
-                            created_at, expires_at, closes_at, next_try_at)
-        SELECT :check_id, :number, :creator_id, :amount_minor, :currency, :note, :code_ciphertext, :status,
-               :created_at, :expires_at, :closes_at, :next_try_at
-          FROM claimed WHERE is_first
-        ON CONFLICT (number) DO NOTHING
-        RETURNING 1
-    ), {idempotency.STORED}
-    SELECT claimed.*, EXISTS (SELECT 1 FROM effect) AS inserted FROM claimed
-""")
+
+def _insert_once() -> str:
+    """Return the statement that claims an idempotency key, inserts a check and stores the response.
+
+    Complete, with the columns left out::
+
+        WITH turn AS (SELECT pg_try_advisory_xact_lock(...) AS granted),
+             claimed AS (SELECT turn.granted, turn.granted AND k.key IS NULL AS is_first, k.request_hash, ...
+                           FROM turn LEFT JOIN idempotency_keys k ON ...),
+             effect AS (INSERT INTO checks (...) SELECT ... FROM claimed WHERE is_first
+                        ON CONFLICT (number) DO NOTHING RETURNING 1),
+             stored AS (INSERT INTO idempotency_keys (...) SELECT ... FROM effect)
+        SELECT claimed.*, EXISTS (SELECT 1 FROM effect) AS inserted FROM claimed
+
+    Nothing is inserted if the key was used, is being used, or the number is taken.
+    """
+    return f"""
+        WITH {idempotency.CLAIMED}, effect AS (
+            INSERT INTO checks (check_id, number, creator_id, amount_minor, currency, note, code_ciphertext, status,
+                                created_at, expires_at, closes_at, next_try_at)
+            SELECT :check_id, :number, :creator_id, :amount_minor, :currency, :note, :code_ciphertext, :status,
+                   :created_at, :expires_at, :closes_at, :next_try_at
+              FROM claimed WHERE is_first
+            ON CONFLICT (number) DO NOTHING
+            RETURNING 1
+        ), {idempotency.STORED}
+        SELECT claimed.*, EXISTS (SELECT 1 FROM effect) AS inserted FROM claimed
+    """
+
+
+_INSERT_ONCE = prepared(_insert_once())
 
 _SAVE_DECISION = prepared("""
     UPDATE checks
@@ -48,23 +66,31 @@ _SAVE_DECISION = prepared("""
      WHERE check_id = :check_id AND status = 'pending'
 """)
 
-_SAVE_END = prepared(f"""
-    WITH {outbox.WRITTEN}
-    UPDATE checks
-       SET status = :status, acceptor_id = :acceptor_id, closes_at = :closes_at
-     WHERE check_id = :check_id AND status = 'active'
-""")
 
-# The same, and the answer under the client's key, which this transaction has claimed.
-_SAVE_END_ONCE = prepared(f"""
-    WITH {outbox.WRITTEN}, effect AS (
+def _save_end(*, stores_response: bool) -> str:
+    """Return the statement that ends an active check and writes its event; optionally it stores the response too.
+
+    Complete, with the columns left out; the parts ``effect`` and ``stored`` only with ``stores_response``, where the
+    transaction has claimed the key before::
+
+        WITH written AS (INSERT INTO outbox (...) SELECT ... FROM jsonb_to_recordset(:events) ...),
+             effect AS (UPDATE checks SET status = ..., acceptor_id = ..., closes_at = ...
+                         WHERE check_id = ... AND status = 'active' RETURNING 1),
+             stored AS (INSERT INTO idempotency_keys (...) SELECT ... FROM effect)
+        SELECT 1 FROM effect
+    """
+    update = """
         UPDATE checks
            SET status = :status, acceptor_id = :acceptor_id, closes_at = :closes_at
          WHERE check_id = :check_id AND status = 'active'
-        RETURNING 1
-    ), {idempotency.STORED}
-    SELECT 1 FROM effect
-""")
+    """
+    if not stores_response:
+        return f"WITH {outbox.WRITTEN} {update}"
+    return f"WITH {outbox.WRITTEN}, effect AS ({update} RETURNING 1), {idempotency.STORED} SELECT 1 FROM effect"
+
+
+_SAVE_END = prepared(_save_end(stores_response=False))
+_SAVE_END_ONCE = prepared(_save_end(stores_response=True))
 
 _LOCK_DUE = prepared(f"""
     SELECT {COLUMNS} FROM checks
@@ -78,20 +104,20 @@ _SAVE_EXPIRED = prepared("""
     UPDATE checks SET status = :status WHERE check_id = ANY(CAST(:check_ids AS uuid[])) AND status = 'active'
 """)
 
-_TAKE_PENDING: Final = """
+_CLAIM_LEASE: Final = """
     UPDATE checks
        SET tries = tries + 1,
            next_try_at = CAST(:now AS timestamptz)
                          + make_interval(secs => LEAST(:max_delay, :delay * power(2, LEAST(tries, 20))))
 """
-# No turn is put off for so long. One that is was written by a process whose clock was ahead, and would not come.
+# A lease never ends later than in 2 minutes. One that does was written by a process whose clock was ahead; ignore it.
 _IS_DUE: Final = "(next_try_at <= :now OR next_try_at > CAST(:now AS timestamptz) + interval '2 minutes')"
-_TAKE_ONE_PENDING = text(f"""
-    {_TAKE_PENDING} WHERE check_id = :check_id AND status = 'pending' AND {_IS_DUE}
+_CLAIM_ONE_LEASE = text(f"""
+    {_CLAIM_LEASE} WHERE check_id = :check_id AND status = 'pending' AND {_IS_DUE}
     RETURNING {COLUMNS}
 """)
-_TAKE_DUE_PENDING = text(f"""
-    {_TAKE_PENDING} WHERE check_id IN (SELECT check_id FROM checks
+_CLAIM_DUE_LEASES = text(f"""
+    {_CLAIM_LEASE} WHERE check_id IN (SELECT check_id FROM checks
                                         WHERE status = 'pending' AND {_IS_DUE}
                                         ORDER BY next_try_at
                                         LIMIT :limit
@@ -99,7 +125,7 @@ _TAKE_DUE_PENDING = text(f"""
     RETURNING {COLUMNS}
 """)
 
-_GIVE_PENDING_BACK = text("""
+_RELEASE_LEASES = text("""
     UPDATE checks SET tries = GREATEST(tries - 1, 0), next_try_at = :now
      WHERE check_id = ANY(CAST(:check_ids AS uuid[])) AND status = 'pending'
 """)
@@ -112,7 +138,7 @@ _UNDECIDED = text("""
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """Pending checks whose money is neither held nor refused after a long time."""
+    """Checks that are still pending after a long time: their number, the oldest one, and the most attempts of one."""
 
     checks: int
     oldest_created_at: datetime
@@ -120,27 +146,29 @@ class Undecided:
 
 
 def insert_pending(tx: Connection, check: Check) -> bool:
-    """Write a new check down; False when its number is taken."""
+    """Insert a new check; return False if its number is taken."""
     parameters = {name: getattr(check, name) for name in Check.__slots__}
     return tx.execute(_INSERT, parameters).rowcount == 1
 
 
 def insert_pending_once(
-    tx: Connection, check: Check, key: IdempotencyKey, answer: KeptAnswer
+    tx: Connection, check: Check, key: IdempotencyKey, response: ResponseToStore
 ) -> tuple[StoredAnswer | None, bool]:
-    """Write a new check down with its answer, in autocommit: what was answered before under the key, if anything;
-    else whether the check is written, for its number may be taken. Raises as ``idempotency.claim`` and ``store``.
+    """Insert a new check and its response in one statement; ``tx`` is in autocommit.
+
+    Return the stored response if the key was used before, and whether the check was inserted: not if it was used, or
+    if the number is taken. Raises RequestInProgress and IdempotencyKeyReused.
     """
     parameters = {name: getattr(check, name) for name in Check.__slots__}
     with idempotency.first_wins():
         row = tx.execute(
-            _INSERT_ONCE, {**parameters, **idempotency.claiming(key), **idempotency.storing(key, *answer)}
+            _INSERT_ONCE, {**parameters, **idempotency.claiming(key), **idempotency.storing(key, *response)}
         ).one()
     return idempotency.first_answer(row, key), row.inserted
 
 
 def save_decision(tx: Connection, check: Check) -> None:
-    """A pending check is active or rejected now. Whoever was quicker had the same answer from balance."""
+    """Save that a pending check is active or rejected. No effect on a decided one: the decision was the same."""
     tx.execute(_SAVE_DECISION, {"check_id": check.check_id, "status": check.status.value, "closes_at": check.closes_at})
 
 
@@ -150,11 +178,13 @@ def save_end(
     event: Event,
     *,
     delay_seconds: float,
-    kept: tuple[IdempotencyKey, KeptAnswer] | None = None,
+    response: tuple[IdempotencyKey, ResponseToStore] | None = None,
 ) -> None:
-    """An active check, locked by the caller, is used or cancelled now, and the event says so: one statement.
+    """Save, in one statement, that an active check is used or cancelled, and write its event.
 
-    With ``kept`` the answer is stored in it too, under a key that the transaction has claimed.
+    The caller holds the lock of the check. ``delay_seconds`` is how long the relay waits before it sends the event.
+    With ``response``, store it under the key, which this transaction has claimed. Raises RequestInProgress, and
+    RuntimeError if the check is no longer active.
     """
     parameters = {
         "check_id": check.check_id,
@@ -163,53 +193,57 @@ def save_end(
         "closes_at": check.closes_at,
         **outbox.bindings([event], delay_seconds=delay_seconds),
     }
-    if kept is None:
+    if response is None:
         saved = tx.execute(_SAVE_END, parameters).rowcount
     else:
-        key, answer = kept
-        parameters |= idempotency.claiming(key) | idempotency.storing(key, *answer)
+        key, to_store = response
+        parameters |= idempotency.claiming(key) | idempotency.storing(key, *to_store)
         with idempotency.first_wins():
             saved = tx.execute(_SAVE_END_ONCE, parameters).rowcount
     if saved != 1:
-        raise RuntimeError(f"check {check.check_id} was not locked while it was changed")
+        raise RuntimeError(f"check {check.check_id} was not locked by its caller: it is no longer active")
 
 
 def lock_due_checks(tx: Connection, *, now: datetime, limit: int) -> list[Check]:
-    """Active checks whose time has passed, oldest first, without those that somebody else has locked."""
+    """Return and lock up to ``limit`` expired active checks, oldest first; skip those that are locked."""
     return [check_of(row) for row in tx.execute(_LOCK_DUE, {"now": now, "limit": limit}).mappings()]
 
 
 def save_expired(tx: Connection, checks: Sequence[Check]) -> None:
-    """These checks, locked by the caller, are expired now."""
+    """Save that these checks are expired. The caller holds their locks; raises RuntimeError otherwise."""
     saved = tx.execute(
         _SAVE_EXPIRED, {"check_ids": [check.check_id for check in checks], "status": CheckStatus.EXPIRED.value}
     ).rowcount
     if saved != len(checks):
-        raise RuntimeError(f"{len(checks) - saved} checks were not locked while they were expired")
+        raise RuntimeError(f"{len(checks) - saved} checks were not locked by the caller: they are no longer active")
 
 
-def take_pending(tx: Connection, check_id: UUID, *, now: datetime, delay: float, max_delay: float) -> Check | None:
-    """Take the turn of asking balance about a pending check; None when it is somebody else's turn, or decided."""
+def claim_lease(tx: Connection, check_id: UUID, *, now: datetime, delay: float, max_delay: float) -> Check | None:
+    """Claim the lease of a pending check, for ``delay`` seconds times 2 per attempt, at most ``max_delay``.
+
+    The holder of the lease asks balance to hold the money. Return None if another process holds the lease, or if the
+    check is decided.
+    """
     row = (
-        tx.execute(_TAKE_ONE_PENDING, {"check_id": check_id, "now": now, "delay": delay, "max_delay": max_delay})
+        tx.execute(_CLAIM_ONE_LEASE, {"check_id": check_id, "now": now, "delay": delay, "max_delay": max_delay})
         .mappings()
         .one_or_none()
     )
     return check_of(row) if row else None
 
 
-def take_due_pending(tx: Connection, *, now: datetime, limit: int, delay: float, max_delay: float) -> list[Check]:
-    """Take the turn for many; the next turn of each comes after a growing delay (in seconds)."""
-    rows = tx.execute(_TAKE_DUE_PENDING, {"now": now, "limit": limit, "delay": delay, "max_delay": max_delay})
+def claim_due_leases(tx: Connection, *, now: datetime, limit: int, delay: float, max_delay: float) -> list[Check]:
+    """Claim up to ``limit`` leases that are due, as :func:`claim_lease`; skip checks that are locked."""
+    rows = tx.execute(_CLAIM_DUE_LEASES, {"now": now, "limit": limit, "delay": delay, "max_delay": max_delay})
     return [check_of(row) for row in rows.mappings()]
 
 
-def give_pending_back(tx: Connection, check_ids: Sequence[UUID], *, now: datetime) -> None:
-    """Balance did not answer: these turns do not count, and anybody may ask again at once."""
-    tx.execute(_GIVE_PENDING_BACK, {"check_ids": list(check_ids), "now": now})
+def release_leases(tx: Connection, check_ids: Sequence[UUID], *, now: datetime) -> None:
+    """Release leases whose attempt got no response: the attempt does not count, and the next may start at once."""
+    tx.execute(_RELEASE_LEASES, {"check_ids": list(check_ids), "now": now})
 
 
 def undecided(tx: Connection, *, created_before: datetime) -> Undecided | None:
-    """What has been pending for too long, if anything."""
+    """Return the checks that have been pending since before ``created_before``, or None."""
     row = tx.execute(_UNDECIDED, {"created_before": created_before}).one()
     return Undecided(row.checks, row.oldest_created_at, row.most_tries) if row.checks else None

@@ -15,30 +15,33 @@ def _none_if_empty(note: object) -> object:
 
 
 class CreateRequest(RequestModel):
-    """What a check shall be worth, and for how long."""
+    """The parameters of a new check."""
 
     amount: AmountMinor
     currency: CurrencyCode = "RUB"
     note: Annotated[PrintableText | None, BeforeValidator(_none_if_empty)] = Field(
-        default=None, max_length=140, description="for the two of them", json_schema_extra={"type": "string"}
+        default=None,
+        max_length=140,
+        description="a note for the creator and the recipient",
+        json_schema_extra={"type": "string"},
     )
     expires_in: int | None = Field(
         default=None,
-        description="seconds; 7 days if it is left out",
-        # The bounds are settings; these are what they are by default.
+        description="lifetime in seconds; 7 days by default",
+        # The bounds are settings; these are their defaults.
         json_schema_extra={"type": "integer", "minimum": 60, "maximum": 7_776_000},
     )
 
 
 class NumberAndCode(RequestModel):
-    """Both are needed for everything that is not the creator's."""
+    """What a recipient enters to preview or accept a check."""
 
     fastcheck: FastcheckNumber
     code: Code
 
 
 class AcceptedCheck(ResponseModel):
-    """The money is the caller's."""
+    """A check that the caller has accepted."""
 
     fastcheck: Fastcheck
     amount: Amount
@@ -48,7 +51,7 @@ class AcceptedCheck(ResponseModel):
 
 
 class PreviewedCheck(ResponseModel):
-    """What accepting would bring."""
+    """What the caller would receive."""
 
     fastcheck: Fastcheck
     amount: Amount
@@ -59,7 +62,7 @@ class PreviewedCheck(ResponseModel):
 
 
 class CancelledCheck(ResponseModel):
-    """The money is the creator's again."""
+    """A check whose money is released to the creator."""
 
     fastcheck: Fastcheck
     amount: Amount

@@ -1,8 +1,9 @@
-"""Use cases in the life of a check. None holds a transaction open while it talks to balance."""
+"""Use cases of the lifecycle: create, preview, accept, cancel and expire. None calls balance inside a transaction."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -14,11 +15,11 @@ from common.db import idempotency
 from common.db.connection import Connection
 from common.db.errors import retry_on_conflict
 from common.db.idempotency import IdempotencyKey, RequestInProgress, StoredAnswer
-from services.checks import errors
+from services.checks import errors, log_events
 from services.checks import repository as checks
-from services.checks.clients import UnexpectedAnswer
+from services.checks.clients import UnexpectedResponse
 from services.checks.codes import repository as codes
-from services.checks.codes.attempts import allowance_at, judge
+from services.checks.codes.attempts import allowance_at, verify_attempt
 from services.checks.codes.repository import Locked
 from services.checks.codes.vault import random_code
 from services.checks.context import Context
@@ -32,7 +33,7 @@ from services.checks.models import (
     Result,
     random_number,
 )
-from services.checks.stored_responses import Decision, again, decide_once, kept, replayed
+from services.checks.stored_responses import Decision, decide_once, from_stored, replayed, response_to_store
 
 log = get_logger(__name__)
 
@@ -42,32 +43,33 @@ DEFAULT_LIFETIME_SECONDS: Final = 7 * 86_400
 SETTLE_EVENT_DELAY_SECONDS: Final = 5.0
 #: Maximum value of ``expiresIn``.
 MAX_LIFETIME_SECONDS: Final = 90 * 86_400
-#: With a million million numbers one taken is rare, and ten in a row are a bug.
-_NUMBER_TRIES: Final = 10
-#: Balance is asked again about a check that it did not decide after this delay, then twice as long, up to the second.
+#: Numbers are random among 10^12, so a collision is rare and ten in a row indicate a bug.
+_NUMBER_ATTEMPTS: Final = 10
+#: The delay before the schedule asks balance about a pending check again. It doubles up to the maximum.
 _PENDING_DELAY_SECONDS: Final = 5.0
 _PENDING_MAX_DELAY_SECONDS: Final = 60.0
 
 
 def create_check(context: Context, creator_id: UUID, order: Order, key: IdempotencyKey | None) -> Result:
-    """A new active check with its code, its money held.
+    """Create a check and hold its money; return it as active, with its code.
 
-    Raises InsufficientFunds, CurrencyNotAccepted, LifetimeNotAccepted; ServiceUnavailable when balance did not
-    say: then the check stays pending and is decided later, by the schedule or by a repeat under the same key.
+    Raises InsufficientFunds, CurrencyNotAccepted, LifetimeNotAccepted, RequestInProgress, and ServiceUnavailable when
+    the outcome of the hold is unknown. The check then stays pending until the schedule, or a repeat of the request
+    under the same key, decides it.
     """
-    _must_be_acceptable(context, order)
-    begun = _write_pending(context, creator_id, order, key)
-    check = begun.check
-    if begun.replayed and check.status is not CheckStatus.PENDING:
+    _validate(context, order)
+    created = _insert_pending(context, creator_id, order, key)
+    check = created.check
+    if created.replayed and check.status is not CheckStatus.PENDING:
         if check.status is CheckStatus.REJECTED:
             raise replayed(errors.InsufficientFunds())
-        return begun
-    if begun.replayed:
-        check = _take_turn(context, check)
-    return Result(_ask_for_user(context, check), begun.code, replayed=begun.replayed)
+        return created
+    if created.replayed:
+        check = _claim_lease(context, check)
+    return Result(_hold_for_request(context, check), created.code, replayed=created.replayed)
 
 
-def _must_be_acceptable(context: Context, order: Order) -> None:
+def _validate(context: Context, order: Order) -> None:
     settings = context.settings
     if order.currency not in settings.currencies:
         raise errors.CurrencyNotAccepted(errors={"currency": f"must be one of {', '.join(settings.currencies)}"})
@@ -76,22 +78,22 @@ def _must_be_acceptable(context: Context, order: Order) -> None:
         raise errors.LifetimeNotAccepted(errors={"expiresIn": f"must be from {shortest} to {longest} seconds"})
 
 
-def _write_pending(context: Context, creator_id: UUID, order: Order, key: IdempotencyKey | None) -> Result:
-    """One statement and one commit, with the client's key or without."""
-    for _ in range(_NUMBER_TRIES):
+def _insert_pending(context: Context, creator_id: UUID, order: Order, key: IdempotencyKey | None) -> Result:
+    """Insert a pending check, in one statement and one commit; return the stored result if the key was used before."""
+    for _ in range(_NUMBER_ATTEMPTS):
         draft = _draft(context, creator_id, order)
-        first = None
+        stored = None
         with context.db.autocommit() as tx:
             if key is None:
                 inserted = repository.insert_pending(tx, draft.check)
             else:
-                first, inserted = repository.insert_pending_once(tx, draft.check, key, kept(draft))
-            decision = again(context, tx, first) if first else draft
+                stored, inserted = repository.insert_pending_once(tx, draft.check, key, response_to_store(draft))
+            decision = from_stored(context, tx, stored) if stored else draft
         if isinstance(decision, BusinessError):
             raise decision
-        if first or inserted:
+        if stored or inserted:
             return decision
-    raise RuntimeError("no free number was found for a check")
+    raise RuntimeError(f"{_NUMBER_ATTEMPTS} random numbers for a check were taken")
 
 
 def _draft(context: Context, creator_id: UUID, order: Order) -> Result:
@@ -112,36 +114,41 @@ def _draft(context: Context, creator_id: UUID, order: Order) -> Result:
         created_at=now,
         expires_at=expires_at,
         closes_at=expires_at,
-        next_try_at=now + timedelta(seconds=settings.hold_turn_seconds),
+        next_try_at=now + timedelta(seconds=settings.hold_lease_seconds),
     )
     return Result(check, code)
 
 
-def _take_turn(context: Context, check: Check) -> Check:
-    turn = context.settings.hold_turn_seconds
+def _claim_lease(context: Context, check: Check) -> Check:
+    lease_seconds = context.settings.hold_lease_seconds
     with context.db.autocommit() as tx:
-        # However often its user has asked: should this request die, the next turn comes as soon as after the first.
-        taken = repository.take_pending(tx, check.check_id, now=context.clock.now(), delay=turn, max_delay=turn)
-    if taken is None:
+        # No backoff for requests: if this one dies, the next may ask balance as soon as after the first.
+        claimed = repository.claim_lease(
+            tx, check.check_id, now=context.clock.now(), delay=lease_seconds, max_delay=lease_seconds
+        )
+    if claimed is None:
         raise RequestInProgress(retry_after_seconds=1)
-    return taken
+    return claimed
 
 
-def _ask_for_user(context: Context, check: Check) -> Check:
+def _hold_for_request(context: Context, check: Check) -> Check:
     try:
-        decided = _ask_for_money(context, check)
+        decided = _hold_and_decide(context, check)
     except ServiceUnavailable:
-        log.warning("check stays pending", check_id=str(check.check_id))
+        log.warning(log_events.HOLD_DEFERRED, check_id=str(check.check_id))
         with context.db.autocommit() as tx:
-            repository.give_pending_back(tx, [check.check_id], now=context.clock.now())
+            repository.release_leases(tx, [check.check_id], now=context.clock.now())
         raise
     if decided.status is CheckStatus.REJECTED:
         raise errors.InsufficientFunds
     return decided
 
 
-def _ask_for_money(context: Context, check: Check) -> Check:
-    """Asking twice is asking once: balance's answer for this check is final, so whoever asks writes down the same."""
+def _hold_and_decide(context: Context, check: Check) -> Check:
+    """Hold the money and store the outcome.
+
+    Concurrent calls for one check are harmless: balance gives all of them the same final response.
+    """
     held = context.balance.hold(check)
     decided = check.activate() if held else check.reject(context.clock.now())
     with context.db.autocommit() as tx:
@@ -150,126 +157,135 @@ def _ask_for_money(context: Context, check: Check) -> Check:
 
 
 def finish_pending_checks(context: Context, limit: int) -> bool:
-    """Ask balance again about a batch of checks that were left pending; returns whether to go on with another.
+    """Retry the hold of up to ``limit`` pending checks; return whether another batch may be due.
 
-    Stops when balance does not answer. What it did not speak of is due again at once: its users may repeat their
-    requests, and the schedule asks once per run whether balance is back.
+    Stop at the first unknown outcome and release the remaining leases: a repeat of the creator's request may retry at
+    once, and the schedule probes balance once per run.
     """
     with context.db.autocommit() as tx:
-        pending = repository.take_due_pending(
+        pending = repository.claim_due_leases(
             tx,
             now=context.clock.now(),
             limit=limit,
             delay=_PENDING_DELAY_SECONDS,
             max_delay=_PENDING_MAX_DELAY_SECONDS,
         )
-    for place, check in enumerate(pending):
+    for position, check in enumerate(pending):
         try:
-            decided = _ask_for_money(context, check)
+            decided = _hold_and_decide(context, check)
         except ServiceUnavailable as error:
-            undecided = [each.check_id for each in pending[place:]]
-            log.warning("balance does not answer, checks stay pending", checks=len(undecided), error=repr(error))
+            deferred = [each.check_id for each in pending[position:]]
+            log.warning(log_events.PENDING_CHECKS_DEFERRED, checks=len(deferred), error=repr(error))
             with context.db.autocommit() as tx:
-                repository.give_pending_back(tx, undecided, now=context.clock.now())
+                repository.release_leases(tx, deferred, now=context.clock.now())
             return False
-        except UnexpectedAnswer:
-            log.exception("balance does not decide about a check", check_id=str(check.check_id))
+        except UnexpectedResponse:
+            log.exception(log_events.HOLD_RESPONSE_UNEXPECTED, check_id=str(check.check_id))
         else:
-            log.info("pending check decided", check_id=str(check.check_id), status=decided.status.value)
+            log.info(log_events.PENDING_CHECK_DECIDED, check_id=str(check.check_id), status=decided.status.value)
     return len(pending) == limit
 
 
 def accept_check(context: Context, user_id: UUID, number: str, code: str, key: IdempotencyKey | None) -> Result:
-    """Give the check's money to whoever enters number and code first.
+    """Accept the check for the user and settle its money.
 
-    Raises CheckNotFound, CheckUsed, CheckExpired, CheckCancelled; CheckFrozen and TooManyAttempts. What was
-    committed stands, whether or not balance answers: the event brings the money.
+    Raises CheckNotFound, CheckUsed, CheckExpired, CheckCancelled, CheckFrozen, TooManyAttempts, RequestInProgress and
+    IdempotencyKeyReused. An unknown outcome of the settlement is no error: the committed event delivers it.
     """
-
-    def decide(tx: Connection) -> Decision:
-        attempt = Attempt(user_id, number, code, context.clock.now())
-        allowance = allowance_at(attempt.at)
-        # With a key the claim, and at the end the answer, travel in the statements that are needed anyhow.
-        if key is None:
-            found: StoredAnswer | Locked = codes.lock_for_attempt(tx, attempt, allowance)
-        else:
-            found = codes.lock_for_attempt_once(tx, attempt, allowance, key)
-        if isinstance(found, StoredAnswer):
-            return again(context, tx, found)
-        # The lock may have been waited for. Whoever had it meanwhile was judged by a later time than ours, and may
-        # have been told that the check has expired: it must not be accepted after that.
-        attempt = replace(attempt, at=context.clock.now())
-        verdict = judge(context, tx, attempt, found)
-        if isinstance(verdict, BusinessError):
-            if key is not None:
-                idempotency.store(tx, key, *kept(verdict))
-            return verdict
-        used = verdict.accept(user_id, attempt.at)
-        repository.save_end(
-            tx,
-            used,
-            used.accepted_event(),
-            delay_seconds=SETTLE_EVENT_DELAY_SECONDS,
-            kept=(key, kept(Result(used))) if key else None,
-        )
-        return Result(used)
-
-    result = decide_once(context, None, decide)
-    # For a repeat too: the first time may have ended before balance knew.
+    attempt = Attempt(user_id, number, code, context.clock.now())
+    result = decide_once(context, None, partial(_decide_acceptance, context, attempt, key))
+    # A replayed request settles too: the first one may have ended before balance received the command.
     _settle_at_once(context, context.balance.settle, result.check, result.check.accepted_event())
     return result
 
 
+def _decide_acceptance(context: Context, attempt: Attempt, key: IdempotencyKey | None, tx: Connection) -> Decision:
+    """Lock the check, verify the code, and save its end with the event.
+
+    With a key, the statements that lock and save also claim the key and store the response, which saves two round
+    trips.
+    """
+    allowance = allowance_at(attempt.at)
+    if key is None:
+        found: StoredAnswer | Locked = codes.lock_for_attempt(tx, attempt, allowance)
+    else:
+        found = codes.lock_for_attempt_once(tx, attempt, allowance, key)
+    if isinstance(found, StoredAnswer):
+        return from_stored(context, tx, found)
+    # Read the clock again after a possible wait for the lock. The previous holder used a later time than ``attempt.at``
+    # and may have reported the check as expired; accepting it then would contradict that response.
+    attempt = replace(attempt, at=context.clock.now())
+    verified = verify_attempt(context, tx, attempt, found)
+    if isinstance(verified, BusinessError):
+        if key is not None:
+            idempotency.store(tx, key, *response_to_store(verified))
+        return verified
+    used = verified.accept(attempt.user_id, attempt.at)
+    repository.save_end(
+        tx,
+        used,
+        used.accepted_event(),
+        delay_seconds=SETTLE_EVENT_DELAY_SECONDS,
+        response=(key, response_to_store(Result(used))) if key else None,
+    )
+    return Result(used)
+
+
 def preview_check(context: Context, user_id: UUID, number: str, code: str) -> Check:
-    """The check that this number and code would open; a wrong code counts as it does for accepting."""
-    return decide_once(context, None, lambda tx: _look(context, tx, user_id, number, code)).check
+    """Return the check that this number and code open. A wrong code counts as for :func:`accept_check`.
 
-
-def _look(context: Context, tx: Connection, user_id: UUID, number: str, code: str) -> Decision:
+    Raises CheckNotFound, CheckUsed, CheckExpired, CheckCancelled, CheckFrozen and TooManyAttempts.
+    """
     attempt = Attempt(user_id, number, code, context.clock.now())
-    verdict = judge(context, tx, attempt, codes.lock_for_attempt(tx, attempt, allowance_at(attempt.at)))
-    return verdict if isinstance(verdict, BusinessError) else Result(verdict)
+    return decide_once(context, None, partial(_decide_preview, context, attempt)).check
+
+
+def _decide_preview(context: Context, attempt: Attempt, tx: Connection) -> Decision:
+    found = codes.lock_for_attempt(tx, attempt, allowance_at(attempt.at))
+    verified = verify_attempt(context, tx, attempt, found)
+    return verified if isinstance(verified, BusinessError) else Result(verified)
 
 
 def cancel_check(context: Context, creator_id: UUID, number: str, key: IdempotencyKey | None) -> Result:
-    """Take a check back; one that is cancelled already stays so. Raises OwnCheckNotFound, CheckUsed and
-    CheckAlreadyExpired.
+    """Cancel the creator's check and release its money. A cancelled check stays cancelled, which is a success.
+
+    Raises OwnCheckNotFound, CheckUsed, CheckAlreadyExpired, RequestInProgress and IdempotencyKeyReused.
     """
-
-    def decide(tx: Connection) -> Decision:
-        check = checks.find_own(tx, number, creator_id, lock=True)
-        now = context.clock.now()  # behind the lock, as in accept_check
-        if check is not None and check.status is CheckStatus.CANCELLED:
-            return Result(check)
-        if check is None or check.status_at(now) is not CheckStatus.ACTIVE:
-            return refusal_to_creator(check, now)
-        cancelled = check.cancel(now)
-        repository.save_end(tx, cancelled, cancelled.cancelled_event(), delay_seconds=SETTLE_EVENT_DELAY_SECONDS)
-        return Result(cancelled)
-
-    result = decide_once(context, key, decide)
+    result = decide_once(context, key, partial(_decide_cancellation, context, creator_id, number))
     _settle_at_once(context, context.balance.release, result.check, result.check.cancelled_event())
     return result
 
 
+def _decide_cancellation(context: Context, creator_id: UUID, number: str, tx: Connection) -> Decision:
+    check = checks.find_own(tx, number, creator_id, lock=True)
+    now = context.clock.now()  # after the wait for the lock, as in _decide_acceptance
+    if check is not None and check.status is CheckStatus.CANCELLED:
+        return Result(check)
+    if check is None or check.status_at(now) is not CheckStatus.ACTIVE:
+        return refusal_to_creator(check, now)
+    cancelled = check.cancel(now)
+    repository.save_end(tx, cancelled, cancelled.cancelled_event(), delay_seconds=SETTLE_EVENT_DELAY_SECONDS)
+    return Result(cancelled)
+
+
 def _settle_at_once(context: Context, command: Callable[[Check], None], check: Check, event: Event) -> None:
-    """The command is for speed; the event, which is committed, is for certainty."""
+    """Call balance so that the money is available at once. The committed event guarantees delivery if this fails."""
     try:
         command(check)
     except ServiceUnavailable as error:
-        log.warning("money is left to the event", check_id=str(check.check_id), error=repr(error))
-    except UnexpectedAnswer:
-        log.exception("balance contradicts a check", check_id=str(check.check_id))
+        log.warning(log_events.SETTLEMENT_DEFERRED, check_id=str(check.check_id), error=repr(error))
+    except UnexpectedResponse:
+        log.exception(log_events.SETTLEMENT_REJECTED, check_id=str(check.check_id))
     else:
         context.acknowledger.acknowledge(event_id(event))
 
 
 @retry_on_conflict
 def expire_due_checks(context: Context, batch_size: int) -> int:
-    """Expire checks whose time has passed and promise their money back to the creators.
+    """Expire up to ``batch_size`` checks whose lifetime has ended, each with the event that returns its money.
 
-    Returns the number expired; call again while it equals ``batch_size``. Accepting and expiring meet on the row
-    lock, so a check ends exactly once.
+    Return the number expired; call again while it equals ``batch_size``. The row lock serializes this with accept and
+    cancel, so a check ends exactly once.
     """
     now = context.clock.now()
     with context.db.transaction() as tx:

@@ -1,4 +1,4 @@
-"""The SQL statements of the lists: a page costs the same however much lies behind it."""
+"""The SQL statements of the lists. The cost of a page does not depend on its position."""
 
 # ruff: noqa: S608  (statements are put together from constants, never from values)
 
@@ -21,9 +21,9 @@ _ACTIVE = prepared(f"""
      LIMIT :limit
 """)
 
-# Each status of the creator's checks, and the accepted ones, is one index range that is read backwards and no
-# further than a page; the rows that are sorted at the end are a few pages at most. "active" is asked for too
-# where "expired" is: what is over is over before the sweep says so.
+# Each status of the creator's checks, and the accepted checks, is one index range, read backwards for at most one page.
+# The final sort handles a few pages of rows. "expired" includes the stored status "active": a check past its expiration
+# is in the history before the sweep reaches it.
 _HISTORY = text(f"""
     SELECT 'created' AS type, h.*
       FROM unnest(CAST(:statuses AS text[])) AS wanted (status)
@@ -49,7 +49,7 @@ _HISTORY = text(f"""
 def active_checks(
     tx: Connection, creator_id: UUID, *, now: datetime, before: tuple[datetime, UUID], limit: int
 ) -> list[Check]:
-    """Active checks of one creator, created before a position, newest first."""
+    """Return up to ``limit`` active checks of the creator before a position (created_at, check_id), newest first."""
     parameters = {"creator_id": creator_id, "now": now, "created_at": before[0], "check_id": before[1], "limit": limit}
     return [check_of(row) for row in tx.execute(_ACTIVE, parameters).mappings()]
 
@@ -64,9 +64,10 @@ def history(
     before: tuple[datetime, UUID, int],
     limit: int,
 ) -> list[HistoryLine]:
-    """Ended checks that the user created, in these statuses, and those that he accepted, last ended first.
+    """Return ended checks that the user created, in these stored statuses, and optionally accepted, last ended first.
 
-    A position is (closes_at, check_id, rank): of a check that is listed twice the created side (rank 2) comes first.
+    ``before`` is a position (closes_at, check_id, rank). A check that is listed twice has rank 2 for its created side,
+    which comes first, and rank 1 for its accepted side.
     """
     rows = tx.execute(
         _HISTORY,

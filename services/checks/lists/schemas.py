@@ -18,7 +18,7 @@ class ActiveList(ResponseModel):
 
 
 class HistoryCheck(ResponseModel):
-    """A check that has ended; the time of its end is under the name of how it ended."""
+    """An ended check. The field named after its status holds the time of its end."""
 
     fastcheck: Fastcheck
     amount: Amount

@@ -1,4 +1,4 @@
-"""Use cases that only read: the active list and the history. A page costs the same however much lies behind it."""
+"""Use cases that list checks: the active ones and the history. The cost of a page does not depend on its position."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -11,19 +11,22 @@ from services.checks.lists import repository
 from services.checks.models import CheckStatus, Ending, HistoryLine, HistoryType, Result
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_MOMENT: Final = datetime(9999, 12, 31, tzinfo=UTC)
+_LAST_INSTANT: Final = datetime(9999, 12, 31, tzinfo=UTC)
 _LAST_ID: Final = UUID(int=2**128 - 1)
 
-#: Of a check that stands in the history twice, the created side comes first.
+#: A check that its creator accepted is in the history twice: the created side comes first.
 _RANKS: Final = {HistoryType.CREATED: 2, HistoryType.ACCEPTED: 1}
 
 
 def list_active(context: Context, creator_id: UUID, limit: int, cursor: str | None) -> Page[Result]:
-    """Active checks of the creator with their codes, newest first; raises InvalidRequest for a foreign cursor."""
-    before = (_LAST_MOMENT, _LAST_ID)
+    """Return a page of the creator's active checks with their codes, newest first.
+
+    Raises InvalidRequest for a malformed cursor, and CodeUnreadable.
+    """
+    before = (_LAST_INSTANT, _LAST_ID)
     if cursor:
-        moment, check_id = decode_cursor(cursor, int, str)
-        before = (_moment(moment), _id(check_id))
+        at, check_id = decode_cursor(cursor, int, str)
+        before = (_instant(at), _id(check_id))
     with context.db.autocommit() as tx:
         checks = repository.active_checks(tx, creator_id, now=context.clock.now(), before=before, limit=limit + 1)
     page = page_of(checks, limit, lambda check: (_microseconds(check.created_at), str(check.check_id)))
@@ -42,11 +45,14 @@ def list_history(
     limit: int,
     cursor: str | None,
 ) -> Page[HistoryLine]:
-    """Ended checks that the user created or accepted, last ended first; raises InvalidRequest for a foreign cursor."""
-    before = (_LAST_MOMENT, _LAST_ID, _RANKS[HistoryType.CREATED])
+    """Return a page of the ended checks that the user created or accepted, last ended first.
+
+    Raises InvalidRequest for a malformed cursor.
+    """
+    before = (_LAST_INSTANT, _LAST_ID, _RANKS[HistoryType.CREATED])
     if cursor:
-        moment, check_id, rank = decode_cursor(cursor, int, str, int)
-        before = (_moment(moment), _id(check_id), 1 if rank == 1 else 2)
+        at, check_id, rank = decode_cursor(cursor, int, str, int)
+        before = (_instant(at), _id(check_id), 1 if rank == 1 else 2)
     with context.db.autocommit() as tx:
         lines = repository.history(
             tx,
@@ -65,17 +71,17 @@ def list_history(
 
 
 def _stored_statuses(only_ending: Ending | None) -> list[CheckStatus]:
-    """What is over and not swept yet is stored as active and shown as expired."""
+    """Return the stored statuses of the endings. An expired check is stored as active until the sweep reaches it."""
     endings = list(Ending) if only_ending is None else [only_ending]
     also = [CheckStatus.ACTIVE] if Ending.EXPIRED in endings else []
     return [CheckStatus(ending.value) for ending in endings] + also
 
 
-def _microseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+def _microseconds(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(microseconds=1)
 
 
-def _moment(microseconds: object) -> datetime:
+def _instant(microseconds: object) -> datetime:
     try:
         return _EPOCH + timedelta(microseconds=int(str(microseconds)))
     except OverflowError:

@@ -8,6 +8,7 @@ from common.bus import outbox
 from common.core.logging import get_logger
 from common.db import idempotency
 from common.db.connection import Connection
+from services.checks import log_events
 from services.checks.codes import repository as codes
 from services.checks.codes.attempts import FAILED_ATTEMPTS_WINDOW_SECONDS
 from services.checks.context import Context
@@ -21,9 +22,9 @@ BATCHES_PER_RUN: Final = 100
 
 
 def purge_old_records(context: Context) -> None:
-    """Forget what no answer depends on any more."""
+    """Delete idempotency keys, closed outbox rows and failed attempts whose retention period has ended, in batches."""
     settings = context.settings
-    # Twice the window: what counts for somebody's clock is still there.
+    # Twice the window, so that a process whose clock is behind still finds every attempt that counts.
     failures_before = context.clock.now() - timedelta(seconds=2 * FAILED_ATTEMPTS_WINDOW_SECONDS)
     purges: dict[str, Callable[[Connection], int]] = {
         "idempotency_keys": lambda tx: idempotency.purge(
@@ -33,7 +34,7 @@ def purge_old_records(context: Context) -> None:
         "failed_attempts": lambda tx: codes.purge_failed_attempts(tx, before=failures_before, limit=BATCH_SIZE),
     }
     for name, purge in purges.items():
-        log.info("old records purged", table=name, rows=_in_batches(context, purge))
+        log.info(log_events.RECORDS_PURGED, table=name, rows=_in_batches(context, purge))
 
 
 def _in_batches(context: Context, purge: Callable[[Connection], int]) -> int:

@@ -121,7 +121,7 @@ class SimulatedServices:
         context = replace(
             context,
             clock=clock,
-            balance=BalanceClient(patient=http, hasty=http, issuer=TokenIssuer("checks", key)),
+            balance=BalanceClient(hold_client=http, settle_client=http, issuer=TokenIssuer("checks", key)),
             acknowledger=self.acknowledger,
         )
         self.checks_app = create_checks(settings)

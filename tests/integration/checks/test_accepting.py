@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from services.checks import log_events
 from services.checks.clients import BalanceClient
 from services.checks.lifecycle import service, tasks
 from tests.integration.checks.world import MovableClock, World, wrong_code
@@ -269,7 +270,7 @@ def test_a_contradiction_in_the_books_is_an_alarm_and_not_the_users_fault(
         tx.execute(text("ALTER TABLE transfers DISABLE TRIGGER append_only"))
         tx.execute(text("UPDATE transfers SET amount_minor = 999 WHERE subject_id = :check_id"), held)
     assert world.accept(boris, check).status_code == 200
-    assert alarms == ["balance contradicts a check"]
+    assert alarms == [log_events.SETTLEMENT_REJECTED]
     assert world.open_events() == 1
 
 

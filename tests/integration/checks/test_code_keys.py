@@ -10,6 +10,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import text
 from structlog.testing import CapturingLogger
 
+from services.checks import log_events
 from services.checks.codes import service, tasks
 from services.checks.codes.vault import CodeVault
 from services.checks.context import Context
@@ -57,7 +58,7 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> CapturingLogger:
 
 
 def _left(context: Context) -> int:
-    return service.count_left(context)
+    return service.count_under_old_keys(context)
 
 
 def test_codes_follow_the_key_and_the_old_one_can_go(world: World, keys: Keys) -> None:
@@ -176,8 +177,8 @@ def test_a_code_that_no_key_opens_is_told_and_does_not_hold_up_the_rest(
     keys.put_in_front()
     tasks.renew_codes(world.context)
     assert [(call.method_name, call.args[0], call.kwargs) for call in logged.calls] == [
-        ("info", "codes under the newest key", {"renewed": 1, "under_old_keys": 1}),
-        ("error", "codes cannot be read: a key was dropped too early", {"checks": 1}),
+        ("info", log_events.CODES_RENEWED, {"renewed": 1, "under_old_keys": 1}),
+        ("error", log_events.CODES_UNREADABLE, {"checks": 1}),
     ]
     keys.drop_old()
     assert world.accept(world.person(), good).status_code == 200

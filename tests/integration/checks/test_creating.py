@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from common.db.idempotency import IdempotencyKey
+from services.checks import log_events
 from services.checks.lifecycle import service, tasks
 from services.checks.models import Order, Result
 from tests.integration.checks.world import MovableClock, World
@@ -153,7 +154,7 @@ def test_no_overdraft_when_many_checks_are_written_at_once(world: World) -> None
 
 def _killed_after_the_first_commit(world: World, user_id: UUID, amount: int, key: str) -> Result:
     body = f'{{"amount":{amount},"currency":"RUB","note":null,"expires_in":null}}'
-    return service._write_pending(
+    return service._insert_pending(
         world.context,
         user_id,
         Order(amount, "RUB", None, None),
@@ -240,7 +241,7 @@ def test_the_schedule_asks_again_less_and_less_often_and_tells_of_it(
         waits.append(round(wait.total_seconds()))
         world.clock.move(seconds=wait.total_seconds())
     assert waits == [5, 10, 20, 40, 60, 60]
-    assert told[-1]["message"] == "checks undecided for too long"
+    assert told[-1]["message"] == log_events.CHECKS_PENDING_TOO_LONG
     assert told[-1]["checks"] == 1
 
 

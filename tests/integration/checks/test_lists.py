@@ -195,7 +195,7 @@ def crowded(world: World) -> tuple[World, UUID]:
 
 def test_a_page_reads_a_page_and_no_more(crowded: tuple[World, UUID]) -> None:
     world, user_id = crowded
-    for moment in (lists._LAST_MOMENT, world.clock.now() - timedelta(seconds=5_000)):
+    for moment in (lists._LAST_INSTANT, world.clock.now() - timedelta(seconds=5_000)):
 
         def page(tx: Connection, before: tuple[datetime, UUID]) -> list[Check]:
             return list_repository.active_checks(tx, user_id, now=world.clock.now(), before=before, limit=51)
@@ -215,7 +215,7 @@ RANGES: list[tuple[list[CheckStatus], bool, int]] = [
 
 def test_a_page_of_the_history_reads_a_page_of_each_range(crowded: tuple[World, UUID]) -> None:
     world, user_id = crowded
-    for moment in (lists._LAST_MOMENT, world.clock.now() - timedelta(seconds=3_000)):
+    for moment in (lists._LAST_INSTANT, world.clock.now() - timedelta(seconds=3_000)):
         for statuses, with_accepted, ranges in RANGES:
             page = partial(
                 list_repository.history,

@@ -84,7 +84,7 @@ def test_only_the_code_matches() -> None:
     ciphertext = vault.seal(check_id, "5864")
     assert vault.matches(check_id, ciphertext, "5864")
     assert not any(vault.matches(check_id, ciphertext, code) for code in ("5865", "0000", "586", ""))
-    assert vault.match_nothing("0000") is False
+    assert vault.match_stand_in("0000") is False
 
 
 @pytest.mark.parametrize("keys", ["", ",", "short", "not base64 at all"])
