@@ -32,7 +32,7 @@ def _bank_refuses_refunds() -> None:
     def refuse(*_: object) -> None:
         raise WrongState
 
-    patch.object(bank, "_give_back", refuse).start()
+    patch.object(bank, bank._refund_payment.__name__, refuse).start()
 
 
 def _payment_handler_fails() -> None:
