@@ -1,5 +1,5 @@
 """The fixtures of the integration tests."""
 
-from tests.integration.checks.conftest import world
+from tests.integration.checks.conftest import system
 
-__all__ = ["world"]
+__all__ = ["system"]

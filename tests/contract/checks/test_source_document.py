@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from tests.integration.checks.world import World
+from tests.integration.checks.checks_system import ChecksSystem
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 NUMBER = re.compile(r"\d{4}-\d{4}-\d{4}")
@@ -27,22 +27,22 @@ def _assert_matches(check: dict[str, Any], fields: list[str]) -> None:
             assert FORMATS[name].fullmatch(value), (name, value)
 
 
-def test_active_list_has_the_documented_fields(world: World) -> None:
-    alice = world.person(40_000)
-    world.create(alice, 15_000)
-    world.create(alice, 25_000)
-    response = world.call(alice, "GET", "/fastcheck/active")
+def test_active_list_has_the_documented_fields(system: ChecksSystem) -> None:
+    alice = system.new_user(40_000)
+    system.create(alice, 15_000)
+    system.create(alice, 25_000)
+    response = system.call(alice, "GET", "/fastcheck/active")
     assert (response.status_code, response.content_type) == (200, "application/json")
     assert list(response.get_json()) == ["checks"]
     for check in response.get_json()["checks"]:
         _assert_matches(check, ["fastcheck", "amount", "currency", "code", "createdAt", "expiration", "status"])
 
 
-def test_history_has_the_documented_fields(world: World) -> None:
-    alice, bob = world.person(15_000), world.person(10_000)
-    assert world.accept(bob, world.create(alice, 5_000)).status_code == 200
-    assert world.accept(alice, world.create(bob, 10_000)).status_code == 200
-    response = world.call(alice, "GET", "/fastcheck/history")
+def test_history_has_the_documented_fields(system: ChecksSystem) -> None:
+    alice, bob = system.new_user(15_000), system.new_user(10_000)
+    assert system.accept(bob, system.create(alice, 5_000)).status_code == 200
+    assert system.accept(alice, system.create(bob, 10_000)).status_code == 200
+    response = system.call(alice, "GET", "/fastcheck/history")
     assert list(response.get_json()) == ["checks"]
     created, accepted = sorted(response.get_json()["checks"], key=lambda check: check["amount"])
     _assert_matches(created, ["fastcheck", "amount", "currency", "type", "createdAt", "usedAt", "status"])
@@ -63,16 +63,16 @@ ROUTES = [
 ]
 
 
-def test_every_route_requires_a_session(world: World) -> None:
+def test_every_route_requires_a_session(system: ChecksSystem) -> None:
     for method, path in ROUTES:
-        response = world.call(None, method, path, {"amount": "not validated"} if method == "POST" else None)
+        response = system.call(None, method, path, {"amount": "not validated"} if method == "POST" else None)
         assert (response.status_code, response.get_json()) == (401, {"message": "not authorized"}), path
 
 
-def test_document_covers_every_route_and_its_session(world: World) -> None:
-    documented = {(method.upper(), path) for path, item in world.documented["paths"].items() for method in item}
+def test_document_covers_every_route_and_its_session(system: ChecksSystem) -> None:
+    documented = {(method.upper(), path) for path, item in system.documented["paths"].items() for method in item}
     assert documented == {(method, path.replace("1234-5678-0001", "{fastcheck}")) for method, path in ROUTES}
-    for item in world.documented["paths"].values():
+    for item in system.documented["paths"].values():
         for operation in item.values():
             assert operation["security"] == [{"session": []}]
             assert {"400", "401", "429", "500", "503"} < set(operation["responses"])

@@ -32,7 +32,7 @@ from services.payments.refunds.models import NewRefund, Refund
 from services.payments.topups import service as payments
 from services.payments.topups.opening import NewTopUp
 from tests.integration.auditor.fake_bank import FakeBank
-from tests.integration.checks.world import World, opened
+from tests.integration.checks.checks_system import ChecksSystem, running_checks
 from tests.support import databases
 from tests.support.servers import Servers
 
@@ -67,7 +67,7 @@ class _DirectRefundClient:
 class InProcessSystem:
     """The services over four databases, and the operations that tests perform on them."""
 
-    world: World
+    checks: ChecksSystem
     payments: PaymentsContext
     bank: FakeBank
     balance: Database
@@ -97,7 +97,7 @@ class InProcessSystem:
 
     def deliver(self, *, handlers: Mapping[str, Any] = HANDLERS, attempts: int = 5) -> None:
         """Deliver every open event to balance and record the acknowledgements."""
-        for service, db in (("checks", self.world.context.db), ("payments", self.payments.db)):
+        for service, db in (("checks", self.checks.context.db), ("payments", self.payments.db)):
             inbox = Inbox(self.balance, handlers, max_attempts=attempts)
             with db.autocommit() as tx:
                 tx.execute(text("UPDATE outbox SET available_at = now() WHERE closed_at IS NULL"))
@@ -111,7 +111,7 @@ def in_process_system(servers: Servers) -> Iterator[InProcessSystem]:
     """Open a system on fresh databases. They remain after the block, without open connections."""
     names = {service: databases.create(servers, service) for service in SERVICES}
     urls = {service: databases.url(servers, service, name) for service, name in names.items()}
-    with opened(checks_url=urls["checks"], balance_url=urls["balance"], redis_url=NO_BROKER) as world:
+    with running_checks(checks_url=urls["checks"], balance_url=urls["balance"], redis_url=NO_BROKER) as checks:
         balance = Database(urls["balance"], settings=DatabaseSettings(), application_name="test")
         bank = FakeBank(Database(urls["sandbox_bank"], settings=DatabaseSettings(), application_name="test"))
         settings = PaymentsSettings.model_validate(
@@ -128,7 +128,7 @@ def in_process_system(servers: Servers) -> Iterator[InProcessSystem]:
             balance=_DirectRefundClient(balance),  # type: ignore[arg-type]
         )
         try:
-            yield InProcessSystem(world, context, bank, balance, names)
+            yield InProcessSystem(checks, context, bank, balance, names)
         finally:
             for db in (balance, bank.db, context.db):
                 db.dispose()
@@ -147,35 +147,39 @@ def populate(system: InProcessSystem) -> None:
 
 
 def _add_sealed(system: InProcessSystem) -> None:
-    world, ids = system.world, system.ids
+    checks, ids = system.checks, system.ids
     alice, bob, carol = uuid4(), uuid4(), uuid4()
     ids |= {"alice": str(alice), "bob": str(bob), "carol": str(carol)}
     ids["topup"] = str(system.top_up(alice, 100_000))
     ids["topup of bob"] = str(system.top_up(bob, 50_000))
     ids["refunded topup"] = str(system.top_up(carol, 30_000))
-    short = world.create(alice, 1_000, expiresIn=60)
-    world.clock.move(seconds=61)
-    checks_tasks.expire_due_checks(world.context)
+    short = checks.create(alice, 1_000, expiresIn=60)
+    checks.clock.move(seconds=61)
+    checks_tasks.expire_due_checks(checks.context)
     system.deliver()
-    used, second_used = world.create(alice, 15_000), world.create(bob, 7_000)
-    cancelled, active, second_active = world.create(alice, 2_000), world.create(alice, 5_000), world.create(bob, 3_000)
-    assert world.accept(bob, used).status_code == 200
-    assert world.accept(carol, second_used).status_code == 200
-    assert world.cancel(alice, cancelled).status_code == 200
-    assert world.try_create(carol, 900_000).status_code == 409
+    used, second_used = checks.create(alice, 15_000), checks.create(bob, 7_000)
+    cancelled, active, second_active = (
+        checks.create(alice, 2_000),
+        checks.create(alice, 5_000),
+        checks.create(bob, 3_000),
+    )
+    assert checks.accept(bob, used).status_code == 200
+    assert checks.accept(carol, second_used).status_code == 200
+    assert checks.cancel(alice, cancelled).status_code == 200
+    assert checks.try_create(carol, 900_000).status_code == 409
     ids["refund"] = system.refund(UUID(ids["refunded topup"]), 4_000)
     system.bank.rejects_refunds = True
     ids["returned refund"] = system.refund(UUID(ids["refunded topup"]), 6_000)
     system.bank.rejects_refunds = False
     _add_surplus(system, carol)
-    world.context.acknowledger.flush()
+    checks.context.acknowledger.flush()
     system.deliver()
     for name, check in (
         ("expired", short), ("used", used), ("second used", second_used), ("cancelled", cancelled), ("active", active),
         ("second active", second_active),
     ):  # fmt: skip
-        ids[name] = str(world.stored(check)["check_id"])
-    ids["rejected"] = str(world.rows("SELECT check_id FROM checks WHERE status = 'rejected'")[0]["check_id"])
+        ids[name] = str(checks.stored(check)["check_id"])
+    ids["rejected"] = str(checks.rows("SELECT check_id FROM checks WHERE status = 'rejected'")[0]["check_id"])
 
 
 def _add_surplus(system: InProcessSystem, user_id: UUID) -> None:
@@ -198,24 +202,24 @@ def _add_surplus(system: InProcessSystem, user_id: UUID) -> None:
 
 def _add_unsealed(system: InProcessSystem) -> None:
     """Add operations after the last sealed block, some of them unfinished."""
-    world, ids = system.world, system.ids
+    checks, ids = system.checks, system.ids
     alice, bob = UUID(ids["alice"]), UUID(ids["bob"])
     ids["pending topup"] = str(system.start_topup(alice, 11_000))
     ids["failed topup"] = str(failed := system.start_topup(alice, 12_000))
     system.notify(failed, paid=False)
     ids["late topup"] = str(system.top_up(alice, 13_000))
-    late = world.create(alice, 6_000)
-    assert world.accept(bob, late).status_code == 200
-    world.context.acknowledger.flush()
+    late = checks.create(alice, 6_000)
+    assert checks.accept(bob, late).status_code == 200
+    checks.context.acknowledger.flush()
     system.deliver()
-    in_flight = world.create(alice, 8_000)
-    world.balance.down()
-    assert world.accept(bob, in_flight).status_code == 200
-    assert world.try_create(alice, 500).status_code == 503
+    in_flight = checks.create(alice, 8_000)
+    checks.balance.down()
+    assert checks.accept(bob, in_flight).status_code == 200
+    assert checks.try_create(alice, 500).status_code == 503
     ids["credit in flight"] = str(confirmed := system.start_topup(bob, 14_000))
     system.notify(confirmed)
     ids["paid at the bank"] = str(not_notified := system.start_topup(bob, 16_000))
     system.bank.confirm(order_id_of(not_notified, 1))
     for name, check in (("late", late), ("in flight", in_flight)):
-        ids[name] = str(world.stored(check)["check_id"])
-    ids["pending"] = str(world.rows("SELECT check_id FROM checks WHERE status = 'pending'")[0]["check_id"])
+        ids[name] = str(checks.stored(check)["check_id"])
+    ids["pending"] = str(checks.rows("SELECT check_id FROM checks WHERE status = 'pending'")[0]["check_id"])

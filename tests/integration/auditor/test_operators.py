@@ -58,12 +58,12 @@ class OperatorConsole:
         """Expire a check of 1,000 kopecks whose event balance parks; return the creator and the event id."""
         alice = uuid4()
         self.system.top_up(alice, 5_000)
-        check = self.system.world.create(alice, 1_000, expiresIn=60)
-        self.system.world.clock.move(seconds=61)
-        tasks.expire_due_checks(self.system.world.context)
+        check = self.system.checks.create(alice, 1_000, expiresIn=60)
+        self.system.checks.clock.move(seconds=61)
+        tasks.expire_due_checks(self.system.checks.context)
         for _ in range(3):
             self.system.deliver(handlers={**HANDLERS, CheckExpired.TYPE: _fail}, attempts=2)
-        return alice, derived_id(CheckExpired.TYPE, self.system.world.stored(check)["check_id"])
+        return alice, derived_id(CheckExpired.TYPE, self.system.checks.stored(check)["check_id"])
 
 
 @pytest.fixture
@@ -110,13 +110,13 @@ def test_show_reports_the_history_of_an_event(console: OperatorConsole) -> None:
 
 def test_replayed_event_is_delivered_by_the_regular_path_once(console: OperatorConsole) -> None:
     alice, event = console.park_expiry()
-    assert console.system.world.money_of(alice) == 4_000
+    assert console.system.checks.balance_of(alice) == 4_000
     result = console.run("replay", str(event), *WHY)
     assert result.returncode == 0, result.stderr
     assert console.listed() == [("open", str(event))]
-    assert console.system.world.money_of(alice) == 4_000, "a replay only sends the event"
+    assert console.system.checks.balance_of(alice) == 4_000, "a replay only sends the event"
     console.system.deliver()
-    assert console.system.world.money_of(alice) == 5_000
+    assert console.system.checks.balance_of(alice) == 5_000
     assert console.listed() == []
     assert json.loads(console.run("show", str(event), "--json").stdout)["state"] == "done"
 
@@ -134,11 +134,11 @@ def test_replayed_event_that_fails_again_is_parked_again(console: OperatorConsol
 
 def test_event_with_a_purged_outbox_row_is_replayed_from_its_dead_letter(console: OperatorConsole) -> None:
     alice, event = console.park_expiry()
-    with console.system.world.context.db.autocommit() as tx:
+    with console.system.checks.context.db.autocommit() as tx:
         tx.execute(text("DELETE FROM outbox"))
     assert console.run("replay", str(event), *WHY).returncode == 0
     console.system.deliver()
-    assert console.system.world.money_of(alice) == 5_000
+    assert console.system.checks.balance_of(alice) == 5_000
 
 
 def test_interrupted_replay_is_completed_by_the_next(console: OperatorConsole) -> None:
@@ -149,7 +149,7 @@ def test_interrupted_replay_is_completed_by_the_next(console: OperatorConsole) -
     assert console.listed() == [("dead", str(event))], "no worker processes it, so it must stay listed"
     assert console.run("replay", str(event), *WHY).returncode == 0
     console.system.deliver()
-    assert console.system.world.money_of(alice) == 5_000
+    assert console.system.checks.balance_of(alice) == 5_000
 
 
 def test_replay_of_an_open_event_makes_it_due_at_once(console: OperatorConsole) -> None:
@@ -176,7 +176,7 @@ def test_discarded_event_has_no_effect_and_is_not_replayed(console: OperatorCons
     assert console.run("discard", str(event), *WHY).returncode == 0
     assert console.listed() == []
     console.system.deliver()
-    assert console.system.world.money_of(alice) == 4_000
+    assert console.system.checks.balance_of(alice) == 4_000
     again = console.run("replay", str(event), *WHY)
     assert again.returncode == 1
     assert "was discarded (the handler is fixed): that is final" in again.stderr
@@ -234,12 +234,12 @@ def test_every_action_is_in_an_append_only_log(console: OperatorConsole, test_se
 def test_undecided_operations_are_listed_with_their_reason(console: OperatorConsole) -> None:
     system, alice = console.system, uuid4()
     system.top_up(alice, 5_000)
-    system.world.balance.down()
-    system.world.try_create(alice, 1_000)
+    system.checks.balance.down()
+    system.checks.try_create(alice, 1_000)
     late = system.start_topup(alice, 700)
     double = system.start_topup(alice, 900)
     refund = system.refund(system.top_up(alice, 3_000), 3_000)
-    with system.world.context.db.autocommit() as tx:
+    with system.checks.context.db.autocommit() as tx:
         tx.execute(text("ALTER TABLE checks DISABLE TRIGGER particulars_stay"))
         tx.execute(text("UPDATE checks SET created_at = now() - interval '5 minutes', tries = 4"))
     with system.payments.db.autocommit() as tx:

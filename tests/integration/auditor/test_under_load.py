@@ -65,17 +65,17 @@ def test_every_audit_under_load_is_clean(empty_system: InProcessSystem, test_ser
 
 
 def _use_checks(system: InProcessSystem, users: Sequence[UUID], rng: random.Random) -> None:
-    world = system.world
+    checks = system.checks
     creator, acceptor = rng.choice(users), rng.choice(users)
-    response = world.try_create(creator, rng.randrange(100, 900))
+    response = checks.try_create(creator, rng.randrange(100, 900))
     if response.status_code != 201:
         return
     check = response.get_json()
     ending = rng.random()
     if ending < 0.6:
-        world.accept(acceptor, check)
+        checks.accept(acceptor, check)
     elif ending < 0.9:
-        world.cancel(creator, check)
+        checks.cancel(creator, check)
 
 
 def _use_topups(system: InProcessSystem, users: Sequence[UUID]) -> None:
@@ -120,19 +120,19 @@ def _sources(servers: Servers, system: InProcessSystem, **before: Callable[[], o
 def test_checks_created_and_ended_between_snapshots_are_no_findings(
     empty_system: InProcessSystem, test_servers: Servers
 ) -> None:
-    system, world = empty_system, empty_system.world
+    system, checks = empty_system, empty_system.checks
     alice, bob = uuid4(), uuid4()
     system.top_up(alice, 10_000)
-    waiting = world.create(alice, 1_000)
-    cancelled = world.create(alice, 2_000)
+    waiting = checks.create(alice, 1_000)
+    cancelled = checks.create(alice, 2_000)
 
     def meanwhile() -> None:
         system.top_up(bob, 700)
-        world.accept(bob, waiting)
-        world.cancel(alice, cancelled)
-        world.accept(bob, world.create(alice, 300))
-        world.create(alice, 400)
-        world.try_create(bob, 900_000)
+        checks.accept(bob, waiting)
+        checks.cancel(alice, cancelled)
+        checks.accept(bob, checks.create(alice, 300))
+        checks.create(alice, 400)
+        checks.try_create(bob, 900_000)
 
     with _sources(test_servers, system, balance=meanwhile) as sources:
         report = books.audit(sources)
@@ -180,14 +180,14 @@ def test_refund_missing_at_the_bank_is_found_despite_a_newer_refund(
 
 
 def test_damage_between_snapshots_is_found(empty_system: InProcessSystem, test_servers: Servers) -> None:
-    system, world = empty_system, empty_system.world
+    system, checks = empty_system, empty_system.checks
     alice, bob = uuid4(), uuid4()
     topup = system.top_up(alice, 10_000)
-    check = world.create(alice, 1_000)
-    check_id = world.stored(check)["check_id"]
+    check = checks.create(alice, 1_000)
+    check_id = checks.stored(check)["check_id"]
 
     def meanwhile() -> None:
-        world.accept(bob, check)
+        checks.accept(bob, check)
         change_acceptor = f"UPDATE checks SET acceptor_id = '{alice}' WHERE check_id = '{check_id}'"  # noqa: S608
         delete_topup = f"DELETE FROM topups WHERE topup_id = '{topup}'"  # noqa: S608
         for service, statement in (("checks", change_acceptor), ("payments", delete_topup)):
@@ -207,12 +207,12 @@ def test_damage_between_snapshots_is_found(empty_system: InProcessSystem, test_s
 def test_money_behind_a_parked_event_is_a_finding_that_names_the_event(
     empty_system: InProcessSystem, test_servers: Servers
 ) -> None:
-    system, world = empty_system, empty_system.world
+    system, checks = empty_system, empty_system.checks
     alice = uuid4()
     system.top_up(alice, 10_000)
-    check = world.create(alice, 1_000, expiresIn=60)
-    world.clock.move(seconds=61)
-    tasks.expire_due_checks(world.context)
+    check = checks.create(alice, 1_000, expiresIn=60)
+    checks.clock.move(seconds=61)
+    tasks.expire_due_checks(checks.context)
 
     def fail(_tx: Connection, _events: Sequence[CheckExpired]) -> None:
         raise ValueError("no")
@@ -220,5 +220,5 @@ def test_money_behind_a_parked_event_is_a_finding_that_names_the_event(
     for _ in range(3):
         system.deliver(handlers={**HANDLERS, CheckExpired.TYPE: fail, CheckAccepted.TYPE: fail}, attempts=2)
     (finding,) = _audit(test_servers, system).findings
-    assert finding.subject == f"check {world.stored(check)['check_id']}"
+    assert finding.subject == f"check {checks.stored(check)['check_id']}"
     assert "is parked (ValueError('no')): replay or discard it" in finding.message

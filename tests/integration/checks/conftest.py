@@ -1,16 +1,16 @@
-"""Fixtures for the tests of checks. See ``world``."""
+"""Fixtures for the tests of checks."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.integration.checks.world import World, opened
+from tests.integration.checks.checks_system import ChecksSystem, running_checks
 
 
 @pytest.fixture
-def world(make_database: Callable[[str], str], redis_url: str) -> Iterator[World]:
-    """Checks and balance, running, on fresh databases."""
-    with opened(
+def system(make_database: Callable[[str], str], redis_url: str) -> Iterator[ChecksSystem]:
+    """Run checks and balance on new databases."""
+    with running_checks(
         checks_url=make_database("checks"), balance_url=make_database("balance"), redis_url=redis_url
     ) as running:
         yield running

@@ -1,4 +1,4 @@
-"""Keys of codes are changed while checks live: all codes follow, and the old key can go."""
+"""Rotation of the keys that encrypt codes: all codes are renewed, then the old key can be removed."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,7 +15,7 @@ from services.checks.codes import service, tasks
 from services.checks.codes.vault import CodeVault
 from services.checks.context import Context
 from services.checks.lifecycle import tasks as lifecycle
-from tests.integration.checks.world import World
+from tests.integration.checks.checks_system import ChecksSystem
 
 START = (datetime(2000, 1, 1, tzinfo=UTC), UUID(int=0))
 
@@ -25,13 +25,13 @@ def _key() -> str:
 
 
 class Keys:
-    """The keys that the processes of checks have."""
+    """The keys with which checks runs. Each change replaces the context, as a restart would."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self.in_use = [world.context.settings.code_keys.get_secret_value()]
+    def __init__(self, system: ChecksSystem) -> None:
+        self._system = system
+        self.in_use = [system.context.settings.code_keys.get_secret_value()]
 
-    def put_in_front(self) -> None:
+    def add_newest(self) -> None:
         self.in_use.insert(0, _key())
         self._restart()
 
@@ -40,183 +40,185 @@ class Keys:
         self._restart()
 
     def _restart(self) -> None:
-        self._world.context = replace(self._world.context, codes=CodeVault(",".join(self.in_use)))
-        self._world.app.extensions["context"] = self._world.context
+        self._system.context = replace(self._system.context, codes=CodeVault(",".join(self.in_use)))
+        self._system.app.extensions["context"] = self._system.context
 
 
 @pytest.fixture
-def keys(world: World) -> Keys:
-    return Keys(world)
+def keys(system: ChecksSystem) -> Keys:
+    return Keys(system)
 
 
 @pytest.fixture
 def logged(monkeypatch: pytest.MonkeyPatch) -> CapturingLogger:
-    """What the task says."""
+    """Return what the task logs."""
     logger = CapturingLogger()
     monkeypatch.setattr(tasks, "log", logger)
     return logger
 
 
-def _left(context: Context) -> int:
+def _count_left(context: Context) -> int:
     return service.count_under_old_keys(context)
 
 
-def test_codes_follow_the_key_and_the_old_one_can_go(world: World, keys: Keys) -> None:
-    anna = world.person(10_000)
-    checks = [world.create(anna, 100 + n) for n in range(5)]
-    keys.put_in_front()
-    young = world.create(anna, 500)
-    assert _left(world.context) == 5
-    tasks.renew_codes(world.context)
-    assert _left(world.context) == 0
+def test_renewed_codes_open_after_the_old_key_is_removed(system: ChecksSystem, keys: Keys) -> None:
+    creator = system.new_user(10_000)
+    checks = [system.create(creator, 100 + n) for n in range(5)]
+    keys.add_newest()
+    young = system.create(creator, 500)
+    assert _count_left(system.context) == 5
+    tasks.renew_codes(system.context)
+    assert _count_left(system.context) == 0
     keys.drop_old()
-    assert {(c["fastcheck"], c["code"]) for c in world.active(anna)} == {
+    assert {(c["fastcheck"], c["code"]) for c in system.active(creator)} == {
         (c["fastcheck"], c["code"]) for c in [*checks, young]
     }
     for check in checks:
-        assert world.accept(world.person(), check).status_code == 200
+        assert system.accept(system.new_user(), check).status_code == 200
 
 
-def test_a_second_run_changes_nothing(world: World, keys: Keys) -> None:
-    anna = world.person(1_000)
-    check = world.create(anna)
-    keys.put_in_front()
-    tasks.renew_codes(world.context)
-    renewed = world.stored(check)
-    tasks.renew_codes(world.context)
-    assert world.stored(check) == renewed
+def test_second_run_changes_nothing(system: ChecksSystem, keys: Keys) -> None:
+    creator = system.new_user(1_000)
+    check = system.create(creator)
+    keys.add_newest()
+    tasks.renew_codes(system.context)
+    renewed = system.stored(check)
+    tasks.renew_codes(system.context)
+    assert system.stored(check) == renewed
 
 
-def test_only_the_ciphertext_changes(world: World, keys: Keys) -> None:
-    check = world.create(world.person(1_000), note="for you")
-    before = world.stored(check)
-    keys.put_in_front()
-    tasks.renew_codes(world.context)
-    after = world.stored(check)
+def test_renewal_changes_only_the_ciphertext(system: ChecksSystem, keys: Keys) -> None:
+    check = system.create(system.new_user(1_000), note="for you")
+    before = system.stored(check)
+    keys.add_newest()
+    tasks.renew_codes(system.context)
+    after = system.stored(check)
     assert after.pop("code_ciphertext") != before.pop("code_ciphertext")
     assert after == before
 
 
-def test_a_batch_ends_and_the_next_goes_on(world: World, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
-    anna = world.person(10_000)
+def test_next_batch_continues_after_the_last_one(
+    system: ChecksSystem, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    creator = system.new_user(10_000)
     for _ in range(7):
-        world.create(anna, 100)
-    keys.put_in_front()
-    first = service.renew_codes(world.context, START, 3)
-    assert (first.renewed, first.unreadable, _left(world.context)) == (3, 0, 4)
+        system.create(creator, 100)
+    keys.add_newest()
+    first = service.renew_codes(system.context, START, 3)
+    assert (first.renewed, first.unreadable, _count_left(system.context)) == (3, 0, 4)
     monkeypatch.setattr(tasks, "BATCH_SIZE", 2)
     monkeypatch.setattr(tasks, "BATCHES_PER_RUN", 1)
-    tasks.renew_codes(world.context)
-    assert _left(world.context) == 2, "a run has an end"
-    tasks.renew_codes(world.context)
-    assert _left(world.context) == 0
+    tasks.renew_codes(system.context)
+    assert _count_left(system.context) == 2, "one run handles a bounded number of batches"
+    tasks.renew_codes(system.context)
+    assert _count_left(system.context) == 0
 
 
-def test_what_somebody_has_locked_is_left_for_the_next_run(world: World, keys: Keys) -> None:
-    anna = world.person(10_000)
-    locked, free = world.create(anna), world.create(anna)
-    keys.put_in_front()
-    with world.context.db.transaction() as tx:
+def test_locked_check_is_renewed_by_the_next_run(system: ChecksSystem, keys: Keys) -> None:
+    creator = system.new_user(10_000)
+    locked, free = system.create(creator), system.create(creator)
+    keys.add_newest()
+    with system.context.db.transaction() as tx:
         tx.execute(
-            text("SELECT 1 FROM checks WHERE check_id = :id FOR UPDATE"), {"id": world.stored(locked)["check_id"]}
+            text("SELECT 1 FROM checks WHERE check_id = :id FOR UPDATE"), {"id": system.stored(locked)["check_id"]}
         )
-        tasks.renew_codes(world.context)
-        assert _left(world.context) == 1
-    tasks.renew_codes(world.context)
+        tasks.renew_codes(system.context)
+        assert _count_left(system.context) == 1
+    tasks.renew_codes(system.context)
     keys.drop_old()
-    assert world.accept(world.person(), locked).status_code == 200
-    assert world.accept(world.person(), free).status_code == 200
+    assert system.accept(system.new_user(), locked).status_code == 200
+    assert system.accept(system.new_user(), free).status_code == 200
 
 
-def test_runs_beside_accepting_and_changing_codes_lose_nothing(world: World, keys: Keys) -> None:
-    anna = world.person(100_000)
-    checks = [world.create(anna, 100) for _ in range(40)]
-    keys.put_in_front()
+def test_renewal_concurrent_with_accepts_and_code_changes_loses_no_code(system: ChecksSystem, keys: Keys) -> None:
+    creator = system.new_user(100_000)
+    checks = [system.create(creator, 100) for _ in range(40)]
+    keys.add_newest()
 
     def change(check: dict[str, str]) -> dict[str, str]:
-        answer = world.call(anna, "POST", f"/fastcheck/{check['fastcheck']}/code")
-        assert answer.status_code == 200
-        return {"fastcheck": check["fastcheck"], "code": answer.get_json()["code"]}
+        response = system.call(creator, "POST", f"/fastcheck/{check['fastcheck']}/code")
+        assert response.status_code == 200
+        return {"fastcheck": check["fastcheck"], "code": response.get_json()["code"]}
 
     with ThreadPoolExecutor(6) as threads:
-        renewing = [threads.submit(tasks.renew_codes, world.context) for _ in range(4)]
-        accepted = list(threads.map(lambda check: world.accept(world.person(), check).status_code, checks[:20]))
+        renewing = [threads.submit(tasks.renew_codes, system.context) for _ in range(4)]
+        accepted = list(threads.map(lambda check: system.accept(system.new_user(), check).status_code, checks[:20]))
         changed = list(threads.map(change, checks[20:]))
         for run in renewing:
             run.result()
     assert accepted == [200] * 20
-    tasks.renew_codes(world.context)
-    assert _left(world.context) == 0
+    tasks.renew_codes(system.context)
+    assert _count_left(system.context) == 0
     keys.drop_old()
-    assert [world.accept(world.person(), check).status_code for check in changed] == [200] * 20
-    assert world.money_in_escrow() == 0
+    assert [system.accept(system.new_user(), check).status_code for check in changed] == [200] * 20
+    assert system.escrow_balance() == 0
 
 
-def test_what_was_written_before_keys_had_names_is_renewed_too(world: World, keys: Keys) -> None:
-    check = world.create(world.person(1_000))
-    check_id = world.stored(check)["check_id"]
+def test_ciphertext_without_a_key_id_is_renewed(system: ChecksSystem, keys: Keys) -> None:
+    check = system.create(system.new_user(1_000))
+    check_id = system.stored(check)["check_id"]
     bare = Fernet(keys.in_use[0]).encrypt(check_id.bytes + check["code"].encode())
-    world.rows("UPDATE checks SET code_ciphertext = :bare RETURNING 1", bare=bare)
-    assert world.preview(world.person(), check).status_code == 200
-    assert _left(world.context) == 1
-    tasks.renew_codes(world.context)
-    assert _left(world.context) == 0
-    assert world.accept(world.person(), check).status_code == 200
+    system.rows("UPDATE checks SET code_ciphertext = :bare RETURNING 1", bare=bare)
+    assert system.preview(system.new_user(), check).status_code == 200
+    assert _count_left(system.context) == 1
+    tasks.renew_codes(system.context)
+    assert _count_left(system.context) == 0
+    assert system.accept(system.new_user(), check).status_code == 200
 
 
-def test_a_code_that_no_key_opens_is_told_and_does_not_hold_up_the_rest(
-    world: World, keys: Keys, logged: CapturingLogger
+def test_code_that_no_key_opens_is_logged_and_the_others_are_renewed(
+    system: ChecksSystem, keys: Keys, logged: CapturingLogger
 ) -> None:
-    anna = world.person(10_000)
-    broken, good = world.create(anna), world.create(anna)
-    world.rows(
+    creator = system.new_user(10_000)
+    broken, good = system.create(creator), system.create(creator)
+    system.rows(
         "UPDATE checks SET code_ciphertext = :lost WHERE check_id = :id RETURNING 1",
-        lost=CodeVault(_key()).seal(world.stored(broken)["check_id"], "1234"),
-        id=world.stored(broken)["check_id"],
+        lost=CodeVault(_key()).seal(system.stored(broken)["check_id"], "1234"),
+        id=system.stored(broken)["check_id"],
     )
-    keys.put_in_front()
-    tasks.renew_codes(world.context)
+    keys.add_newest()
+    tasks.renew_codes(system.context)
     assert [(call.method_name, call.args[0], call.kwargs) for call in logged.calls] == [
         ("info", log_events.CODES_RENEWED, {"renewed": 1, "under_old_keys": 1}),
         ("error", log_events.CODES_UNREADABLE, {"checks": 1}),
     ]
     keys.drop_old()
-    assert world.accept(world.person(), good).status_code == 200
+    assert system.accept(system.new_user(), good).status_code == 200
 
 
-def test_no_code_is_in_the_log(world: World, keys: Keys, logged: CapturingLogger) -> None:
-    anna = world.person(10_000)
-    codes = {world.create(anna, 100)["code"] for _ in range(20)}
-    keys.put_in_front()
-    tasks.renew_codes(world.context)
+def test_log_of_a_renewal_contains_no_code(system: ChecksSystem, keys: Keys, logged: CapturingLogger) -> None:
+    creator = system.new_user(10_000)
+    codes = {system.create(creator, 100)["code"] for _ in range(20)}
+    keys.add_newest()
+    tasks.renew_codes(system.context)
     (call,) = logged.calls
     assert call.kwargs == {"renewed": 20, "under_old_keys": 0}
-    assert not codes & {str(said) for said in (*call.args, *call.kwargs.values())}
+    assert not codes & {str(value) for value in (*call.args, *call.kwargs.values())}
 
 
-def test_a_check_that_is_over_needs_no_key(world: World, keys: Keys) -> None:
-    """Who tries an old number after the key has gone is told what a wrong code is told, not that we are broken."""
-    anna, boris = world.person(10_000), world.person()
-    used = world.create(anna)
-    assert world.accept(boris, used).status_code == 200
-    keys.put_in_front()
-    tasks.renew_codes(world.context)
-    assert world.accept(boris, used).get_json()["code"] == "check_used"
+def test_ended_check_with_a_removed_key_is_reported_as_unknown(system: ChecksSystem, keys: Keys) -> None:
+    """The response is that for a wrong code, not an internal error."""
+    creator, recipient = system.new_user(10_000), system.new_user()
+    used = system.create(creator)
+    assert system.accept(recipient, used).status_code == 200
+    keys.add_newest()
+    tasks.renew_codes(system.context)
+    assert system.accept(recipient, used).get_json()["code"] == "check_used"
     keys.drop_old()
-    answer = world.accept(boris, used)
-    assert (answer.status_code, answer.get_json()["code"]) == (404, "check_not_found")
+    response = system.accept(recipient, used)
+    assert (response.status_code, response.get_json()["code"]) == (404, "check_not_found")
 
 
-def test_the_money_of_a_check_whose_key_is_lost_is_safe(world: World, keys: Keys) -> None:
-    """A key that goes too early is our fault: nobody's attempts are counted for it, and the check expires as any."""
-    anna = world.person(1_000)
-    check = world.create(anna, 1_000, expiresIn=60)
-    keys.put_in_front()
+def test_check_with_a_removed_key_expires_and_returns_its_money(system: ChecksSystem, keys: Keys) -> None:
+    """An accept fails with an internal error, which does not count as an attempt."""
+    creator = system.new_user(1_000)
+    check = system.create(creator, 1_000, expiresIn=60)
+    keys.add_newest()
     keys.drop_old()
-    world.app.config["PROPAGATE_EXCEPTIONS"] = False
+    system.app.config["PROPAGATE_EXCEPTIONS"] = False
     body = {"fastcheck": check["fastcheck"], "code": check["code"]}
-    answer = world.call(uuid4(), "POST", "/fastcheck/accept", body)
-    assert answer.status_code == 500
-    assert world.stored(check)["failed_attempts"] == 0
-    world.clock.move(seconds=61)
-    assert lifecycle.expire_due_checks(world.context) == 1
+    response = system.call(uuid4(), "POST", "/fastcheck/accept", body)
+    assert response.status_code == 500
+    assert system.stored(check)["failed_attempts"] == 0
+    system.clock.move(seconds=61)
+    assert lifecycle.expire_due_checks(system.context) == 1

@@ -1,4 +1,4 @@
-"""The active list and the history: what stands where, in which order, and at what cost."""
+"""The active list and the history: contents, order, pages and cost."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -16,18 +16,18 @@ from services.checks.lifecycle import tasks
 from services.checks.lists import repository as list_repository
 from services.checks.lists import service as lists
 from services.checks.models import Check, CheckStatus
-from tests.integration.checks.world import Json, World
+from tests.integration.checks.checks_system import ChecksSystem, Json
 
 
 def _numbers(checks: list[Json]) -> list[str]:
     return [check["fastcheck"] for check in checks]
 
 
-def _all_pages(world: World, user_id: UUID, path: str, limit: int, **query: Any) -> list[Json]:
+def _all_pages(system: ChecksSystem, user_id: UUID, path: str, limit: int, **query: Any) -> list[Json]:
     found: list[Json] = []
     cursor: dict[str, str] = {}
     while True:
-        page = world.call(user_id, "GET", path, query={"limit": limit, **query, **cursor}).get_json()
+        page = system.call(user_id, "GET", path, query={"limit": limit, **query, **cursor}).get_json()
         assert len(page["checks"]) <= limit
         found += page["checks"]
         if "nextCursor" not in page:
@@ -35,60 +35,60 @@ def _all_pages(world: World, user_id: UUID, path: str, limit: int, **query: Any)
         cursor = {"cursor": page["nextCursor"]}
 
 
-def test_the_active_list_is_newest_first_and_ends_with_the_expiration(world: World) -> None:
-    anna = world.person(10_000)
+def test_active_list_is_newest_first_and_omits_expired_checks(system: ChecksSystem) -> None:
+    creator = system.new_user(10_000)
     checks = []
     for days in (1, 3, 2):
-        checks.append(world.create(anna, expiresIn=days * 86_400))
-        world.clock.move(seconds=5)
-    assert world.active(anna) == list(reversed(checks))
-    world.clock.move(days=2)
-    assert _numbers(world.active(anna)) == [checks[1]["fastcheck"]]
+        checks.append(system.create(creator, expiresIn=days * 86_400))
+        system.clock.move(seconds=5)
+    assert system.active(creator) == list(reversed(checks))
+    system.clock.move(days=2)
+    assert _numbers(system.active(creator)) == [checks[1]["fastcheck"]]
 
 
-def test_pages_of_the_active_list_meet_without_gap_or_overlap(world: World) -> None:
-    anna = world.person(10_000)
-    # All within one moment: the order must be total all the same.
-    checks = [world.create(anna) for _ in range(7)]
-    whole = world.active(anna)
+def test_pages_of_the_active_list_have_no_gap_and_no_overlap(system: ChecksSystem) -> None:
+    creator = system.new_user(10_000)
+    # All have the same creation time: the order must be total all the same.
+    checks = [system.create(creator) for _ in range(7)]
+    whole = system.active(creator)
     assert sorted(_numbers(whole)) == sorted(_numbers(checks))
     for limit in (1, 2, 3, 100):
-        assert _all_pages(world, anna, "/fastcheck/active", limit) == whole, limit
+        assert _all_pages(system, creator, "/fastcheck/active", limit) == whole, limit
 
 
 @pytest.fixture
-def lived(world: World) -> tuple[World, UUID, UUID, dict[str, Json]]:
-    """Anna has written six checks and accepted one of Boris's; each ended in another minute."""
-    anna, boris = world.person(20_000), world.person(20_000)
+def populated(system: ChecksSystem) -> tuple[ChecksSystem, UUID, UUID, dict[str, Json]]:
+    """Create six checks of one user and one of another, and end all but one, each in a different minute."""
+    creator, recipient = system.new_user(20_000), system.new_user(20_000)
     checks = {
-        "used": world.create(anna, 1),
-        "cancelled": world.create(anna, 2),
-        "own": world.create(anna, 3),
-        "expired": world.create(anna, 4, expiresIn=600),
-        "unswept": world.create(anna, 5, expiresIn=1_200),
-        "active": world.create(anna, 6),
-        "of boris": world.create(boris, 7),
+        "used": system.create(creator, 1),
+        "cancelled": system.create(creator, 2),
+        "own": system.create(creator, 3),
+        "expired": system.create(creator, 4, expiresIn=600),
+        "unswept": system.create(creator, 5, expiresIn=1_200),
+        "active": system.create(creator, 6),
+        "of recipient": system.create(recipient, 7),
     }
-    world.clock.move(minutes=1)
-    assert world.accept(boris, checks["used"]).status_code == 200
-    world.clock.move(minutes=1)
-    assert world.cancel(anna, checks["cancelled"]).status_code == 200
-    world.clock.move(minutes=1)
-    assert world.accept(anna, checks["own"]).status_code == 200
-    world.clock.move(minutes=1)
-    assert world.accept(anna, checks["of boris"]).status_code == 200
-    world.clock.move(minutes=10)
-    assert tasks.expire_due_checks(world.context) == 1
-    world.clock.move(minutes=10)
-    return world, anna, boris, checks
+    system.clock.move(minutes=1)
+    assert system.accept(recipient, checks["used"]).status_code == 200
+    system.clock.move(minutes=1)
+    assert system.cancel(creator, checks["cancelled"]).status_code == 200
+    system.clock.move(minutes=1)
+    assert system.accept(creator, checks["own"]).status_code == 200
+    system.clock.move(minutes=1)
+    assert system.accept(creator, checks["of recipient"]).status_code == 200
+    system.clock.move(minutes=10)
+    assert tasks.expire_due_checks(system.context) == 1
+    system.clock.move(minutes=10)
+    return system, creator, recipient, checks
 
 
-Lived = tuple[World, UUID, UUID, dict[str, Json]]
+Populated = tuple[ChecksSystem, UUID, UUID, dict[str, Json]]
 
 
-def test_the_history_tells_how_each_check_ended(lived: Lived) -> None:
-    world, anna, _, checks = lived
-    shown = world.history(anna)
+def test_history_shows_how_each_check_ended(populated: Populated) -> None:
+    system, creator, _, checks = populated
+    shown = system.history(creator)
     assert [(check["amount"], check["type"], check["status"]) for check in shown] == [
         (5, "created", "expired"),
         (4, "created", "expired"),
@@ -108,9 +108,12 @@ def test_the_history_tells_how_each_check_ended(lived: Lived) -> None:
     assert shown[1]["expiredAt"] == checks["expired"]["expiration"]
 
 
-def test_the_history_of_the_other_side(lived: Lived) -> None:
-    world, _, boris, _ = lived
-    assert [(check["amount"], check["type"]) for check in world.history(boris)] == [(7, "created"), (1, "accepted")]
+def test_history_of_the_recipient_shows_accepted_checks(populated: Populated) -> None:
+    system, _, recipient, _ = populated
+    assert [(check["amount"], check["type"]) for check in system.history(recipient)] == [
+        (7, "created"),
+        (1, "accepted"),
+    ]
 
 
 FILTERED: list[tuple[dict[str, str], list[int]]] = [
@@ -125,33 +128,33 @@ FILTERED: list[tuple[dict[str, str], list[int]]] = [
 ]
 
 
-def test_the_history_can_be_filtered(lived: Lived) -> None:
-    world, anna, *_ = lived
+def test_history_can_be_filtered_by_type_and_status(populated: Populated) -> None:
+    system, creator, *_ = populated
     for query, amounts in FILTERED:
-        assert [check["amount"] for check in world.history(anna, **query)] == amounts, query
-        paged = _all_pages(world, anna, "/fastcheck/history", 1, **query)
+        assert [check["amount"] for check in system.history(creator, **query)] == amounts, query
+        paged = _all_pages(system, creator, "/fastcheck/history", 1, **query)
         assert [check["amount"] for check in paged] == amounts, query
 
 
-def test_pages_of_the_history_meet_without_gap_or_overlap(lived: Lived) -> None:
-    world, anna, *_ = lived
-    whole = world.history(anna)
+def test_pages_of_the_history_have_no_gap_and_no_overlap(populated: Populated) -> None:
+    system, creator, *_ = populated
+    whole = system.history(creator)
     for limit in (1, 2, 3, 4):
-        assert _all_pages(world, anna, "/fastcheck/history", limit) == whole, limit
+        assert _all_pages(system, creator, "/fastcheck/history", limit) == whole, limit
 
 
-def test_pages_meet_where_many_checks_end_in_one_moment(world: World) -> None:
-    anna = world.person(10_000)
+def test_pages_have_no_gap_where_many_checks_end_at_the_same_time(system: ChecksSystem) -> None:
+    creator = system.new_user(10_000)
     for _ in range(9):
-        world.accept(anna, world.create(anna))
-    whole = world.history(anna)
+        system.accept(creator, system.create(creator))
+    whole = system.history(creator)
     assert len(whole) == 18
     assert [check["type"] for check in whole] == ["created", "accepted"] * 9
     for limit in (1, 5, 17):
-        assert _all_pages(world, anna, "/fastcheck/history", limit) == whole
+        assert _all_pages(system, creator, "/fastcheck/history", limit) == whole
 
 
-def test_a_page_that_cannot_be_is_refused(world: World) -> None:
+def test_invalid_page_parameters_are_rejected(system: ChecksSystem) -> None:
     for path, query in (
         ("/fastcheck/active", {"limit": "0"}),
         ("/fastcheck/active", {"limit": "501"}),
@@ -164,7 +167,7 @@ def test_a_page_that_cannot_be_is_refused(world: World) -> None:
         ("/fastcheck/history", {"type": "given"}),
         ("/fastcheck/history", {"status": "active"}),
     ):
-        response = world.call(world.person(), "GET", path, query=query)
+        response = system.call(system.new_user(), "GET", path, query=query)
         assert response.status_code == 400, query
         assert response.get_json()["errors"], query
 
@@ -185,25 +188,25 @@ _MANY_CHECKS = """
 
 
 @pytest.fixture
-def crowded(world: World) -> tuple[World, UUID]:
-    """One user with thousands of checks of every kind, among those of others."""
+def many_checks(system: ChecksSystem) -> tuple[ChecksSystem, UUID]:
+    """Insert thousands of checks of every kind for one user, among those of others."""
     user_id = uuid4()
-    world.rows(_MANY_CHECKS, user_id=user_id, now=world.clock.now(), many=MANY)
-    world.rows("ANALYZE checks")
-    return world, user_id
+    system.rows(_MANY_CHECKS, user_id=user_id, now=system.clock.now(), many=MANY)
+    system.rows("ANALYZE checks")
+    return system, user_id
 
 
-def test_a_page_reads_a_page_and_no_more(crowded: tuple[World, UUID]) -> None:
-    world, user_id = crowded
-    for moment in (lists._LAST_INSTANT, world.clock.now() - timedelta(seconds=5_000)):
+def test_page_of_the_active_list_reads_one_page_of_rows(many_checks: tuple[ChecksSystem, UUID]) -> None:
+    system, user_id = many_checks
+    for instant in (lists._LAST_INSTANT, system.clock.now() - timedelta(seconds=5_000)):
 
         def page(tx: Connection, before: tuple[datetime, UUID]) -> list[Check]:
-            return list_repository.active_checks(tx, user_id, now=world.clock.now(), before=before, limit=51)
+            return list_repository.active_checks(tx, user_id, now=system.clock.now(), before=before, limit=51)
 
-        _assert_reads_no_more_than(51, world, partial(page, before=(moment, uuid4())))
+        _assert_reads_no_more_than(51, system, partial(page, before=(instant, uuid4())))
 
 
-#: What is asked for, and how many ranges of an index hold it.
+#: Statuses, whether accepted checks are included, and how many index ranges hold the result.
 RANGES: list[tuple[list[CheckStatus], bool, int]] = [
     ([CheckStatus.USED, CheckStatus.EXPIRED, CheckStatus.CANCELLED, CheckStatus.ACTIVE], True, 5),
     ([], True, 1),
@@ -213,29 +216,29 @@ RANGES: list[tuple[list[CheckStatus], bool, int]] = [
 ]
 
 
-def test_a_page_of_the_history_reads_a_page_of_each_range(crowded: tuple[World, UUID]) -> None:
-    world, user_id = crowded
-    for moment in (lists._LAST_INSTANT, world.clock.now() - timedelta(seconds=3_000)):
+def test_page_of_the_history_reads_one_page_of_each_index_range(many_checks: tuple[ChecksSystem, UUID]) -> None:
+    system, user_id = many_checks
+    for instant in (lists._LAST_INSTANT, system.clock.now() - timedelta(seconds=3_000)):
         for statuses, with_accepted, ranges in RANGES:
             page = partial(
                 list_repository.history,
                 user_id=user_id,
                 statuses=statuses,
                 with_accepted=with_accepted,
-                now=world.clock.now(),
-                before=(moment, uuid4(), 2),
+                now=system.clock.now(),
+                before=(instant, uuid4(), 2),
                 limit=51,
             )
-            _assert_reads_no_more_than(ranges * 51, world, page)
+            _assert_reads_no_more_than(ranges * 51, system, page)
 
 
-def _assert_reads_no_more_than(rows: int, world: World, page: Callable[[Connection], Sequence[object]]) -> None:
-    """By PostgreSQL's own account of how it ran the statement."""
-    nodes = _nodes(_plan_of(world, page))
+def _assert_reads_no_more_than(rows: int, system: ChecksSystem, page: Callable[[Connection], Sequence[object]]) -> None:
+    """Assert the number of rows that PostgreSQL read, from its EXPLAIN ANALYZE."""
+    nodes = _nodes(_plan_of(system, page))
     scans = [node for node in nodes if node.get("Relation Name") == "checks" and node["Actual Loops"]]
     assert scans
     assert {node["Node Type"] for node in scans} <= {"Index Scan", "Index Only Scan"}, nodes
-    # A range may have one row more at its edge, which the comparison with the cursor takes out.
+    # A range may hold one more row at its edge, which the comparison with the cursor filters out.
     assert sum(_rows_read(node) for node in scans) <= rows + 5, nodes
     assert all(_rows_read(node["Plans"][0]) <= rows for node in nodes if "Sort" in node["Node Type"]), nodes
 
@@ -244,13 +247,13 @@ def _rows_read(node: Json) -> float:
     return float((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"])
 
 
-def _plan_of(world: World, page: Callable[[Connection], Sequence[object]]) -> Json:
+def _plan_of(system: ChecksSystem, page: Callable[[Connection], Sequence[object]]) -> Json:
     seen: list[tuple[str, Any]] = []
-    with world.context.db.autocommit() as tx:
+    with system.context.db.autocommit() as tx:
         watch = partial(_see, seen)
-        event.listen(world.context.db._engine, "before_cursor_execute", watch)
+        event.listen(system.context.db._engine, "before_cursor_execute", watch)
         assert len(page(tx)) == 51
-        event.remove(world.context.db._engine, "before_cursor_execute", watch)
+        event.remove(system.context.db._engine, "before_cursor_execute", watch)
         statement, parameters = seen[0]
         explain = text("EXPLAIN (ANALYZE, FORMAT JSON) " + re.sub(r"%\((\w+)\)s", r":\1", statement))
         plans = tx.execute(explain, parameters).scalar_one()

@@ -1,4 +1,4 @@
-"""The money arrives over the bus: real processes, a real broker, nothing stands in for anything."""
+"""Settlement by event, with real processes and a real broker."""
 
 import json
 import subprocess
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.integration.checks.world import PUBLIC_KEYS, World
+from tests.integration.checks.checks_system import PUBLIC_KEYS, ChecksSystem
 from tests.support.eventually import eventually
 from tests.support.system import ROOT, environment
 
@@ -15,9 +15,9 @@ ROLES = ("checks worker", "checks relay", "checks scheduler", "balance worker")
 
 
 @contextmanager
-def _process(role: str, world: World, log: Path) -> Iterator[None]:
+def _process(role: str, system: ChecksSystem, log: Path) -> Iterator[None]:
     service, name = role.split()
-    checks, balance = world.context.settings, world.balance.settings
+    checks, balance = system.context.settings, system.balance.settings
     settings = {
         "FASTCHECK_CHECKS_DATABASE_URL": checks.checks_database_url.get_secret_value(),
         "FASTCHECK_BALANCE_DATABASE_URL": balance.balance_database_url.get_secret_value(),
@@ -29,7 +29,7 @@ def _process(role: str, world: World, log: Path) -> Iterator[None]:
         "FASTCHECK_PUBLIC_URL": checks.public_url,
         "FASTCHECK_EXPIRY_SWEEP_SECONDS": "0.5",
         "FASTCHECK_PENDING_SWEEP_SECONDS": "0.5",
-        # The processes have the machine's clock: what the test has moved, they must have moved too.
+        # The processes use the machine's clock, which must be past the expiration of the third check.
         "FASTCHECK_ENVIRONMENT": "sandbox",
         "FASTCHECK_CLOCK_OFFSET_SECONDS": "120",
     }
@@ -44,24 +44,24 @@ def _process(role: str, world: World, log: Path) -> Iterator[None]:
         sys.stdout.write(log.read_text())
 
 
-def test_money_comes_by_the_event_when_the_command_did_not(world: World, tmp_path: Path) -> None:
-    anna, boris = world.person(10_000), world.person()
-    accepted, cancelled = world.create(anna, 1_000), world.create(anna, 2_000)
-    world.create(anna, 3_000, expiresIn=60)
-    world.balance.down()
-    assert world.try_create(anna, 500).status_code == 503
-    assert world.accept(boris, accepted).status_code == 200
-    assert world.cancel(anna, cancelled).status_code == 200
-    world.balance.up()
-    assert (world.money_of(anna), world.money_of(boris)) == (4_000, 0)
+def test_event_delivers_the_money_when_the_synchronous_call_failed(system: ChecksSystem, tmp_path: Path) -> None:
+    creator, recipient = system.new_user(10_000), system.new_user()
+    accepted, cancelled = system.create(creator, 1_000), system.create(creator, 2_000)
+    system.create(creator, 3_000, expiresIn=60)
+    system.balance.down()
+    assert system.try_create(creator, 500).status_code == 503
+    assert system.accept(recipient, accepted).status_code == 200
+    assert system.cancel(creator, cancelled).status_code == 200
+    system.balance.up()
+    assert (system.balance_of(creator), system.balance_of(recipient)) == (4_000, 0)
     with ExitStack() as processes:
         for role in ROLES:
-            processes.enter_context(_process(role, world, tmp_path / f"{role}.log"))
-        eventually(lambda: world.money_of(boris) == 1_000, timeout=30)
-        # The cancelled check and the one that the schedule has expired are back; the one that was left pending is held.
-        eventually(lambda: world.money_of(anna) == 8_500, timeout=30)
-        eventually(lambda: world.open_events() == 0, timeout=30)
-    assert world.money_in_escrow() == 500
-    assert world.rows("SELECT status, count(*) AS n FROM checks GROUP BY status ORDER BY status") == [
+            processes.enter_context(_process(role, system, tmp_path / f"{role}.log"))
+        eventually(lambda: system.balance_of(recipient) == 1_000, timeout=30)
+        # The cancelled and the expired check are released; the pending one is held.
+        eventually(lambda: system.balance_of(creator) == 8_500, timeout=30)
+        eventually(lambda: system.open_events() == 0, timeout=30)
+    assert system.escrow_balance() == 500
+    assert system.rows("SELECT status, count(*) AS n FROM checks GROUP BY status ORDER BY status") == [
         {"status": status, "n": 1} for status in ("active", "cancelled", "expired", "used")
     ]

@@ -1,4 +1,4 @@
-"""Checks and balance as they really are: two databases, real HTTP between them, and a clock that the test moves."""
+"""The services checks and balance on two databases, with real HTTP between them and a clock that the test sets."""
 
 import base64
 import socket
@@ -36,7 +36,7 @@ Json = dict[str, Any]
 
 
 class MovableClock:
-    """A clock that goes on only when it is told to."""
+    """A clock that stands still until :meth:`move`."""
 
     def __init__(self) -> None:
         self._now = datetime.now(UTC)
@@ -79,7 +79,7 @@ class _KeepAlive(WSGIRequestHandler):
 
 
 class BalanceServer:
-    """The real balance application behind a real socket; can go down and come back at the same address."""
+    """The balance application behind a socket. It can stop and start again at the same address."""
 
     def __init__(self, database_url: str, redis_url: str) -> None:
         self.settings = BalanceSettings(
@@ -103,7 +103,7 @@ class BalanceServer:
         self._thread.start()
 
     def down(self) -> None:
-        """Stop listening, and cut the connections that are open."""
+        """Stop listening and close all open connections."""
         if self._server is None or self._thread is None:
             return
         self._server.shutdown()
@@ -120,8 +120,8 @@ class BalanceServer:
 
 
 @dataclass
-class World:
-    """What the tests do, in the words of the users."""
+class ChecksSystem:
+    """Checks and balance in this process, with one method for each operation that the tests perform."""
 
     app: Flask
     context: Context
@@ -129,8 +129,8 @@ class World:
     balance: BalanceServer
     documented: Json = field(repr=False)
 
-    def person(self, amount_minor: int = 0) -> UUID:
-        """Somebody with so much money."""
+    def new_user(self, amount_minor: int = 0) -> UUID:
+        """Return the id of a new user with this balance."""
         user_id = uuid4()
         if amount_minor:
             self.top_up(user_id, amount_minor)
@@ -139,10 +139,10 @@ class World:
     def top_up(self, user_id: UUID, amount_minor: int) -> None:
         ledger.credit(self.balance.db, Posting(TransferKind.TOPUP, uuid4(), user_id, amount_minor, "RUB", "a top-up"))
 
-    def money_of(self, user_id: UUID) -> int:
+    def balance_of(self, user_id: UUID) -> int:
         return ledger.get_balance(self.balance.db, SystemClock(), user_id, "RUB", None)
 
-    def money_in_escrow(self) -> int:
+    def escrow_balance(self) -> int:
         with self.balance.db.autocommit() as tx:
             statement = "SELECT COALESCE(sum(amount_minor), 0) FROM entries JOIN accounts USING (account_id)"
             return int(tx.execute(text(f"{statement} WHERE kind = 'escrow'")).scalar_one())
@@ -157,7 +157,7 @@ class World:
         key: str | None = None,
         query: Mapping[str, Any] | None = None,
     ) -> TestResponse:
-        """A request as the gateway passes it on. Every status that comes back must be a documented one."""
+        """Send a request as the gateway forwards it, and assert that the response's status is documented."""
         headers = {"Idempotency-Key": key} if key else {}
         if user_id:
             headers["Authorization"] = f"Bearer {GATEWAY.issue('checks', user_id)}"
@@ -193,7 +193,7 @@ class World:
         return list(_json(self.call(user_id, "GET", "/fastcheck/history", query=query))["checks"])
 
     def stored(self, check: Json) -> Json:
-        """The row of a check."""
+        """Return the row of a check."""
         with self.context.db.autocommit() as tx:
             number = {"number": number_of(check["fastcheck"])}
             return dict(tx.execute(text("SELECT * FROM checks WHERE number = :number"), number).mappings().one())
@@ -207,12 +207,12 @@ class World:
 
 
 def wrong_code(check: Json, guess: int = 1) -> str:
-    """A code that is not this check's; another for each guess."""
+    """Return a code that is not this check's, a different one for each guess below 10,000."""
     return f"{(int(check['code']) + guess) % 10_000:04d}"
 
 
 def checks_settings(database_url: str, balance_port: int, redis_url: str, **more: Any) -> ChecksSettings:
-    """Settings of checks beside a balance on this port."""
+    """Return settings of checks that name balance at this port."""
     return ChecksSettings(
         checks_database_url=SecretStr(database_url),
         checks_token_key=SecretStr(CHECKS_KEY),
@@ -226,19 +226,19 @@ def checks_settings(database_url: str, balance_port: int, redis_url: str, **more
 
 
 @contextmanager
-def opened(
+def running_checks(
     *, checks_url: str, balance_url: str, redis_url: str, settings: Mapping[str, Any] | None = None
-) -> Iterator[World]:
-    """Both services, running."""
+) -> Iterator[ChecksSystem]:
+    """Run both services. Close their connections at the end."""
     balance = BalanceServer(balance_url, redis_url)
     clock = MovableClock()
     app = create_checks(checks_settings(checks_url, balance.port, redis_url, **(settings or {})))
     context: Context = replace(app.extensions["context"], clock=clock)
     app.extensions["context"] = context
     try:
-        yield World(app, context, clock, balance, app.api_doc)
+        yield ChecksSystem(app, context, clock, balance, app.api_doc)
     finally:
-        # Nothing is to be left for the acknowledger's thread: the database is dropped after this.
+        # The database is dropped after this: the acknowledger's thread must have no work left.
         context.acknowledger.flush()
         balance.close()
         context.db.dispose()
