@@ -22,7 +22,7 @@ find_python = for name in $(PYTHON) python3.11 python3 python3.12 python3.13; do
 pip = $(find_python); if $(BIN)/python -c 'import pip' 2>/dev/null; then pip="$(BIN)/python -m pip"; \
 	else pip="$$python -m pip --python $(BIN)/python"; fi; $$pip --disable-pip-version-check
 
-.PHONY: help setup demo up dev check lint docs reference settings env bench lock
+.PHONY: help setup demo up dev check lint docs reference settings env bench compare lock
 .PHONY: test test-unit test-integration test-contract test-browser test-faults test-security chaos crash-points simulation
 
 help: ## list the targets
@@ -97,6 +97,10 @@ env: $(RUNTIME) ## write .env with random secrets for docker compose
 
 bench: $(DEV) ## measure the performance of a new system
 	@$(BIN)/fastcheck bench
+
+# `make compare COMMIT=99876d7 ARGS='--clients 1,32 --charts charts'`
+compare: $(DEV) ## measure COMMIT=... and the present tree in turn
+	@$(BIN)/python -m benchmarks.compare $(COMMIT) $(ARGS)
 
 $(BIN)/python:
 	@$(find_python); $$python -m venv $(VENV) 2>/dev/null || $$python -m venv --clear --without-pip $(VENV)

@@ -1,10 +1,8 @@
 """A system for the measurement alone, started as ``fastcheck up`` starts it, in a folder that is thrown away."""
 
-import os
 import random
 import re
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -16,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 
+from benchmarks.checkouts import PRESENT, Checkout
 from deploy.credentials import Credentials
 from deploy.environment import PREFIX
 from deploy.failure import LaunchError
@@ -84,18 +83,26 @@ def free_port() -> int:
 
 
 @contextmanager
-def started(settings: Mapping[str, str] | None = None, *, replicas: int = 1) -> Iterator[System]:
-    """Start one, give it, stop it, and remove its data."""
+def started(
+    settings: Mapping[str, str] | None = None, *, replicas: int = 1, checkout: Checkout = PRESENT
+) -> Iterator[System]:
+    """Start a new system of ``checkout``, give it, stop it, and remove its data."""
     folder = Path(tempfile.mkdtemp(prefix="fastcheck-bench-"))
     try:
-        with running(DataDir(folder / "data"), settings, replicas=replicas) as system:
+        with running(DataDir(folder / "data"), settings, replicas=replicas, checkout=checkout) as system:
             yield system
     finally:
         shutil.rmtree(folder)
 
 
 @contextmanager
-def running(data_dir: DataDir, settings: Mapping[str, str] | None = None, *, replicas: int = 1) -> Iterator[System]:
+def running(
+    data_dir: DataDir,
+    settings: Mapping[str, str] | None = None,
+    *,
+    replicas: int = 1,
+    checkout: Checkout = PRESENT,
+) -> Iterator[System]:
     """Start the system of a data folder, give it, and stop it; its data stays."""
     log = data_dir.path.with_name(data_dir.path.name + ".log")
     data_dir.path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,11 +111,12 @@ def running(data_dir: DataDir, settings: Mapping[str, str] | None = None, *, rep
         Launch(
             name="fastcheck up",
             # A port of its own: another system may start at the same time and want the usual one.
-            command=[sys.executable, "-m", "cli", "up", f"--data-dir={data_dir.path}", f"--port={free_port()}"]
+            command=[checkout.python, "-m", "cli", "up", f"--data-dir={data_dir.path}", f"--port={free_port()}"]
             + ([f"--replicas={replicas}"] if replicas > 1 else []),
             # The user's variables name other systems.
-            env={**_without_settings(os.environ), **SETTINGS, **(settings or {})},
+            env={**_without_settings(checkout.environment()), **SETTINGS, **(settings or {})},
             log=log,
+            cwd=checkout.folder,
         )
     )
     try:

@@ -71,6 +71,16 @@ def enrich(system: System, users: Sequence[User]) -> None:
             time.sleep(0.05)
 
 
+def topup(system: System, user: User, amount_minor: int, return_url: str) -> str:
+    """Open a top-up by the public API; return the address of its payment page."""
+    status, body = call(
+        system, "POST", "/topup", session=user.session, body={"amount": amount_minor, "returnUrl": return_url}
+    )
+    if status != 201:
+        raise RuntimeError(f"no top-up: {status} {body!r}")
+    return str(json.loads(body)["paymentUrl"])
+
+
 def balance(system: System, user: User) -> int:
     """What ``GET /balance`` says."""
     status, body = call(system, "GET", "/balance", session=user.session)
