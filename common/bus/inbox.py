@@ -65,8 +65,10 @@ _COUNT_ATTEMPT = text("""
     RETURNING attempts
 """)
 
+# No row: it was purged. The event is not known to be finished, and its next sending registers it again.
 _IS_FINISHED = text("""
-    SELECT processed_at IS NOT NULL OR parked_at IS NOT NULL FROM inbox WHERE event_id = :event_id
+    SELECT EXISTS (SELECT 1 FROM inbox
+                    WHERE event_id = :event_id AND (processed_at IS NOT NULL OR parked_at IS NOT NULL))
 """)
 
 _REFUND_ATTEMPTS = text("""
@@ -77,9 +79,9 @@ _REFUND_ATTEMPTS = text("""
      WHERE i.event_id = e.event_id AND i.processed_at IS NULL AND i.parked_at IS NULL
 """)
 
-_LOCK_UNPROCESSED = prepared("""
-    SELECT event_id FROM inbox
-     WHERE event_id = ANY(CAST(:event_ids AS uuid[])) AND processed_at IS NULL AND parked_at IS NULL
+_LOCK = prepared("""
+    SELECT event_id, processed_at IS NULL AND parked_at IS NULL AS is_open FROM inbox
+     WHERE event_id = ANY(CAST(:event_ids AS uuid[]))
      ORDER BY event_id
        FOR UPDATE
 """)
@@ -94,6 +96,18 @@ _PURGE = text("""
                          WHERE processed_at < now() - make_interval(days => :days)
                            AND NOT EXISTS (SELECT 1 FROM dead_letters d WHERE d.event_id = inbox.event_id)
                          ORDER BY processed_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+""")
+
+# The publisher no longer sends these events, because a synchronous command had their effect. One that it does send
+# again is registered anew.
+_PURGE_UNPROCESSED = text("""
+    DELETE FROM inbox
+     WHERE event_id IN (SELECT event_id FROM inbox
+                         WHERE processed_at IS NULL AND parked_at IS NULL
+                           AND received_at < now() - make_interval(days => :days)
+                           AND COALESCE(tried_at, received_at) < now() - make_interval(days => :days)
+                           AND NOT EXISTS (SELECT 1 FROM dead_letters d WHERE d.event_id = inbox.event_id)
+                         ORDER BY received_at LIMIT :limit FOR UPDATE SKIP LOCKED)
 """)
 
 _RECORD_ERROR = text("UPDATE inbox SET last_error = :error WHERE event_id = :event_id")
@@ -157,8 +171,7 @@ class Inbox:
                 singles.append(_SingleEvent(by_id[event_id], None, failed_before))
         if batch:
             try:
-                self._apply(batch)
-                finished.extend(envelope.event_id for envelope in batch)
+                finished.extend(self._apply(batch))
             except Exception as error:  # noqa: BLE001  one failing event must not stop the others
                 log.warning(log_events.EVENT_BATCH_FAILED, events=len(batch), error=repr(error))
                 singles.extend(_SingleEvent(envelope, 1, failed_before=False) for envelope in batch)
@@ -179,16 +192,21 @@ class Inbox:
             return [(row.event_id, row.is_new, row.finished, row.failed_before) for row in rows]
 
     @retry_on_conflict
-    def _apply(self, envelopes: Sequence[Envelope]) -> None:
-        """Apply the events in one transaction. Concurrent workers wait for its locks and then skip the events."""
+    def _apply(self, envelopes: Sequence[Envelope]) -> list[UUID]:
+        """Apply the events in one transaction; return the ids of those that are finished.
+
+        Concurrent workers wait for its locks and then skip the events. An event whose row was purged meanwhile is
+        neither applied nor finished: its next sending registers it again.
+        """
         with self._db.transaction() as tx:
-            ids = [envelope.event_id for envelope in envelopes]
-            open_ids = {row.event_id for row in tx.execute(_LOCK_UNPROCESSED, {"event_ids": ids})}
+            known = list(tx.execute(_LOCK, {"event_ids": [envelope.event_id for envelope in envelopes]}))
+            open_ids = {row.event_id for row in known if row.is_open}
             todo = sorted((e for e in envelopes if e.event_id in open_ids), key=lambda e: e.type)
             for event_type, group in groupby(todo, key=lambda e: e.type):
                 events: list[Event] = [unpack(envelope) for envelope in group]
                 self._handlers[event_type](tx, events)
             tx.execute(_MARK_PROCESSED, {"event_ids": list(open_ids)})
+        return [row.event_id for row in known]
 
     def _apply_one_by_one(self, singles: Sequence[_SingleEvent]) -> list[UUID]:
         """Apply each event in its own transaction; return the ids of those that are finished.
@@ -222,10 +240,9 @@ class Inbox:
             # the outcome, and the event is sent again.
             return self._park(envelope, error=None) or self._is_finished(envelope.event_id)
         try:
-            self._apply([envelope])
+            return bool(self._apply([envelope]))
         except Exception as error:  # noqa: BLE001  classified by _failed
             return self._failed(envelope, attempts, error)
-        return True
 
     @retry_on_conflict
     def _count_attempt(self, event_id: UUID) -> int | None:
@@ -294,3 +311,11 @@ class Inbox:
 def purge_processed(tx: Connection, *, older_than_days: int, limit: int) -> int:
     """Delete up to ``limit`` rows of events processed more than ``older_than_days`` ago; return their number."""
     return tx.execute(_PURGE, {"days": older_than_days, "limit": limit}).rowcount
+
+
+def purge_unprocessed(tx: Connection, *, older_than_days: int, limit: int) -> int:
+    """Delete up to ``limit`` unprocessed rows without an attempt in the last ``older_than_days``; return their number.
+
+    Rows of parked events, and of parked events that an operator has released, stay.
+    """
+    return tx.execute(_PURGE_UNPROCESSED, {"days": older_than_days, "limit": limit}).rowcount

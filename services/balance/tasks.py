@@ -12,11 +12,12 @@ BATCH_SIZE = 5_000
 
 def purge_old_records(db: Database, retention_days: int) -> None:
     """Delete old inbox rows. The ids of the ledger's transfers still prevent a second effect."""
-    deleted = BATCH_SIZE
-    while deleted == BATCH_SIZE:
-        with db.autocommit() as tx:
-            deleted = inbox.purge_processed(tx, older_than_days=retention_days, limit=BATCH_SIZE)
-        log.info(log_events.INBOX_PURGED, rows=deleted)
+    for purge in (inbox.purge_processed, inbox.purge_unprocessed):
+        deleted = BATCH_SIZE
+        while deleted == BATCH_SIZE:
+            with db.autocommit() as tx:
+                deleted = purge(tx, older_than_days=retention_days, limit=BATCH_SIZE)
+            log.info(log_events.INBOX_PURGED, rows=deleted)
 
 
 def seal_chain(db: Database) -> None:

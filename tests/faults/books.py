@@ -89,6 +89,16 @@ class Refund:
 
 
 @dataclass(frozen=True, slots=True)
+class Event:
+    """An event in the outbox of its publisher. ``subject`` is the check or the top-up that it reports."""
+
+    event_id: str
+    type: str
+    subject: str
+    is_closed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Books:
     """One reading of all databases."""
 
@@ -102,9 +112,10 @@ class Books:
     topups: list[TopUp]
     orders: dict[str, Order]
     refunds: dict[str, Refund]
-    open_events: list[str]
-    #: Events that balance has neither processed nor parked.
-    unprocessed: list[str]
+    #: All events that were published, by id.
+    outbox: dict[str, Event]
+    #: Id and type of each event that balance has neither processed nor parked.
+    unprocessed: list[tuple[str, str]]
     #: Type and error of each parked event.
     parked: list[tuple[Any, ...]]
 
@@ -144,8 +155,11 @@ _ORDERS: Final = "SELECT bank_order_id, topup_id::text, state FROM attempts"
 _REFUNDS: Final = """
     SELECT refund_id::text, topup_id::text, amount_minor, status, was_credited, finished_at IS NOT NULL FROM refunds
 """
-_OPEN: Final = "SELECT type || ' ' || payload::text FROM outbox WHERE closed_at IS NULL"
-_UNPROCESSED: Final = "SELECT type || ' ' || event_id::text FROM inbox WHERE processed_at IS NULL AND parked_at IS NULL"
+_OUTBOX: Final = """
+    SELECT event_id::text, type, COALESCE(payload ->> 'check_id', payload ->> 'topup_id'), closed_at IS NOT NULL
+      FROM outbox
+"""
+_UNPROCESSED: Final = "SELECT event_id::text, type FROM inbox WHERE processed_at IS NULL AND parked_at IS NULL"
 _PARKED: Final = """
     SELECT type, error FROM dead_letters LEFT JOIN inbox USING (event_id) WHERE resolved_at IS NULL
 """
@@ -168,8 +182,8 @@ def read(rows: Rows) -> Books:
         topups=[TopUp(*row) for row in rows("payments", _TOPUPS)],
         orders={row[0]: Order(*row) for row in rows("payments", _ORDERS)},
         refunds={row[0]: Refund(*row) for row in rows("payments", _REFUNDS)},
-        open_events=[row[0] for service in ("checks", "payments") for row in rows(service, _OPEN)],
-        unprocessed=[row[0] for row in rows("balance", _UNPROCESSED)],
+        outbox={row[0]: Event(*row) for service in ("checks", "payments") for row in rows(service, _OUTBOX)},
+        unprocessed=[(row[0], row[1]) for row in rows("balance", _UNPROCESSED)],
         parked=rows("balance", _PARKED),
     )
 

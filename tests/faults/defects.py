@@ -173,7 +173,7 @@ def inbox_row_is_marked_before_the_effect(_: Target) -> AbstractContextManager[A
     """A worker that dies between the two transactions ignores the event when it is delivered again."""
 
     @retry_on_conflict
-    def apply(self: Inbox, envelopes: Sequence[Envelope]) -> None:
+    def apply(self: Inbox, envelopes: Sequence[Envelope]) -> list[UUID]:
         with self._db.autocommit() as tx:
             marked = tx.execute(_MARK_PROCESSED, {"event_ids": [envelope.event_id for envelope in envelopes]})
             fresh = {row.event_id for row in marked}
@@ -181,6 +181,7 @@ def inbox_row_is_marked_before_the_effect(_: Target) -> AbstractContextManager[A
             if envelope.event_id in fresh:
                 with self._db.transaction() as tx:
                     self._handlers[envelope.type](tx, [unpack(envelope)])
+        return [envelope.event_id for envelope in envelopes]
 
     return patch.object(Inbox, "_apply", apply)
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.faults.books import read
 from tests.faults.defects import DEFECTS, Defect, Target, detected_by
 from tests.faults.simulation.runner import Outcome, first_difference, recorded, replay, run_seed
 from tests.faults.simulation.services import seeded_uuid
@@ -17,6 +18,7 @@ SEEDS_OF_ONE_TEST: Final = 20
 STARTS: Final = (1, 61, 1_000)
 SEEDS_RUN_TWICE: Final = range(1, 11)
 SEEDS_FOR_A_DEFECT: Final = 120
+SEED_WITH_AN_UNNECESSARY_EVENT: Final = 135561953
 
 
 def _run(system: SimulatedSystem, start: int) -> None:
@@ -50,10 +52,11 @@ def test_repeated_seed_has_an_equal_recording(system: SimulatedSystem) -> None:
         assert replayed == lines, seed
 
 
-def _first_failure(system: SimulatedSystem) -> Outcome | None:
+def _first_failure(system: SimulatedSystem, having: str = "") -> Outcome | None:
+    """Return the outcome of the first seed with a violation, optionally one whose sentence contains ``having``."""
     for seed in range(1, SEEDS_FOR_A_DEFECT + 1):
         outcome = run_seed(system, seed)
-        if outcome.failed:
+        if any(having in violation for violation in outcome.violations):
             return outcome
     return None
 
@@ -66,6 +69,18 @@ def _planted(system: SimulatedSystem, defect: Defect) -> AbstractContextManager[
 def test_planted_defect_is_detected_by_one_of_the_first_seeds(system: SimulatedSystem, defect: Defect) -> None:
     with _planted(system, defect):
         assert _first_failure(system) is not None, defect.breaks
+
+
+def test_event_acknowledged_without_its_effect_is_reported_as_unprocessed(system: SimulatedSystem) -> None:
+    with _planted(system, DEFECTS["event_is_acknowledged_before_the_commit"]):
+        assert _first_failure(system, "is neither processed nor parked") is not None
+
+
+def test_command_may_make_an_event_with_an_inbox_row_unnecessary(system: SimulatedSystem) -> None:
+    """The event of this seed is registered, its message is lost, and the command that cancels the check closes it."""
+    outcome = run_seed(system, SEED_WITH_AN_UNNECESSARY_EVENT)
+    assert not outcome.failed, trace(outcome)
+    assert read(system.databases.rows).unprocessed
 
 
 def test_failure_is_shrunk_to_at_most_30_moves(system: SimulatedSystem) -> None:

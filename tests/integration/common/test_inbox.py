@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from unittest.mock import patch
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 
 from common.bus import dead_letters
-from common.bus.inbox import Inbox
+from common.bus.inbox import Inbox, purge_processed, purge_unprocessed
 from common.contracts.envelope import Envelope
 from common.contracts.events import PaymentConfirmed, pack
 from common.db.connection import Connection
@@ -151,3 +152,86 @@ def test_an_operator_discards_a_parked_event_once(effects: Database) -> None:
         assert not dead_letters.discard(tx, poison.event_id, reason="again")
     assert inbox.receive("payments", [poison]) == [poison.event_id]
     assert _effects(effects) == []
+
+
+RETENTION_DAYS = 30
+
+
+def _registered(db: Database, *, days_ago: int) -> Envelope:
+    """Return an event that a worker registered and did not apply before it was killed."""
+
+    def die(_tx: Connection, _events: Sequence[PaymentConfirmed]) -> None:
+        raise SystemExit
+
+    event = _event()
+    with pytest.raises(SystemExit):
+        Inbox(db, {PaymentConfirmed.TYPE: die}, max_attempts=MAX_ATTEMPTS).receive("payments", [event])
+    _make_older(db, event, days_ago)
+    return event
+
+
+def _make_older(db: Database, event: Envelope, days: int) -> None:
+    change = text("UPDATE inbox SET received_at = received_at - make_interval(days => :days) WHERE event_id = :id")
+    with db.autocommit() as tx:
+        tx.execute(change, {"days": days, "id": event.event_id})
+
+
+def _purge(db: Database) -> int:
+    with db.autocommit() as tx:
+        bounds = {"older_than_days": RETENTION_DAYS, "limit": 100}
+        return purge_processed(tx, **bounds) + purge_unprocessed(tx, **bounds)
+
+
+def _inbox_ids(db: Database) -> set[UUID]:
+    with db.autocommit() as tx:
+        return {row.event_id for row in tx.execute(text("SELECT event_id FROM inbox"))}
+
+
+def test_purge_deletes_an_event_that_was_registered_and_never_sent_again(effects: Database) -> None:
+    abandoned, recent = _registered(effects, days_ago=31), _registered(effects, days_ago=29)
+    assert _purge(effects) == 1
+    assert _inbox_ids(effects) == {recent.event_id}
+    assert _inbox(effects).receive("payments", [abandoned]) == [abandoned.event_id], "a resend registers it again"
+    assert len(_effects(effects)) == 1
+
+
+def test_purge_keeps_an_old_event_with_a_recent_attempt(effects: Database) -> None:
+    failing = _event(13)
+    inbox = _inbox(effects)
+    inbox.receive("payments", [failing])
+    _make_older(effects, failing, 31)
+    inbox.receive("payments", [failing])
+    assert _purge(effects) == 0
+
+
+def test_purge_keeps_parked_and_replayed_events(effects: Database) -> None:
+    parked, replayed = _event(13), _event(13)
+    inbox = _inbox(effects)
+    for _ in range(MAX_ATTEMPTS):
+        inbox.receive("payments", [parked, replayed])
+    with effects.transaction() as tx:
+        assert dead_letters.release(tx, replayed.event_id, reason="the handler is fixed")
+        tx.execute(text("UPDATE inbox SET received_at = received_at - interval '31 days', tried_at = NULL"))
+    assert _purge(effects) == 0
+
+
+def test_event_purged_between_registration_and_effect_is_not_reported_as_finished(effects: Database) -> None:
+    """Neither in a batch nor alone; the publisher sends it again."""
+    event = _event()
+    inbox = _inbox(effects)
+    register = inbox._register
+
+    def purge_after(source: str, envelopes: Sequence[Envelope]) -> list[tuple[UUID, bool, bool, bool]]:
+        rows = register(source, envelopes)
+        with effects.autocommit() as tx:
+            tx.execute(text("DELETE FROM inbox"))
+        return rows
+
+    with patch.object(inbox, "_register", purge_after):
+        assert inbox.receive("payments", [event]) == []
+    registered = _registered(effects, days_ago=0)
+    with patch.object(inbox, "_register", purge_after):
+        assert inbox.receive("payments", [registered]) == []
+    assert _effects(effects) == []
+    assert set(inbox.receive("payments", [event, registered])) == {event.event_id, registered.event_id}
+    assert len(_effects(effects)) == 2
