@@ -21,6 +21,8 @@ from common.core.errors import BusinessError
 from deploy.credentials import generate
 from deploy.environment import system_settings
 from deploy.services import SERVICES
+from services.gateway.documentation import merge
+from services.gateway.error_catalog import ERROR_CODES
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 NOTICE: Final = "<!-- Generated from the code: change the code and run `make reference`. -->"
@@ -29,19 +31,22 @@ PUBLIC_SERVICES: Final = ("accounts", "balance", "checks", "payments")
 
 
 def api() -> str:
-    """Every public operation, from the OpenAPI documents of the services."""
+    """Every public operation, from the public OpenAPI document."""
+    document = merge({service: _openapi(service) for service in PUBLIC_SERVICES}, "")
     rows = sorted(
         (
             path,
             method.upper(),
+            operation["operationId"],
             operation["summary"],
             " ".join(f"`{status}`" for status in sorted(operation["responses"])),
         )
-        for service in PUBLIC_SERVICES
-        for path, operations in _openapi(service)["paths"].items()
+        for path, operations in document["paths"].items()
         for method, operation in operations.items()
     )
-    table = "\n".join(f"| `{method} {path}` | {summary} | {statuses} |" for path, method, summary, statuses in rows)
+    table = "\n".join(
+        f"| `{method} {path}` | `{name}` | {summary} | {statuses} |" for path, method, name, summary, statuses in rows
+    )
     return f"""# API
 
 {NOTICE}
@@ -62,19 +67,31 @@ the operations; the document has their fields.
 - **Pages.** Lists take `limit` (1 to 500, default 100) and `cursor`. A response with more items has `nextCursor`. The
   newest item comes first.
 
-| operation | summary | responses |
-| --- | --- | --- |
+Clients can be generated from the document: an optional field is absent and never `null`, operation ids are stable, and
+responses may get new fields. Tests generate a TypeScript client with openapi-typescript and a Python client with
+openapi-python-client, compile both in their strictest mode, and move money with them.
+
+| operation | id | summary | responses |
+| --- | --- | --- | --- |
 {table}
 """
 
 
 def errors() -> str:
-    """Every business failure with its status and its code."""
+    """Every error code of the public API with its statuses, and the business failures of each."""
+    classes = [cls for cls in _classes(BusinessError) if "sandbox_bank" not in cls.__module__]
+    statuses: dict[str, set[int]] = {"bad_request": {400}, "method_not_allowed": {405}}
+    statuses |= {"request_entity_too_large": {413}, "internal_error": {500}}
+    for cls in classes:
+        statuses.setdefault(cls.code, set()).add(cls.status)
+    shown = {code: " ".join(f"`{status}`" for status in sorted(each)) for code, each in statuses.items()}
+    codes = "\n".join(
+        f"| `{code}` | {shown[code]} | {entry.meaning} | {entry.retry} |" for code, entry in sorted(ERROR_CODES.items())
+    )
     rows = sorted(
         {
             (cls.code, cls.status, cls.message, cls.__module__.split(".")[1] if "services" in cls.__module__ else "all")
-            for cls in _classes(BusinessError)
-            if "sandbox_bank" not in cls.__module__
+            for cls in classes
         }
     )
     table = "\n".join(f"| `{code}` | `{status}` | {service} | {message} |" for code, status, message, service in rows)
@@ -84,6 +101,14 @@ def errors() -> str:
 
 A failed request gets `{{"message": "<for a person>", "code": "<for a program>"}}`. The message may change; the code
 does not. `401` for a missing or invalid session has `message` only. `429` and most `503` responses have `Retry-After`.
+
+| code | status | meaning | what to do |
+| --- | --- | --- | --- |
+{codes}
+
+## Messages
+
+The services' business failures, internal ones included:
 
 | code | status | service | message |
 | --- | --- | --- | --- |

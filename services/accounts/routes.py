@@ -10,7 +10,7 @@ from common.core.errors import InvalidRequest
 from common.http.server.endpoint import services_only, user_only
 from common.http.server.request import Request
 from common.http.server.response import Response, render
-from common.http.server.schemas import COMMON_RESPONSES, SESSION, ErrorBody, NotAuthorizedBody, utc
+from common.http.server.schemas import GUEST_RESPONSES, SESSION, ErrorBody, utc
 from services.accounts import service
 from services.accounts.context import Context
 from services.accounts.models import NewSession
@@ -22,9 +22,6 @@ from services.accounts.schemas import (
     SessionQuestion,
     SessionView,
 )
-
-#: For who has no session yet.
-GUEST_RESPONSES: Final = {status: body for status, body in COMMON_RESPONSES.items() if status != "401"}
 
 public = APIBlueprint("public", __name__, abp_tags=[Tag(name="Accounts")], abp_responses=GUEST_RESPONSES)
 internal = APIBlueprint("internal", __name__, url_prefix="/internal", doc_ui=False)
@@ -53,7 +50,7 @@ def log_in(context: Context, request: Request, body: Credentials) -> Response:
     return render(_session_view(session))
 
 
-@public.post("/logout", responses={"204": None, "401": NotAuthorizedBody}, security=SESSION)
+@public.post("/logout", responses={"204": None, "401": ErrorBody}, security=SESSION)
 @user_only
 def log_out(context: Context, request: Request) -> Response:
     """End this session; it is dead at once, everywhere."""
@@ -61,7 +58,7 @@ def log_out(context: Context, request: Request) -> Response:
     return Response(204)
 
 
-@public.post("/logout/all", responses={"204": None, "401": NotAuthorizedBody}, security=SESSION)
+@public.post("/logout/all", responses={"204": None, "401": ErrorBody}, security=SESSION)
 @user_only
 def log_out_everywhere(context: Context, request: Request) -> Response:
     """End every session of the signed-in user, this one too."""
@@ -69,7 +66,7 @@ def log_out_everywhere(context: Context, request: Request) -> Response:
     return Response(204)
 
 
-@public.get("/me", responses={"200": MeView, "401": NotAuthorizedBody}, security=SESSION)
+@public.get("/me", responses={"200": MeView, "401": ErrorBody}, security=SESSION)
 @user_only
 def get_me(context: Context, request: Request) -> Response:
     """Who is signed in."""
@@ -77,7 +74,7 @@ def get_me(context: Context, request: Request) -> Response:
     return render(MeView(user_id=user.user_id, login=user.login, created_at=utc(user.created_at)))
 
 
-@public.post("/me/password", responses={"204": None, "403": ErrorBody, "401": NotAuthorizedBody}, security=SESSION)
+@public.post("/me/password", responses={"204": None, "403": ErrorBody, "401": ErrorBody}, security=SESSION)
 @user_only
 def change_password(context: Context, request: Request, body: PasswordChange) -> Response:
     """Change the password; all other sessions end."""

@@ -62,14 +62,14 @@ class StatementEntry(ResponseModel):
     amount: int
     balance_after: int = Field(ge=0)
     currency: str
-    fastcheck: str | None = Field(default=None, json_schema_extra={"type": "string"})
-    transaction_id: str | None = Field(default=None, alias="transactionID", json_schema_extra={"type": "string"})
+    fastcheck: str | None = None
+    transaction_id: str | None = Field(default=None, alias="transactionID")
     created_at: UtcTime
 
 
 class StatementView(ResponseModel):
     entries: list[StatementEntry]
-    next_cursor: str | None = Field(default=None, json_schema_extra={"type": "string"})
+    next_cursor: str | None = None
 
 
 class HoldRequest(RequestModel):

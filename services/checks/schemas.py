@@ -25,10 +25,8 @@ class ActiveCheck(ResponseModel):
     amount: Amount
     currency: Currency
     code: str = Field(examples=["5864"])
-    note: str | None = Field(default=None, json_schema_extra={"type": "string"})
+    note: str | None = None
     created_at: UtcTime
     expiration: UtcTime
     status: Literal["active"] = "active"
-    frozen_until: UtcTime | None = Field(
-        default=None, description="the check cannot be accepted until then", json_schema_extra={"type": "string"}
-    )
+    frozen_until: UtcTime | None = Field(default=None, description="the check cannot be accepted until then")

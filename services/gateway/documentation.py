@@ -1,7 +1,10 @@
-"""The public OpenAPI document, merged from the documents that the services generate from their routes."""
+"""The public OpenAPI document: the documents that the services generate from their routes, merged and completed.
+
+``operation_catalog`` adds ids, descriptions and examples, ``error_catalog`` the meaning of error codes.
+"""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
 from time import monotonic
 from typing import Any, Final
@@ -12,6 +15,8 @@ from common.http.client.client import HttpClient
 from common.http.server.app import API_VERSION, SECURITY_SCHEMES
 from services.gateway import log_events
 from services.gateway.clients import SERVICES
+from services.gateway.error_catalog import ERROR_CODES
+from services.gateway.operation_catalog import OPERATIONS, OperationEntry
 
 log = get_logger(__name__)
 
@@ -43,17 +48,68 @@ the stored first response, with `Idempotency-Replayed: true`.
 **Limits.** Too many requests: `429` with `Retry-After`. A body over 64 KiB: `413`.
 """.strip()
 
-#: Descriptions of the responses that the gateway itself may return to any call; the body is an ``ErrorBody``.
-_GATEWAY_RESPONSES: Final = {
-    "429": "Too many requests: retry after the time in Retry-After",
-    "500": "Something went wrong on our side",
-    "503": "A part of the system is down or busy: retry after the time in Retry-After",
+#: Descriptions of error responses. The body is an ``ErrorBody``.
+_DESCRIPTIONS: Final = {
+    "400": "The request is not valid.",
+    "401": "There is no active session.",
+    "403": "The request is forbidden.",
+    "404": "Not found.",
+    "409": "The request conflicts with the state of its object.",
+    "410": "The check has ended.",
+    "413": "The body is too large.",
+    "422": "The `Idempotency-Key` was used with another request.",
+    "429": "Too many requests or attempts.",
+    "500": "Something went wrong on our side.",
+    "502": "The bank did not create the payment.",
+    "503": "A part of the system is down or busy.",
+}
+
+#: Codes that every request may get, by status.
+_COMMON_CODES: Final[dict[str, tuple[str, ...]]] = {
+    "400": ("invalid_request", "bad_request"),
+    "429": ("too_many_requests",),
+    "500": ("internal_error",),
+    "503": ("temporarily_unavailable",),
+}
+_BODY_CODES: Final = {"413": ("request_entity_too_large",)}
+_KEY_CODES: Final = {"409": ("request_in_progress",), "422": ("idempotency_key_reused",)}
+
+#: The body without a session, which has no code.
+_NO_SESSION: Final = {"message": "not authorized"}
+
+_HEADERS: Final[Document] = {
+    "X-Request-ID": {
+        "description": "Identifies this request in the logs; quote it in support requests.",
+        "schema": {"type": "string"},
+    },
+    "Retry-After": {"description": "Seconds after which to retry.", "schema": {"type": "integer", "minimum": 0}},
+    "Idempotency-Replayed": {
+        "description": "`true` if this is the stored response to an earlier request with the same `Idempotency-Key`.",
+        "schema": {"type": "string", "const": "true"},
+    },
+    "RateLimit": {
+        "description": "What remains of the limit that this request counted against (IETF draft `ratelimit-headers`).",
+        "schema": {"type": "string"},
+    },
+    "RateLimit-Policy": {
+        "description": "The limit that this request counted against (IETF draft `ratelimit-headers`).",
+        "schema": {"type": "string"},
+    },
+}
+_REPLAYED_STATUSES: Final = frozenset({"200", "201", "404", "409", "410"})
+_WAITING_STATUSES: Final = frozenset({"429", "503"})
+
+_BEARER: Final[Document] = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "The `sessionID` alone: 32 upper-case hex digits.",
 }
 
 _HEALTH: Final[Document] = {
     "get": {
         "summary": "Whether the process is alive.",
-        "operationId": "healthz",
+        "operationId": "getHealth",
+        "description": "Responds as long as the process lives, without a look at other processes.",
         "tags": ["Operation"],
         "responses": {
             "200": {
@@ -122,21 +178,17 @@ def merge(documents: Mapping[str, Document], public_url: str) -> Document:
         "paths": {},
         "components": {
             "schemas": {},
-            "securitySchemes": dict(SECURITY_SCHEMES),
-            "headers": {
-                "X-Request-ID": {
-                    "description": "identifies this request in the logs; quote it in support requests",
-                    "schema": {"type": "string"},
-                },
-                "Retry-After": {"description": "seconds", "schema": {"type": "integer", "minimum": 0}},
-            },
+            "securitySchemes": {"bearer": _BEARER, **SECURITY_SCHEMES},
+            "headers": _HEADERS,
         },
     }
     for service, document in documents.items():
         _add(merged, service, document)
-    merged["paths"]["/healthz"] = json.loads(json.dumps(_HEALTH))
-    for operation in _operations(merged):
-        _complete(operation)
+    merged["paths"]["/healthz"] = _HEALTH
+    # Literals are shared, so each operation gets a copy of its own. Bounds of integers are floats in flask-openapi3.
+    merged = json.loads(json.dumps(merged), parse_float=_shortest)
+    for method, path, operation in _operations(merged):
+        _complete(operation, OPERATIONS.get((method, path)))
     return merged
 
 
@@ -182,29 +234,82 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:
     return value
 
 
-def _operations(document: Document) -> Iterator[Document]:
-    for item in document["paths"].values():
-        yield from (operation for method, operation in item.items() if method in _OPERATIONS)
+def _operations(document: Document) -> Iterator[tuple[str, str, Document]]:
+    for path, item in document["paths"].items():
+        yield from ((method, path, operation) for method, operation in item.items() if method in _OPERATIONS)
 
 
-def _complete(operation: Document) -> None:
-    """Add the gateway's own responses, unless the service documents them, and the headers of every response."""
-    answers = operation.setdefault("responses", {})
-    for status, description in _GATEWAY_RESPONSES.items():
-        answers.setdefault(status, _error(description))
+def _shortest(number: str) -> float:
+    value = float(number)
+    return int(value) if value.is_integer() else value
+
+
+def _complete(operation: Document, entry: OperationEntry | None) -> None:
+    """Add id, description and examples of the entry, the gateway's own responses, and headers."""
+    if entry is not None:
+        operation["operationId"], operation["description"] = entry.operation_id, entry.description
+        _add_example(operation.get("requestBody", {}), entry.request)
     if operation.get("security"):
-        answers.setdefault("401", _error("No active session", "NotAuthorizedBody"))
-    if "requestBody" in operation:
-        answers.setdefault("413", _error("The body is over 64 KiB"))
-    for status, answer in answers.items():
-        headers = answer.setdefault("headers", {})
-        headers["X-Request-ID"] = {"$ref": "#/components/headers/X-Request-ID"}
-        if status in ("429", "503"):
-            headers["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
+        operation["security"] = [{"bearer": []}, *operation["security"]]
+    takes_key = any(parameter.get("name") == "Idempotency-Key" for parameter in operation.get("parameters", ()))
+    responses = operation.setdefault("responses", {})
+    for status, codes in _codes(operation, entry, takes_key=takes_key).items():
+        secured = status == "401" and "security" in operation
+        responses[status] = _error(_DESCRIPTIONS.get(status, "Error."), codes, without_code=secured)
+    for status, response in responses.items():
+        if status.startswith("2") and entry is not None:
+            _add_example(response, entry.response)
+        response["headers"] = {
+            name: {"$ref": f"#/components/headers/{name}"}
+            for name in _header_names(status, takes_key=takes_key, limited=entry is not None and entry.has_rate_limit)
+        }
 
 
-def _error(description: str, schema: str = "ErrorBody") -> Document:
-    return {
-        "description": description,
-        "content": {"application/json": {"schema": {"$ref": _SCHEMA_PREFIX + schema}}},
+def _codes(operation: Document, entry: OperationEntry | None, *, takes_key: bool) -> dict[str, list[str]]:
+    """Return the codes of each error response: those that the services document, and the gateway's own."""
+    found: dict[str, list[str]] = {status: [] for status in operation["responses"] if status >= "400"}
+    if operation.get("security"):
+        found.setdefault("401", [])
+    sources = (
+        entry.codes if entry else {},
+        _KEY_CODES if takes_key else {},
+        _BODY_CODES if "requestBody" in operation else {},
+        _COMMON_CODES,
+    )
+    for codes in sources:
+        for status, names in codes.items():
+            found.setdefault(status, []).extend(names)
+    return found
+
+
+def _header_names(status: str, *, takes_key: bool, limited: bool) -> Iterator[str]:
+    yield "X-Request-ID"
+    if status in _WAITING_STATUSES:
+        yield "Retry-After"
+    if takes_key and status in _REPLAYED_STATUSES:
+        yield "Idempotency-Replayed"
+    if limited:
+        yield from ("RateLimit", "RateLimit-Policy")
+
+
+def _error(description: str, codes: Sequence[str], *, without_code: bool) -> Document:
+    """Return an error response with a line and an example for each code."""
+    known = {code: ERROR_CODES[code] for code in codes}
+    lines = [f"- `{code}`: {entry.meaning} {entry.retry}" for code, entry in known.items()]
+    examples = {
+        code: {"summary": entry.meaning, "value": {"message": entry.message, "code": code}}
+        for code, entry in known.items()
     }
+    if without_code:
+        lines.append("- Without a code: the session is missing, unknown, expired or ended. Sign in again.")
+        examples["no_session"] = {"summary": "There is no active session.", "value": _NO_SESSION}
+    content: Document = {"schema": {"$ref": _SCHEMA_PREFIX + "ErrorBody"}}
+    if examples:
+        content["examples"] = examples
+    return {"description": "\n".join([description, "", *lines]).strip(), "content": {"application/json": content}}
+
+
+def _add_example(described: Document, example: Any) -> None:
+    content = described.get("content", {}).get("application/json")
+    if content is not None and example is not None:
+        content["example"] = example

@@ -2,7 +2,7 @@
 
 import json
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -16,6 +16,9 @@ from common.db.idempotency import REPLAYED_HEADER
 from common.http.server.response import Response
 
 log = get_logger(__name__)
+
+#: Phrases that differ between versions of Python: the code of the public API is derived from them.
+_PHRASES: Final = {413: "request entity too large", 422: "unprocessable entity"}
 
 
 def render_error(error: Exception) -> Response:
@@ -49,8 +52,8 @@ def _business_error(error: BusinessError) -> Response:
 
 def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
-    phrase = HTTPStatus(status).phrase
-    body = {"message": phrase.lower(), "code": phrase.lower().replace(" ", "_").replace("-", "_")}
+    phrase = _PHRASES.get(status) or HTTPStatus(status).phrase.lower()
+    body = {"message": phrase, "code": phrase.replace(" ", "_").replace("-", "_")}
     response = _json(body, status)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):

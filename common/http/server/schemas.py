@@ -6,44 +6,59 @@ from typing import Annotated, Any
 from flask_openapi3.types import ResponseDict
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import DEFAULT_REF_TEMPLATE, GenerateJsonSchema, JsonSchemaMode
 
 from common.core.clock import format_utc
 from common.core.money import MAX_AMOUNT_MINOR, MINOR_DIGITS
+from common.http.server.json_schema import AbsentNotNull
 from common.http.server.paging import DEFAULT_LIMIT, MAX_LIMIT
 
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-class RequestModel(BaseModel):
+class HttpModel(BaseModel):
+    """The base of all models; its JSON schema has no null."""
+
+    @classmethod
+    def model_json_schema(
+        cls,
+        by_alias: bool | None = True,
+        ref_template: str = DEFAULT_REF_TEMPLATE,
+        schema_generator: type[GenerateJsonSchema] = AbsentNotNull,
+        mode: JsonSchemaMode = "validation",
+        **options: Any,
+    ) -> dict[str, Any]:
+        """Return the schema; flask-openapi3 calls this without a generator."""
+        return super().model_json_schema(by_alias, ref_template, schema_generator, mode, **options)
+
+
+class RequestModel(HttpModel):
     """A request body: ``camelCase``, no unknown fields, no coercion of one type into another."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True, frozen=True, validate_by_name=True)
 
 
-class QueryModel(BaseModel):
+class QueryModel(HttpModel):
     """A query string or path: text that is converted, no unknown parameters."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, validate_by_name=True)
 
 
-class ResponseModel(BaseModel):
+class ResponseModel(HttpModel):
     """A response body: ``camelCase``; fields that are None are omitted."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True, extra="forbid")
 
 
-class ErrorBody(BaseModel):
-    """An error: a sentence for people, a code for programs, and the fields at fault."""
+class ErrorBody(HttpModel):
+    """An error: a sentence for people, a code for programs, and the fields at fault.
+
+    The response to a missing, unknown, expired or ended session has no code: ``{"message": "not authorized"}``.
+    """
 
     message: str
-    code: str
-    errors: dict[str, str] | None = Field(default=None, json_schema_extra={"type": "object"})
-
-
-class NotAuthorizedBody(BaseModel):
-    """The response to a missing, unknown, expired or ended session."""
-
-    message: str = Field(examples=["not authorized"])
+    code: str | None = None
+    errors: dict[str, str] | None = Field(default=None, description="a sentence per field at fault")
 
 
 def printable(text: str) -> str:
@@ -83,7 +98,7 @@ class PageQuery(QueryModel):
     cursor: str | None = Field(default=None, max_length=400)
 
 
-class IdempotencyHeader(BaseModel):
+class IdempotencyHeader(HttpModel):
     """The optional header of every request that moves money."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -101,11 +116,14 @@ class IdempotencyHeader(BaseModel):
 #: Error responses of all routes of the public API; routes add their own.
 COMMON_RESPONSES: ResponseDict = {
     "400": ErrorBody,
-    "401": NotAuthorizedBody,
+    "401": ErrorBody,
     "429": ErrorBody,
     "500": ErrorBody,
     "503": ErrorBody,
 }
+
+#: The same for routes that need no session.
+GUEST_RESPONSES: ResponseDict = {status: body for status, body in COMMON_RESPONSES.items() if status != "401"}
 
 #: The security requirement of a route that needs a session.
 SESSION: list[dict[str, list[Any]]] = [{"session": []}]

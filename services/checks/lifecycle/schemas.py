@@ -23,13 +23,12 @@ class CreateRequest(RequestModel):
         default=None,
         max_length=140,
         description="a note for the creator and the recipient",
-        json_schema_extra={"type": "string"},
     )
     expires_in: int | None = Field(
         default=None,
         description="lifetime in seconds; 7 days by default",
         # The bounds are settings; these are their defaults.
-        json_schema_extra={"type": "integer", "minimum": 60, "maximum": 7_776_000},
+        json_schema_extra={"minimum": 60, "maximum": 7_776_000},
     )
 
 
@@ -57,7 +56,7 @@ class PreviewedCheck(ResponseModel):
     amount: Amount
     currency: Currency
     expiration: UtcTime
-    note: str | None = Field(default=None, json_schema_extra={"type": "string"})
+    note: str | None = None
     status: Literal["active"] = "active"
 
 
@@ -67,7 +66,7 @@ class CancelledCheck(ResponseModel):
     fastcheck: Fastcheck
     amount: Amount
     currency: Currency
-    note: str | None = Field(default=None, json_schema_extra={"type": "string"})
+    note: str | None = None
     created_at: UtcTime
     cancelled_at: UtcTime
     status: Literal["cancelled"] = "cancelled"

@@ -1,7 +1,5 @@
 """Request and response models of the lists."""
 
-from pydantic import Field
-
 from common.http.server.schemas import PageQuery, ResponseModel, UtcTime
 from services.checks.models import Ending, HistoryType
 from services.checks.schemas import ActiveCheck, Amount, Currency, Fastcheck
@@ -14,7 +12,7 @@ class HistoryQuery(PageQuery):
 
 class ActiveList(ResponseModel):
     checks: list[ActiveCheck]
-    next_cursor: str | None = Field(default=None, json_schema_extra={"type": "string"})
+    next_cursor: str | None = None
 
 
 class HistoryCheck(ResponseModel):
@@ -24,14 +22,14 @@ class HistoryCheck(ResponseModel):
     amount: Amount
     currency: Currency
     type: HistoryType
-    created_at: UtcTime | None = Field(default=None, json_schema_extra={"type": "string"})
-    used_at: UtcTime | None = Field(default=None, json_schema_extra={"type": "string"})
-    expired_at: UtcTime | None = Field(default=None, json_schema_extra={"type": "string"})
-    cancelled_at: UtcTime | None = Field(default=None, json_schema_extra={"type": "string"})
-    accepted_at: UtcTime | None = Field(default=None, json_schema_extra={"type": "string"})
+    created_at: UtcTime | None = None
+    used_at: UtcTime | None = None
+    expired_at: UtcTime | None = None
+    cancelled_at: UtcTime | None = None
+    accepted_at: UtcTime | None = None
     status: Ending
 
 
 class HistoryList(ResponseModel):
     checks: list[HistoryCheck]
-    next_cursor: str | None = Field(default=None, json_schema_extra={"type": "string"})
+    next_cursor: str | None = None

@@ -8,7 +8,7 @@ from common.http.server.endpoint import services_only
 from common.http.server.request import Request
 from common.http.server.request_body import read_body
 from common.http.server.response import Response, render
-from common.http.server.schemas import COMMON_RESPONSES, ErrorBody
+from common.http.server.schemas import GUEST_RESPONSES, ErrorBody
 from services.payments.context import Context
 from services.payments.notifications import service
 from services.payments.notifications.schemas import BankPath, NotificationList, NotificationView, RefusedQuery
@@ -16,7 +16,7 @@ from services.payments.polling.service import return_browser
 from services.payments.topups.schemas import TopUpPath
 
 banks = APIBlueprint(
-    "banks", __name__, abp_tags=[Tag(name="Bank")], abp_responses={**COMMON_RESPONSES, "404": ErrorBody}
+    "banks", __name__, abp_tags=[Tag(name="Bank")], abp_responses={**GUEST_RESPONSES, "404": ErrorBody}
 )
 internal = APIBlueprint("operator_notifications", __name__, url_prefix="/internal", doc_ui=False)
 

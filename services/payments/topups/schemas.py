@@ -45,7 +45,7 @@ class TopUpView(ResponseModel):
     currency: str = Field(examples=["RUB"])
     status: Literal["pending", "confirmed", "failed", "expired", "refunded"]
     created_at: UtcTime
-    confirmed_at: UtcTime | None = Field(default=None, json_schema_extra={"type": "string"})
+    confirmed_at: UtcTime | None = None
 
     @classmethod
     def of(cls, topup: TopUp) -> Self:
@@ -61,7 +61,7 @@ class TopUpView(ResponseModel):
 
 class TopUpList(ResponseModel):
     topups: list[TopUpView]
-    next_cursor: str | None = Field(default=None, json_schema_extra={"type": "string"})
+    next_cursor: str | None = None
 
 
 class TopUpPath(QueryModel):

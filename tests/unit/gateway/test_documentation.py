@@ -87,9 +87,9 @@ def test_what_the_gateway_answers_is_added_where_it_is_missing() -> None:
         URL,
     )
     answers = merged["paths"]["/x"]["get"]["responses"]
-    assert set(answers) == {"200", "401", "413", "429", "500", "503"}
-    assert answers["429"]["description"] == "frozen"
-    assert answers["401"]["content"]["application/json"]["schema"] == {"$ref": ref("NotAuthorizedBody")}
+    assert set(answers) == {"200", "400", "401", "413", "429", "500", "503"}
+    assert "`too_many_requests`" in answers["429"]["description"]
+    assert answers["401"]["content"]["application/json"]["schema"] == {"$ref": ref("ErrorBody")}
     assert {"401", "413"}.isdisjoint(merged["paths"]["/y"]["get"]["responses"])
 
 
