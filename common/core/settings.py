@@ -91,6 +91,13 @@ class BusSettings(FromEnvironment):
     """Failed attempts after which an event is parked. Transient errors (lock or connection lost) do not count."""
 
 
+class GroupSettings(FromEnvironment):
+    """Whether concurrent requests of one process share transactions and calls."""
+
+    group_commit: bool = True
+    """Whether concurrent requests of one process share statements, commits and calls under load."""
+
+
 class CallerSettings(FromEnvironment):
     """Public keys of all callers, to verify their tokens."""
 

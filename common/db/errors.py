@@ -56,6 +56,11 @@ def is_transient(error: BaseException) -> bool:
     return transient_sqlstate(error) is not None
 
 
+def is_rolled_back(error: BaseException) -> bool:
+    """Return whether the server reported the error on a connection that still works: the transaction had no effect."""
+    return isinstance(error, DBAPIError) and not error.connection_invalidated
+
+
 def is_conflict(error: Exception) -> bool:
     """Return whether the transaction was rolled back because of a concurrent one (40001, 40P01)."""
     return sqlstate(error) in (SERIALIZATION_FAILURE, DEADLOCK_DETECTED)

@@ -2,10 +2,10 @@
 
 from pydantic import SecretStr
 
-from common.core.settings import BusSettings, CallerSettings, DatabaseSettings, Settings
+from common.core.settings import BusSettings, CallerSettings, DatabaseSettings, GroupSettings, Settings
 
 
-class BalanceSettings(Settings, DatabaseSettings, BusSettings, CallerSettings):
+class BalanceSettings(Settings, DatabaseSettings, BusSettings, CallerSettings, GroupSettings):
     """Settings of the web process and the worker of balance."""
 
     balance_database_url: SecretStr

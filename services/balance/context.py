@@ -5,16 +5,20 @@ from datetime import timedelta
 from typing import Self
 
 from common.core.clock import Clock, SystemClock
+from common.core.grouping import GroupRunner
 from common.db.engine import Database
 from services.balance.config import BalanceSettings
+from services.balance.models import Posting
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The ledger's database and the clock."""
+    """The ledger's database, the clock, and the groups of concurrent debits and credits."""
 
     db: Database
     clock: Clock
+    debits: GroupRunner[Posting, None]
+    credits: GroupRunner[Posting, None]
     settings: BalanceSettings
 
     @classmethod
@@ -27,5 +31,7 @@ class Context:
                 application_name=application_name,
             ),
             clock=SystemClock(timedelta(seconds=settings.clock_offset_seconds)),
+            debits=GroupRunner("debit", enabled=settings.group_commit),
+            credits=GroupRunner("credit", enabled=settings.group_commit),
             settings=settings,
         )

@@ -1,6 +1,7 @@
 """The SQL statements of the ledger. One statement posts a transfer: one round trip, one commit."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -35,6 +36,50 @@ _DEBIT = prepared("""
           FROM posted
     )
     SELECT 1 FROM posted
+""")
+
+# Many debits in one statement, of accounts that this transaction has locked and whose balances suffice. An account with
+# several debits is updated once; its entries get running balances in the order in which they are inserted.
+_DEBIT_MANY = text("""
+    WITH wanted AS (
+        SELECT * FROM json_to_recordset(CAST(:postings AS json)) AS w
+            (transfer_id uuid, kind text, subject_id uuid, user_id uuid, account_id uuid, counter_account_id uuid,
+             amount_minor bigint, currency text, reference text)
+    ), posted AS (
+        INSERT INTO transfers (transfer_id, kind, outcome, subject_id, user_id, amount_minor, currency, reference)
+        SELECT transfer_id, kind, 'posted', subject_id, user_id, amount_minor, currency, reference
+          FROM wanted
+         ORDER BY transfer_id
+        ON CONFLICT (transfer_id) DO NOTHING
+        RETURNING transfer_id, created_at
+    ), fresh AS (
+        SELECT w.*, posted.created_at,
+               sum(w.amount_minor) OVER (PARTITION BY w.account_id ORDER BY w.transfer_id) AS running_minor,
+               sum(w.amount_minor) OVER (PARTITION BY w.account_id) AS total_minor
+          FROM wanted w JOIN posted USING (transfer_id)
+    ), debited AS (
+        UPDATE accounts a
+           SET balance_minor = a.balance_minor - t.total_minor
+          FROM (SELECT DISTINCT account_id, total_minor FROM fresh) t
+         WHERE a.account_id = t.account_id
+        RETURNING a.account_id, a.balance_minor
+    ), legs AS (
+        INSERT INTO entries (transfer_id, account_id, amount_minor, currency, balance_after, created_at)
+        SELECT transfer_id, account_id, -amount_minor, currency, balance_minor + total_minor - running_minor, created_at
+          FROM fresh JOIN debited USING (account_id)
+        UNION ALL
+        SELECT transfer_id, counter_account_id, amount_minor, currency, NULL, created_at
+          FROM fresh
+         ORDER BY 2, 1
+    )
+    SELECT transfer_id FROM posted
+""")
+
+_LOCK_FREE_ACCOUNTS = text("""
+    SELECT account_id, balance_minor FROM accounts
+     WHERE account_id = ANY(CAST(:account_ids AS uuid[]))
+     ORDER BY account_id
+       FOR UPDATE SKIP LOCKED
 """)
 
 # A refusal occupies the transfer's id: a late copy of the command cannot succeed after its sender was refused.
@@ -167,6 +212,20 @@ def debit(tx: Connection, posting: Posting) -> bool:
     return tx.execute(_DEBIT, _single(posting)).one_or_none() is not None
 
 
+def lock_free_accounts(tx: Connection, account_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Lock those of the accounts that no other transaction has locked; return their balances in minor units."""
+    rows = tx.execute(_LOCK_FREE_ACCOUNTS, {"account_ids": [str(account_id) for account_id in account_ids]})
+    return {row.account_id: row.balance_minor for row in rows}
+
+
+def debit_many(tx: Connection, postings: Sequence[Posting]) -> set[UUID]:
+    """Debit users; return the ids of the transfers that are new.
+
+    The ids must be distinct. The caller has locked the accounts, and their balances cover all the postings.
+    """
+    return {row.transfer_id for row in tx.execute(_DEBIT_MANY, {"postings": _as_json(postings)})}
+
+
 def record_refusal(tx: Connection, posting: Posting) -> bool:
     """Record the refusal of the transfer, which is final; return False if its id is taken."""
     return tx.execute(_REFUSE, _single(posting)).one_or_none() is not None
@@ -228,6 +287,10 @@ def statement(tx: Connection, account_id: UUID, *, before_entry_id: int, limit: 
         _STATEMENT, {"account_id": account_id, "before_entry_id": before_entry_id, "limit": limit}
     ).mappings()
     return [StatementLine(**row) for row in rows]
+
+
+def _as_json(postings: Sequence[Posting]) -> str:
+    return json.dumps([_single(posting) for posting in postings], default=str)
 
 
 def _single(posting: Posting) -> dict[str, object]:

@@ -1,19 +1,27 @@
 """HTTP routes: balance and statement of a user, and the commands of checks and payments."""
 
+from collections.abc import Callable, Sequence
+
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
+from common.core.grouping import Alone
+from common.core.logging import get_logger
+from common.db.engine import Database
 from common.http.server.endpoint import direct, services_only, user_only
 from common.http.server.request import Request
 from common.http.server.response import Response, render
 from common.http.server.schemas import COMMON_RESPONSES, SESSION, utc
-from services.balance import service
+from services.balance import log_events, service
 from services.balance.context import Context
 from services.balance.models import Posting, StatementLine, TransferKind
 from services.balance.schemas import (
     BalanceQuery,
     BalanceView,
+    Batch,
+    BatchView,
     HoldRequest,
+    ItemOutcome,
     RefundRequest,
     ReleaseRequest,
     SettlementRequest,
@@ -21,6 +29,8 @@ from services.balance.schemas import (
     StatementQuery,
     StatementView,
 )
+
+log = get_logger(__name__)
 
 public = APIBlueprint(
     "public", __name__, abp_tags=[Tag(name="Balance")], abp_security=SESSION, abp_responses=COMMON_RESPONSES
@@ -50,8 +60,16 @@ def get_statement(context: Context, request: Request, query: StatementQuery) -> 
 @services_only("checks")
 def hold(context: Context, body: HoldRequest) -> Response:
     """Hold a check's money."""
-    service.debit(context.db, _posting(TransferKind.CHECK_CREATED, body))
+    service.hold(context, _posting(TransferKind.CHECK_CREATED, body))
     return Response(204)
+
+
+@internal.post("/holds:batch")
+@direct
+@services_only("checks")
+def hold_many(context: Context, body: Batch) -> Response:
+    """Hold the money of the checks of concurrent requests, in one transaction."""
+    return _run_batch(context, body, TransferKind.CHECK_CREATED, service.debit_many)
 
 
 @internal.post("/settlements")
@@ -59,8 +77,16 @@ def hold(context: Context, body: HoldRequest) -> Response:
 @services_only("checks")
 def settle(context: Context, body: SettlementRequest) -> Response:
     """Settle a check: credit its money to the acceptor."""
-    service.credit(context.db, _posting(TransferKind.CHECK_ACCEPTED, body))
+    service.end_hold(context, _posting(TransferKind.CHECK_ACCEPTED, body))
     return Response(204)
+
+
+@internal.post("/settlements:batch")
+@direct
+@services_only("checks")
+def settle_many(context: Context, body: Batch) -> Response:
+    """Settle the checks of concurrent requests, in one transaction."""
+    return _run_batch(context, body, TransferKind.CHECK_ACCEPTED, service.credit_many)
 
 
 @internal.post("/releases")
@@ -69,7 +95,7 @@ def settle(context: Context, body: SettlementRequest) -> Response:
 def release(context: Context, body: ReleaseRequest) -> Response:
     """Release a check: return its money to the creator."""
     kind = TransferKind.CHECK_CANCELLED if body.reason == "cancelled" else TransferKind.CHECK_EXPIRED
-    service.credit(context.db, _posting(kind, body))
+    service.end_hold(context, _posting(kind, body))
     return Response(204)
 
 
@@ -87,6 +113,18 @@ def return_refund(context: Context, body: RefundRequest) -> Response:
     """Return the money of a refund that the bank rejected, as a top-up caused by the refund."""
     service.credit(context.db, _refund_posting(TransferKind.TOPUP, body))
     return Response(204)
+
+
+def _run_batch(
+    context: Context,
+    batch: Batch,
+    kind: TransferKind,
+    run_many: Callable[[Database, Sequence[Posting]], Sequence[Alone | None]],
+) -> Response:
+    outcomes = run_many(context.db, [_posting(kind, item) for item in batch.items])
+    links = [{"request_id": item.request_id, "traceparent": item.traceparent} for item in batch.items]
+    log.info(log_events.COMMANDS_EXECUTED, kind=kind.value, alone=len(outcomes) - outcomes.count(None), links=links)
+    return render(BatchView(outcomes=[ItemOutcome.DONE if each is None else ItemOutcome.ALONE for each in outcomes]))
 
 
 def _refund_posting(kind: TransferKind, body: RefundRequest) -> Posting:

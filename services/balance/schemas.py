@@ -2,11 +2,13 @@
 
 import re
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
+from common.core.grouping import GROUP_SIZE
 from common.http.server.schemas import (
     AmountMinor,
     CurrencyCode,
@@ -94,6 +96,32 @@ class RefundRequest(RequestModel):
 
 class SettlementRequest(HoldRequest):
     """Internal: pay a check's money to its acceptor."""
+
+
+class BatchItem(HoldRequest):
+    """Internal: one command of a batch, with the trace of the request that it serves."""
+
+    request_id: str | None = Field(default=None, alias="requestID", max_length=64)
+    traceparent: str | None = Field(default=None, max_length=100)
+
+
+class Batch(RequestModel):
+    """Internal: the commands of concurrent requests, at most one group of them."""
+
+    items: list[BatchItem] = Field(min_length=1, max_length=GROUP_SIZE)
+
+
+class ItemOutcome(StrEnum):
+    """``alone``: nothing was done; the command must be given by itself."""
+
+    DONE = "done"
+    ALONE = "alone"
+
+
+class BatchView(ResponseModel):
+    """The outcome of each command, in the order of the batch."""
+
+    outcomes: list[ItemOutcome]
 
 
 class ReleaseRequest(HoldRequest):

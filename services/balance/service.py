@@ -2,16 +2,26 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from common.core.clock import Clock
+from common.core.grouping import ALONE, Alone
 from common.db.connection import Connection
 from common.db.engine import Database
-from common.db.errors import FOREIGN_KEY_VIOLATION, UNIQUE_VIOLATION, retry_on_conflict, sqlstate
+from common.db.errors import (
+    FOREIGN_KEY_VIOLATION,
+    UNIQUE_VIOLATION,
+    is_conflict,
+    is_rolled_back,
+    retry_on_conflict,
+    sqlstate,
+)
 from common.http.server.paging import Page, decode_cursor, page_of
 from services.balance import repository
+from services.balance.context import Context
 from services.balance.errors import InsufficientFunds, TimeInFuture, TransferConflict
 from services.balance.models import Posting, StatementLine, user_account_id
 
@@ -40,6 +50,80 @@ def debit(db: Database, posting: Posting) -> None:
         raise TransferConflict
     if found[0] == "refused":
         raise InsufficientFunds
+
+
+def hold(context: Context, posting: Posting) -> None:
+    """Debit a user as :func:`debit`, together with concurrent holds of this process."""
+    context.debits.submit(posting, partial(debit_many, context.db), partial(debit, context.db, posting))
+
+
+def end_hold(context: Context, posting: Posting) -> None:
+    """Credit a user (settle or release a check) as :func:`credit`, together with concurrent ones of this process."""
+    context.credits.submit(posting, partial(credit_many, context.db), partial(credit, context.db, posting))
+
+
+@retry_on_conflict
+def debit_many(db: Database, postings: Sequence[Posting]) -> list[Alone | None]:
+    """Debit users in one transaction; return, for each posting, None if it is posted, and else ALONE.
+
+    Waits for no lock and refuses nothing, because a refusal is final: a posting of a locked account, one that the
+    balance does not cover beside the others, and one whose transfer exists must run alone. No posting has an effect if
+    it raises.
+    """
+    try:
+        with db.transaction() as tx:
+            balances = repository.lock_free_accounts(tx, {posting.account_id for posting in postings})
+            covered = _covered(postings, balances)
+            posted = repository.debit_many(tx, covered) if covered else set()
+    except DBAPIError as error:
+        return _all_alone(postings, error)
+    return _first_of(posted, postings)
+
+
+def _covered(postings: Sequence[Posting], balances: dict[UUID, int]) -> list[Posting]:
+    """Return the postings that the balances cover, taken in order. Of equal transfers, return the first."""
+    covered: dict[UUID, Posting] = {}
+    left = dict(balances)
+    for posting in postings:
+        if posting.transfer_id not in covered and left.get(posting.account_id, 0) >= posting.amount_minor:
+            covered[posting.transfer_id] = posting
+            left[posting.account_id] -= posting.amount_minor
+    return list(covered.values())
+
+
+@retry_on_conflict
+def credit_many(db: Database, postings: Sequence[Posting]) -> list[Alone | None]:
+    """Credit users in one transaction; return, for each posting, None if it is posted now, and else ALONE.
+
+    A posting whose transfer exists must run alone, and all of them if one contradicts the ledger. No posting has an
+    effect if it raises.
+    """
+    by_id: dict[UUID, Posting] = {}
+    for posting in postings:
+        by_id.setdefault(posting.transfer_id, posting)
+    try:
+        with db.transaction() as tx:
+            posted = repository.credit(tx, list(by_id.values()))
+    except DBAPIError as error:
+        return _all_alone(postings, error)
+    return _first_of(posted, postings)
+
+
+def _all_alone(postings: Sequence[Posting], error: DBAPIError) -> list[Alone | None]:
+    """Return ALONE for each posting of a group that was rolled back; raise conflicts and lost connections."""
+    if is_conflict(error) or not is_rolled_back(error):
+        raise error
+    return [ALONE] * len(postings)
+
+
+def _first_of(posted: set[UUID], postings: Sequence[Posting]) -> list[Alone | None]:
+    """Return None for the first posting of each posted transfer, ALONE for the others."""
+    left = set(posted)
+    outcomes: list[Alone | None] = []
+    for posting in postings:
+        outcomes.append(None if posting.transfer_id in left else ALONE)
+        left.discard(posting.transfer_id)
+    return outcomes
 
 
 @retry_on_conflict

@@ -7,10 +7,14 @@ from uuid import UUID, uuid4
 
 import pytest
 from flask.testing import FlaskClient
+from structlog.testing import CapturingLogger
 
+from common.db.engine import Database
 from common.http.server.identity import TokenIssuer
 from deploy.credentials import generate
+from services.balance import routes, service
 from services.balance.app import create_app
+from services.balance.models import Posting, TransferKind
 
 SECRETS = generate()
 GATEWAY = TokenIssuer("gateway", SECRETS.token_keys["gateway"])
@@ -57,7 +61,11 @@ def test_a_stranger_is_told_one_thing_only(client: FlaskClient, path: str) -> No
     assert (answer.status_code, answer.json) == (401, {"message": "not authorized"})
 
 
-@pytest.mark.parametrize("path", ["/internal/holds", "/internal/settlements", "/internal/releases"])
+COMMANDS = ("/internal/holds", "/internal/settlements", "/internal/releases")
+BATCHES = ("/internal/holds:batch", "/internal/settlements:batch")
+
+
+@pytest.mark.parametrize("path", [*COMMANDS, *BATCHES])
 def test_users_cannot_give_commands(client: FlaskClient, path: str) -> None:
     assert client.post(path, json=_hold(), headers=_as_user(uuid4())).status_code == 403
     assert client.post(path, json=_hold()).status_code == 401
@@ -126,3 +134,38 @@ def test_a_settlement_of_nothing_is_a_conflict_and_no_error_of_ours(client: Flas
     assert answer.status_code == 409
     assert answer.json is not None
     assert answer.json["code"] == "transfer_conflict"
+
+
+def test_batch_reports_the_outcome_of_each_command_and_logs_the_requests_that_it_serves(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = CapturingLogger()
+    monkeypatch.setattr(routes, "log", log)
+    user = uuid4()
+    service.credit(_database(client), Posting(TransferKind.TOPUP, uuid4(), user, 700, "RUB", "a top-up"))
+    holds = [_hold(userID=str(user), requestID=f"request-{number}", traceparent=f"trace-{number}") for number in (1, 2)]
+    answer = client.post("/internal/holds:batch", json={"items": holds}, headers=_as_checks())
+    assert (answer.status_code, answer.json) == (200, {"outcomes": ["done", "alone"]})
+    settlements = [{**holds[0], "userID": str(uuid4())}, _hold()]
+    answer = client.post("/internal/settlements:batch", json={"items": settlements}, headers=_as_checks())
+    assert (answer.status_code, answer.json) == (200, {"outcomes": ["alone", "alone"]})
+    logged = [call.kwargs for call in log.calls if call.args == ("commands_executed",)]
+    assert logged[0]["links"] == [
+        {"request_id": "request-1", "traceparent": "trace-1"},
+        {"request_id": "request-2", "traceparent": "trace-2"},
+    ]
+    assert [(line["kind"], line["alone"]) for line in logged] == [("check_created", 1), ("check_accepted", 2)]
+
+
+@pytest.mark.parametrize("path", BATCHES)
+@pytest.mark.parametrize(("count", "status"), [(0, 400), (1, 200), (64, 200), (65, 400)])
+def test_batch_has_at_least_one_command_and_at_most_a_group_of_them(
+    client: FlaskClient, path: str, count: int, status: int
+) -> None:
+    answer = client.post(path, json={"items": [_hold() for _ in range(count)]}, headers=_as_checks())
+    assert answer.status_code == status
+
+
+def _database(client: FlaskClient) -> Database:
+    db: Database = client.application.extensions["context"].db
+    return db
