@@ -129,6 +129,7 @@ SERVICES: Final = (
             "FASTCHECK_CHECKS_URL",
             "FASTCHECK_PAYMENTS_URL",
         ),
+        may_have=("FASTCHECK_CORS_ORIGINS",),
         has_database=False,
         # More than may wait for passwords and for bodies together with the reads that must go on meanwhile.
         web_threads=64,

@@ -102,6 +102,10 @@ def errors() -> str:
 A failed request gets `{{"message": "<for a person>", "code": "<for a program>"}}`. The message may change; the code
 does not. `401` for a missing or invalid session has `message` only. `429` and most `503` responses have `Retry-After`.
 
+`Accept: application/problem+json` selects problem details (RFC 9457): `type` (`urn:fastcheck:error:<code>`), `title`,
+`status`, `detail` (the message), `code`, `errors` and `requestID`. `Accept-Language: ru` selects Russian messages; the
+message of the `401` without a session is always the same.
+
 | code | status | meaning | what to do |
 | --- | --- | --- | --- |
 {codes}

@@ -21,6 +21,7 @@ from services.accounts.schemas import (
     SessionAnswer,
     SessionQuestion,
     SessionView,
+    SignIn,
 )
 
 public = APIBlueprint("public", __name__, abp_tags=[Tag(name="Accounts")], abp_responses=GUEST_RESPONSES)
@@ -43,7 +44,7 @@ def register(context: Context, body: Credentials) -> Response:
 
 @public.post("/login", responses={"200": SessionView, "401": ErrorBody})
 @services_only("gateway")
-def log_in(context: Context, request: Request, body: Credentials) -> Response:
+def log_in(context: Context, request: Request, body: SignIn) -> Response:
     """Sign in: begin a session."""
     address = request.header(CLIENT_ADDRESS_HEADER) or ""
     session = service.log_in(context, body.login, body.password.get_secret_value(), address)

@@ -25,6 +25,13 @@ class Credentials(RequestModel):
     password: Password
 
 
+class SignIn(RequestModel):
+    """A password of the wrong length is wrong: the response does not depend on the rules for new passwords."""
+
+    login: Login
+    password: Annotated[SecretStr, Field(max_length=256)]
+
+
 class SessionView(ResponseModel):
     """A new session. Its id is reported only here."""
 

@@ -10,6 +10,8 @@ from services.gateway import docs_page, routes, web_app
 from services.gateway.client_address import is_loopback
 from services.gateway.config import GatewaySettings
 from services.gateway.context import Context
+from services.gateway.cors import Cors
+from services.gateway.error_format import ErrorFormat
 
 #: For operators only.
 OPERATORS_ROUTES: Final = frozenset({"/readyz", "/metrics"})
@@ -40,6 +42,7 @@ def create_app(settings: GatewaySettings | None = None) -> Flask:
     app.before_request(_hide_operators_routes)
     docs_page.serve(app)
     web_app.serve(app)
+    app.wsgi_app = Cors(ErrorFormat(app.wsgi_app), settings.cors_origins)  # type: ignore[method-assign]
     return app
 
 

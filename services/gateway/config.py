@@ -1,8 +1,9 @@
 """Settings of the gateway."""
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
-from common.core.settings import HttpSettings, Settings
+from common.core.settings import CommaSeparated, HttpSettings, Settings
+from services.gateway.cors import origin
 from services.gateway.models import Limit, RateLimit
 
 
@@ -30,6 +31,9 @@ class GatewaySettings(Settings, HttpSettings):
     trusted_proxies: int = Field(default=0, ge=0)
     """Number of proxies before the gateway that append to `X-Forwarded-For`. With 0 the header is ignored."""
 
+    cors_origins: CommaSeparated = ()
+    """Origins whose pages may call the API from a browser, separated by commas: `https://app.example`; `*` for all."""
+
     passwords_at_once: int = Field(default=40, gt=0)
     """Maximum number of concurrent requests with a password. Keep it below the number of threads."""
     bodies_at_once: int = Field(default=32, gt=0)
@@ -50,3 +54,8 @@ class GatewaySettings(Settings, HttpSettings):
     """Requests with a password from one address: per minute, and at once."""
     rate_limit_guest: RateLimit = Limit(per_minute=600, burst=300)
     """Requests without a session from one address: per minute, and at once."""
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(origin(value) for value in values)

@@ -38,7 +38,8 @@ Without an active session every other call returns `401 {"message": "not authori
 seconds, `2026-01-19T09:08:18Z`.
 
 **Errors** are `{"message": "<for a person>", "code": "<for a program>"}`, with `"errors"` by field where fields are
-at fault. Unknown fields are rejected. Every response has `X-Request-ID`.
+at fault. Unknown fields are rejected. Every response has `X-Request-ID`. `Accept: application/problem+json` selects
+problem details (RFC 9457) with the same `code` and `errors`; `Accept-Language: ru` selects Russian messages.
 
 **Idempotency.** Every POST that moves money takes an `Idempotency-Key`. A repeat with the same key and body returns
 the stored first response, with `Idempotency-Replayed: true`.
