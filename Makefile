@@ -96,7 +96,7 @@ env: $(RUNTIME) ## write .env with random secrets for docker compose
 	@$(BIN)/fastcheck env
 
 bench: $(DEV) ## measure the performance of a new system
-	@$(BIN)/fastcheck bench
+	@$(BIN)/fastcheck bench --curves bench-curves
 
 # `make compare COMMIT=99876d7 ARGS='--clients 1,32 --charts charts'`
 compare: $(DEV) ## measure COMMIT=... and the present tree in turn

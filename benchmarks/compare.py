@@ -71,7 +71,7 @@ def main(
     click.echo(f"Machine: {os.cpu_count()} cores, {platform.system()} {platform.release()}; the load shares it.\n")
     click.echo(side_by_side.table(before, after, plan))
     if charts:
-        curves.write(charts, subjects, plan)
+        curves.write(charts, before.series(plan) | after.series(plan))
     if json_file:
         figures = {
             subject.name: [asdict(subject.figures(o, c)) for o in comparison.OPERATIONS for c in plan.clients]

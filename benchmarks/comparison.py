@@ -33,7 +33,7 @@ class Plan:
 
     clients: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128)
     rounds: int = 5
-    seconds: float = 1.5
+    seconds: float = 2.0
     warm_up_seconds: float = 2.0
     users: int = 64
 
@@ -52,6 +52,10 @@ class Subject:
     def figures(self, operation: str, clients: int) -> Figures:
         """Return the medians over the rounds."""
         return median_of(operation, clients, self.rounds[operation, clients])
+
+    def series(self, plan: Plan) -> dict[str, list[Figures]]:
+        """Return the lines of this system for the charts."""
+        return {f"{o}, {self.name}": [self.figures(o, c) for c in plan.clients] for o in OPERATIONS}
 
     def load(self, operation: str, clients: int, seconds: float) -> Outcome:
         """Run one operation; ``accept`` ends when every check of the last ``create`` is accepted."""

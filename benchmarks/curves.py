@@ -1,12 +1,11 @@
 """Curves over the number of clients as SVG charts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import pygal
 
-from benchmarks.comparison import OPERATIONS, Plan, Subject
 from benchmarks.results import Figures
 
 #: File name -> title and the figure that it shows.
@@ -18,20 +17,18 @@ CHARTS: Final[dict[str, tuple[str, Callable[[Figures], float]]]] = {
 }
 
 
-def write(folder: Path, subjects: Sequence[Subject], plan: Plan) -> None:
-    """Write one SVG file per figure, with a line per operation and system."""
+def write(folder: Path, series: Mapping[str, Sequence[Figures]]) -> None:
+    """Write one SVG file per figure; ``series`` is the figures of each line by ascending number of clients."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, (title, value) in CHARTS.items():
-        (folder / f"{name}.svg").write_bytes(_chart(title, value, subjects, plan))
+        (folder / f"{name}.svg").write_bytes(_chart(title, value, series))
 
 
-def _chart(title: str, value: Callable[[Figures], float], subjects: Sequence[Subject], plan: Plan) -> bytes:
+def _chart(title: str, value: Callable[[Figures], float], series: Mapping[str, Sequence[Figures]]) -> bytes:
     # No scripts: a chart in the documentation must not load one from another site.
     chart = pygal.Line(title=title, x_title="clients", js=[], logarithmic=True, width=900, height=520)
-    chart.x_labels = [str(clients) for clients in plan.clients]
-    for operation in OPERATIONS:
-        for subject in subjects:
-            values = [round(value(subject.figures(operation, clients)), 2) for clients in plan.clients]
-            chart.add(f"{operation}, {subject.name}", values)
+    chart.x_labels = [str(figures.connections) for figures in next(iter(series.values()))]
+    for name, line in series.items():
+        chart.add(name, [round(value(figures), 2) for figures in line])
     rendered: bytes = chart.render()
     return rendered

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from benchmarks import datasets, load, meters, user_pool
+from benchmarks import datasets, meters, repeated, user_pool
 from benchmarks.auditing import audited
 from benchmarks.datasets import Dataset
 from benchmarks.load import Outcome, message
@@ -136,21 +136,15 @@ def _create(size: Size) -> Outcome:
 def _read_page(size: Size, path: str, readers: Sequence[User]) -> Outcome:
     """The first page, and the one that follows it."""
     dataset = size.dataset
-    sources = []
+    messages: list[bytes] = []
     for user in readers:
         status, body = user_pool.call(dataset.system, "GET", path, session=user.session)
         if status != 200:
             raise RuntimeError(f"no page of {path}: {status} {body!r}")
-        cursor = json.loads(body).get("next_cursor")
+        cursor = json.loads(body).get("nextCursor")
         following = [f"{path}?cursor={cursor}"] if cursor else []
-        both = [message("GET", one, session=user.session) for one in (path, *following)]
-        sources.append(partial(_over_and_over, both))
-    return load.run(dataset.system.gateway_url, sources, connections=CONNECTIONS, seconds=SECONDS / 2)
-
-
-def _over_and_over(messages: Sequence[bytes]) -> load.Requests:
-    while True:
-        yield from messages
+        messages += [message("GET", one, session=user.session) for one in (path, *following)]
+    return repeated.run(dataset.system.gateway_url, messages, connections=CONNECTIONS, seconds=SECONDS / 2)
 
 
 def _look_at(size: Size) -> None:

@@ -1,7 +1,9 @@
-"""A load generator that is not the bottleneck: a few processes of raw sockets, one epoll loop each.
+"""A load generator for requests that are sent once each, or whose responses are needed.
 
-Closed loop: every connection sends its next request when it has its answer. A request costs the generator about 30
-microseconds; how busy its processes were is measured with the rest, so that a doubtful figure can be seen.
+It is a few processes with one epoll loop each.
+Closed loop: every connection sends its next request when it has its response. A request costs the generator about 30
+microseconds; how busy its processes were is reported, so that a doubtful figure can be seen. Loads that repeat the
+same requests use wrk (``benchmarks/repeated.py``).
 """
 
 import multiprocessing

@@ -2,12 +2,14 @@
 
 from html import escape
 
+from benchmarks import repeated
 from benchmarks.results import Figures, Report, Target
 
 
 def as_text(report: Report) -> str:
     """Markdown, which reads well in a terminal too."""
     lines = [f"Machine: {report.machine}; PostgreSQL, Redis, FastCheck and the load share it.", ""]
+    lines += [f"Load generator for reads and floors: {repeated.generator()}.", ""]
     lines += ["| floor | per second |", "| --- | ---: |"]
     lines += [f"| {name} | {rate:,.0f} |" for name, rate in report.floors.items()]
     lines += [

@@ -59,6 +59,12 @@ class Report:
     targets: list[Target] = field(default_factory=list)
     memory_mib: dict[str, float] = field(default_factory=dict)
 
+    def series(self) -> dict[str, list[Figures]]:
+        """Return the figures of each path that was measured at several concurrencies, in ascending order."""
+        names = dict.fromkeys(item.name for item in self.figures)
+        lines = {name: [item for item in self.figures if item.name == name] for name in names}
+        return {name: line for name, line in lines.items() if len(line) > 1}
+
     def of(self, name: str, connections: int) -> Figures:
         """The figures of one way at one concurrency."""
         return next(item for item in self.figures if (item.name, item.connections) == (name, connections))

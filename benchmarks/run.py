@@ -8,12 +8,21 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from benchmarks import counting, meters, user_pool
-from benchmarks.floors import celery_noop, flask_select, sql_transfer
+from benchmarks.floors import bare_flask, celery_noop, sql_transfer
 from benchmarks.load import Outcome
 from benchmarks.results import Figures, Report, median_of, quantiles_ms
 from benchmarks.scenarios import bus, requests
 from benchmarks.system import System
-from benchmarks.targets import CELERY, FLASK, FLASK_RAW, SQL, bus_targets, http_targets
+from benchmarks.targets import (
+    CELERY,
+    READ,
+    READ_SQLALCHEMY,
+    SQL,
+    TRANSFER,
+    TRANSFER_SQLALCHEMY,
+    bus_targets,
+    http_targets,
+)
 from benchmarks.user_pool import User
 
 Say = Callable[[str], None]
@@ -25,9 +34,10 @@ class Plan:
 
     users: int = 64
     rounds: int = 3
-    seconds: float = 3.0
+    seconds: float = 2.0
     warm_up_seconds: float = 2.0
-    concurrencies: tuple[int, ...] = (1, 8, 32)
+    concurrencies: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128)
+    floor_concurrencies: tuple[int, ...] = (1, 8, 32)
     notifications: int = 500
     events: int = 20_000
     expiring: int = 5_000
@@ -35,14 +45,22 @@ class Plan:
 
 
 QUICK = Plan(
-    users=8, rounds=1, seconds=0.5, warm_up_seconds=0.2, notifications=20, events=400, expiring=100, noop_tasks=200
+    users=8,
+    rounds=1,
+    seconds=0.5,
+    warm_up_seconds=0.2,
+    concurrencies=(1, 8, 32),
+    notifications=20,
+    events=400,
+    expiring=100,
+    noop_tasks=200,
 )
 
 
 def measure(system: System, plan: Plan, say: Say) -> Report:
     """Everything, in the order of the report."""
     report = Report(machine=f"{os.cpu_count()} cores, {platform.system()} {platform.release()}")
-    say("People with money come in.")
+    say("Users register and top up.")
     users = user_pool.register(system, plan.users)
     user_pool.enrich(system, users)
     _warm_up(system, users, plan)
@@ -70,12 +88,18 @@ def _warm_up(system: System, users: Sequence[User], plan: Plan) -> None:
 
 
 def _floors(system: System, plan: Plan, report: Report, say: Say) -> None:
-    say("Floors: bare Flask, a transfer in SQL, an empty Celery task.")
-    with flask_select.serving(system) as url:
-        for name, path in ((FLASK, "/sqlalchemy"), (FLASK_RAW, "/raw")):
-            flask_select.measure(url, path, 32, plan.warm_up_seconds)
-            for connections in plan.concurrencies:
-                rounds = [flask_select.measure(url, path, connections, plan.seconds) for _ in range(plan.rounds)]
+    say("Floors: Flask with one statement, a transfer in SQL, an empty Celery task.")
+    floors = {
+        READ: ("psycopg2", "read"),
+        READ_SQLALCHEMY: ("sqlalchemy", "read"),
+        TRANSFER: ("psycopg2", "transfer"),
+        TRANSFER_SQLALCHEMY: ("sqlalchemy", "transfer"),
+    }
+    with bare_flask.serving(system) as url:
+        for name, route in floors.items():
+            bare_flask.measure(url, *route, 32, plan.warm_up_seconds)
+            for connections in plan.floor_concurrencies:
+                rounds = [bare_flask.measure(url, *route, connections, plan.seconds) for _ in range(plan.rounds)]
                 rate = statistics.median(outcome.done / outcome.seconds for outcome in rounds)
                 report.floors[f"{name}, c={connections}"] = rate
     report.floors[f"{SQL}, c=8"] = sql_transfer.measure(system, 8, plan.seconds)

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Callable
 from typing import Final
 
+from benchmarks import repeated
 from benchmarks.comparison import OPERATIONS, Plan, Subject
 from benchmarks.results import Figures, median_of
 
@@ -24,6 +25,7 @@ def table(before: Subject, after: Subject, plan: Plan) -> str:
     lines = [
         f"Each cell: {before.name} → {after.name} (ratio). Medians of {plan.rounds} rounds of {plan.seconds:g} s;",
         "a ratio is the median of the ratios of single rounds, each of two loads that ran one after the other.",
+        f"Load generator for reads: {repeated.generator()}.",
         "",
         f"| operation | clients | {' | '.join(_COLUMNS)} | errors |",
         f"| --- | ---: | {'---: | ' * len(_COLUMNS)}---: |",

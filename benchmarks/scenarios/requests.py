@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
-from benchmarks import load
+from benchmarks import load, repeated
 from benchmarks.load import Outcome, Requests, in_turn, message
 from benchmarks.user_pool import User
 
@@ -22,7 +22,8 @@ Codes = list[bytes]
 
 def read_balances(url: str, users: Sequence[User], connections: int, seconds: float) -> Outcome:
     """``GET /balance`` of one after the other."""
-    return load.run(url, _of_all(users, partial(_readings)), connections=connections, seconds=seconds)
+    messages = [message("GET", BALANCE, session=user.session) for user in users]
+    return repeated.run(url, messages, connections=connections, seconds=seconds)
 
 
 def create_checks(url: str, users: Sequence[User], connections: int, seconds: float) -> tuple[Outcome, Codes]:
@@ -50,10 +51,6 @@ def accept_checks(url: str, users: Sequence[User], codes: Codes, connections: in
 def _of_all(users: Sequence[User], requests: Callable[[Sequence[User]], Requests]) -> list[Callable[[], Requests]]:
     """Every process of the generator has its own part of the users."""
     return [partial(requests, users[number :: load.MOST_PROCESSES]) for number in range(load.MOST_PROCESSES)]
-
-
-def _readings(users: Sequence[User]) -> Requests:
-    return itertools.cycle([message("GET", BALANCE, session=user.session) for user in users])
 
 
 def _orders(users: Sequence[User]) -> Iterator[bytes]:

@@ -20,19 +20,26 @@ DEFAULT_CHART: Final = "bench.svg"
     show_default=True,
     help="The file to write the chart to.",
 )
+@click.option(
+    "--curves",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A folder to write curves over the number of clients to.",
+)
 @click.option("--replicas", type=click.IntRange(1, 8), default=1, show_default=True, help="As of `fastcheck up`.")
-def bench(quick: bool, svg: Path, replicas: int) -> None:
+def bench(quick: bool, svg: Path, curves: Path | None, replicas: int) -> None:
     """Measure how fast FastCheck is on this machine, and hold it against what the machine could do at best.
 
     Starts a system of its own in a temporary folder, as `fastcheck up` starts it (with the limits of rate off), loads
-    it through its gateway, checks its books and removes it. Takes about four minutes. Other work on the machine
-    spoils the figures.
+    it through its gateway, checks its books and removes it. Takes about six minutes. Other work on the machine
+    spoils the figures. wrk is used for reads if it is installed.
     """
     report = _run(quick, replicas)
     rendering = _part("rendering")
     click.echo(rendering.as_text(report))
     svg.write_text(rendering.as_svg(report))
     click.echo(f"The chart is in {svg}.", err=True)
+    if curves:
+        _part("curves").write(curves, report.series())
 
 
 def _run(quick: bool, replicas: int) -> Any:

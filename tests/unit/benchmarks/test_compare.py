@@ -41,7 +41,7 @@ def test_a_ratio_is_the_median_of_the_ratios_of_the_rounds() -> None:
 
 
 def test_charts_hold_a_line_per_operation_and_system_and_load_nothing(tmp_path: Path) -> None:
-    curves.write(tmp_path / "charts", [_subject("old", (50,)), _subject("new", (100,))], PLAN)
+    curves.write(tmp_path / "charts", _subject("old", (50,)).series(PLAN) | _subject("new", (100,)).series(PLAN))
     files = sorted(file.name for file in (tmp_path / "charts").iterdir())
     assert files == ["cpu.svg", "p50.svg", "p99.svg", "throughput.svg"]
     chart = (tmp_path / "charts" / "throughput.svg").read_text()

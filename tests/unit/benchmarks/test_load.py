@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from benchmarks import load, meters
+from benchmarks import load, meters, repeated, wrk
 from benchmarks.load import in_turn, message
 from benchmarks.results import median_of, quantiles_ms
 
@@ -57,6 +57,26 @@ def test_a_load_of_a_fixed_time_ends_and_adds_up_its_processes(url: str) -> None
     figures = median_of("page", 3, [(outcome, {"server": 0.5})])
     assert figures.per_second == pytest.approx(outcome.done / outcome.seconds)
     assert figures.cpu_ms == {"server": pytest.approx(500 / outcome.done)}
+
+
+@pytest.mark.parametrize("with_wrk", [True, False])
+def test_a_repeated_load_counts_successes_and_errors(url: str, monkeypatch: pytest.MonkeyPatch, with_wrk: bool) -> None:
+    """wrk runs where it is installed; without it the same load is run by our own generator."""
+    if not with_wrk:
+        monkeypatch.setattr(wrk, "is_installed", lambda: False)
+    requests = [message("GET", path, session="S") for path in ("/", "/missing")]
+    outcome = repeated.run(url, requests, connections=2, seconds=0.5)
+    assert outcome.done > 0
+    assert outcome.errors > 0
+    assert outcome.seconds >= 0.5
+    p50, _, p99 = quantiles_ms(outcome.latencies)
+    assert 0 < p50 <= p99
+
+
+@pytest.mark.skipif(not wrk.is_installed(), reason="needs wrk")
+def test_wrk_that_cannot_connect_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="wrk did not measure"):
+        wrk.run("http://127.0.0.1:1", [message("GET", "/", session="S")], connections=1, seconds=1)
 
 
 def test_quantiles_are_those_of_the_sorted_latencies() -> None:

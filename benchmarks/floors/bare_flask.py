@@ -1,6 +1,5 @@
-"""The floor of the HTTP paths: Flask and one SELECT, under the server that runs FastCheck."""
+"""The floors of the HTTP paths: Flask with one SELECT or one transfer, under the server that runs FastCheck."""
 
-import itertools
 import os
 import subprocess
 import sys
@@ -10,26 +9,24 @@ from contextlib import contextmanager
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-from benchmarks import load
-from benchmarks.load import Outcome, Requests
+from benchmarks import repeated
+from benchmarks.floors import sql_transfer
+from benchmarks.load import Outcome
 from benchmarks.system import System, free_port
 from launcher.processes import answers_ready
 
 WORKERS: Final = 2
 THREADS: Final = 16
 START_TIMEOUT_SECONDS: Final = 20.0
-PATHS: Final = ("/sqlalchemy", "/raw")
-
-_TABLE: Final = """
-    CREATE TABLE IF NOT EXISTS floor_accounts (account_id int PRIMARY KEY, balance bigint NOT NULL);
-    INSERT INTO floor_accounts VALUES (1, 150000) ON CONFLICT DO NOTHING;
-"""
+DRIVERS: Final = ("psycopg2", "sqlalchemy")
+#: Name of an operation -> method and last part of the path.
+OPERATIONS: Final = {"read": "GET", "transfer": "POST"}
 
 
 @contextmanager
 def serving(system: System) -> Iterator[str]:
     """Run it beside the system, on the same PostgreSQL; gives its URL."""
-    system.rows("postgres", _TABLE)
+    sql_transfer.prepare(system)
     port = free_port()
     command = [
         sys.executable,
@@ -56,11 +53,8 @@ def serving(system: System) -> Iterator[str]:
         process.wait()
 
 
-def measure(url: str, path: str, connections: int, seconds: float) -> Outcome:
-    """Load one of its two routes."""
-    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
-
-    def requests() -> Requests:
-        return itertools.repeat(request)
-
-    return load.run(url, [requests] * load.MOST_PROCESSES, connections=connections, seconds=seconds)
+def measure(url: str, driver: str, operation: str, connections: int, seconds: float) -> Outcome:
+    """Load one of the routes."""
+    head = f"{OPERATIONS[operation]} /{driver}/{operation} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    request = f"{head}Content-Length: 0\r\n\r\n".encode()
+    return repeated.run(url, [request], connections=connections, seconds=seconds)
