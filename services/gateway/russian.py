@@ -18,6 +18,12 @@ MESSAGES: Final = {
     "the service is busy or a part of it is down: try again in a moment": (
         "Сервис временно недоступен. Повторите через несколько секунд"
     ),
+    "the service is busy: the request was not started, try again in a moment": (
+        "Сервис перегружен, запрос не выполнялся. Повторите через несколько секунд"
+    ),
+    "the service did not finish the request in time: repeat it with the same Idempotency-Key": (
+        "Запрос не завершён вовремя. Повторите его с тем же Idempotency-Key"
+    ),
     "the first request with this Idempotency-Key is still running: repeat it shortly": (
         "Первый запрос с этим Idempotency-Key ещё выполняется. Повторите через секунду"
     ),
