@@ -1,4 +1,4 @@
-"""docker-compose.yml says what the code says: the same processes, commands and settings, and nothing else."""
+"""docker-compose.yml has the processes, commands and settings of the code, and no others."""
 
 import importlib
 import importlib.util
@@ -69,41 +69,41 @@ def variables(service: str, *, required: bool = False) -> set[str]:
     }
 
 
-def test_every_process_of_the_design_is_there_and_no_other() -> None:
+def test_compose_file_has_every_process_and_no_other() -> None:
     assert set(CONTAINERS) == {name for *_, name in OURS} | SERVERS | ONCE
 
 
-def test_the_services_are_those_that_the_code_has() -> None:
+def test_services_match_the_code() -> None:
     folders = {path.parent.name for path in (ROOT / "services").glob("*/app.py")}
     assert {service.name for service in SERVICES} == folders
 
 
 @by_container
-def test_a_container_runs_what_the_launcher_runs(service: Service, role: str, name: str) -> None:
+def test_container_runs_the_launchers_command(service: Service, role: str, name: str) -> None:
     command = web_command(service, host=WEB_HOST, port=WEB_PORT) if role == "web" else bus_command(service, role)
     assert CONTAINERS[name]["command"] == ["python", *command]
 
 
 @by_container
-def test_what_a_container_runs_exists(service: Service, role: str, name: str) -> None:
+def test_containers_program_exists(service: Service, role: str, name: str) -> None:
     module = importlib.import_module(f"services.{service.name}.{'app' if role == 'web' else 'worker'}")
     assert callable(vars(module)["create_app" if role == "web" else "build"])
 
 
 @by_container
-def test_a_container_is_told_what_the_launcher_tells(service: Service, role: str, name: str) -> None:
+def test_container_gets_the_launchers_variables(service: Service, role: str, name: str) -> None:
     told = {variable for variable in process_environment(service, env()) if variable.startswith("FASTCHECK_")}
     assert given(name) == told | (set() if role == "web" else {READY_FILE_VARIABLE})
 
 
 @by_container
-def test_the_settings_know_every_variable_and_miss_none(service: Service, role: str, name: str) -> None:
+def test_settings_know_every_variable_and_require_no_other(service: Service, role: str, name: str) -> None:
     assert given(name) - {READY_FILE_VARIABLE} <= variables(service.name)
     assert variables(service.name, required=True) <= given(name)
 
 
 @by_container
-def test_a_container_waits_for_the_schema_and_says_how_it_is(service: Service, role: str, name: str) -> None:
+def test_container_waits_for_the_schema_and_has_a_health_check(service: Service, role: str, name: str) -> None:
     container = CONTAINERS[name]
     waits = {other: how["condition"] for other, how in container["depends_on"].items()}
     if service.name == "gateway":
@@ -117,7 +117,7 @@ def test_a_container_waits_for_the_schema_and_says_how_it_is(service: Service, r
 
 
 @pytest.mark.parametrize("name", sorted(ONCE))
-def test_what_runs_once_exists(name: str) -> None:
+def test_one_off_program_exists(name: str) -> None:
     python, dash_m, module, *arguments = CONTAINERS[name]["command"]
     assert (python, dash_m) == ("python", "-m")
     assert importlib.util.find_spec(module) is not None
@@ -130,7 +130,7 @@ def test_what_runs_once_exists(name: str) -> None:
             assert tuple(arguments) == DATABASES
 
 
-def test_the_audit_container_has_the_settings_of_the_auditor() -> None:
+def test_audit_container_has_the_settings_of_the_auditor() -> None:
     fields = {f"FASTCHECK_{name}".upper(): field.is_required() for name, field in AuditorSettings.model_fields.items()}
     assert given("audit") <= fields.keys()
     assert {name for name, is_required in fields.items() if is_required} <= given("audit")
@@ -149,7 +149,7 @@ def test_the_audit_container_has_the_settings_of_the_auditor() -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_operators_programs_run_in_an_image_without_the_launcher(arguments: list[str], code: int, message: str) -> None:
+def test_operator_commands_run_without_the_launcher(arguments: list[str], code: int, message: str) -> None:
     image = (ROOT / "Dockerfile").read_text()
     assert "COPY launcher" not in image
     program = (
@@ -172,12 +172,12 @@ def test_operators_programs_run_in_an_image_without_the_launcher(arguments: list
     assert message in result.stdout + result.stderr
 
 
-def test_roles_come_before_schemas_and_the_server_before_both() -> None:
+def test_server_roles_and_schemas_are_prepared_in_order() -> None:
     assert CONTAINERS["provision"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
     assert CONTAINERS["migrate"]["depends_on"] == {"provision": {"condition": "service_completed_successfully"}}
 
 
-def test_nothing_but_the_gateway_is_published() -> None:
+def test_only_the_gateway_is_published() -> None:
     assert [name for name, container in CONTAINERS.items() if "ports" in container] == ["gateway-web"]
 
 
@@ -189,13 +189,13 @@ def test_every_secret_comes_from_the_env_file() -> None:
     assert may_be_left_out == {"FASTCHECK_LOG_LEVEL", "FASTCHECK_PORT"}
 
 
-def test_two_env_files_have_no_secret_in_common() -> None:
+def test_env_files_share_no_secret() -> None:
     one, other = env_file(credentials.generate()), env_file(credentials.generate())
     same = {name for name in one if one[name] == other[name]}
     assert not {name for name in same if name.endswith(("PASSWORD", "_KEY", "_KEYS", "DATABASE_URL", "BROKER_URL"))}
 
 
-def test_the_servers_keep_their_data_and_redis_forgets_nothing() -> None:
+def test_servers_store_data_durably_and_redis_evicts_nothing() -> None:
     assert CONTAINERS["postgres"]["volumes"] == ["postgres:/var/lib/postgresql"]
     assert CONTAINERS["redis"]["volumes"] == ["redis:/data"]
     assert set(COMPOSE["volumes"]) == SERVERS

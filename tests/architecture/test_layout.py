@@ -1,4 +1,4 @@
-"""The shape of the repository, held by tests so that it need not be held by memory."""
+"""The layout of the repository: folders, file names, sizes, and where SQL may be."""
 
 import ast
 import re
@@ -33,12 +33,12 @@ def _name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def test_the_services_of_the_design_are_there() -> None:
+def test_services_of_the_design_exist() -> None:
     assert SERVICES == ["accounts", "balance", "checks", "gateway", "payments", "sandbox_bank"]
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_service_explains_itself_and_has_the_files_that_all_have(service: str) -> None:
+def test_every_service_has_a_readme_and_the_common_files(service: str) -> None:
     folder = ROOT / "services" / service
     for name in ("README.md", "app.py", "config.py", "context.py"):
         assert (folder / name).is_file(), f"services/{service}/{name} is missing"
@@ -49,7 +49,7 @@ def _is_flat(folder: Path) -> bool:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_is_flat_or_consists_of_capabilities(service: str) -> None:
+def test_service_is_flat_or_consists_of_capabilities(service: str) -> None:
     """A service has its routes at its root, or one package per capability. A mixture of both is rejected.
 
     In a package of a capability, and at the root of a service that consists of them, every module has a name that
@@ -78,7 +78,7 @@ def test_a_service_is_flat_or_consists_of_capabilities(service: str) -> None:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=_name)
-def test_files_and_functions_stay_small(path: Path) -> None:
+def test_files_and_functions_are_small(path: Path) -> None:
     source = path.read_text()
     assert source.count("\n") <= MAX_FILE_LINES, f"{_name(path)} wants to be two files"
     for node in ast.walk(ast.parse(source)):
@@ -88,7 +88,7 @@ def test_files_and_functions_stay_small(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=_name)
-def test_every_module_says_what_it_is_for(path: Path) -> None:
+def test_every_module_has_a_docstring(path: Path) -> None:
     empty = not path.read_text().strip()
     assert empty or "migrations/env.py" in _name(path) or ast.get_docstring(ast.parse(path.read_text()))
 
@@ -103,14 +103,14 @@ def _strings_with_sql(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_sql_is_in_repositories_alone(service: str) -> None:
+def test_sql_is_in_repositories_only(service: str) -> None:
     for path in (ROOT / "services" / service).rglob("*.py"):
         if "migrations" not in path.parts and "repository" not in path.name and "repositories" not in path.parts:
             assert not _strings_with_sql(path), f"{_name(path)} holds SQL: {_strings_with_sql(path)}"
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_routes_hold_no_try_and_no_transaction(service: str) -> None:
+def test_routes_contain_no_try_and_no_transaction(service: str) -> None:
     paths = sorted((ROOT / "services" / service).rglob("routes.py"))
     assert paths
     for path in paths:
@@ -122,7 +122,7 @@ def test_routes_hold_no_try_and_no_transaction(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_migrations_are_one_line(service: str) -> None:
+def test_migrations_form_one_chain(service: str) -> None:
     """Each revision follows exactly one other: no branches, no gaps."""
     folder = ROOT / "services" / service / "migrations" / "versions"
     parents: dict[str, str | None] = {}
@@ -140,7 +140,7 @@ def test_migrations_are_one_line(service: str) -> None:
     assert [parents[revision] for revision in ordered] == [None, *ordered][: len(ordered)]
 
 
-def test_nothing_of_ours_is_made_at_import() -> None:
+def test_import_creates_no_client_engine_or_application() -> None:
     """Clients, engines and applications are made when a process starts, never because a module was read."""
     makers = {
         "Database",

@@ -57,7 +57,7 @@ def test_every_event_is_handled_by_its_subscribers(bus_process: Callable[[str], 
 
 
 @pytest.mark.parametrize("service", PUBLISHERS)
-def test_every_publisher_takes_acknowledgements_and_has_a_relay(
+def test_every_publisher_consumes_acknowledgements_and_has_a_relay(
     service: str, bus_process: Callable[[str], Any]
 ) -> None:
     process = bus_process(service)

@@ -1,4 +1,4 @@
-"""Accounts on a fresh database, called as the gateway calls it, with a clock that the test holds."""
+"""The service accounts on a new database, called as the gateway calls it, with a clock that the test sets."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -24,20 +24,20 @@ PASSWORD = "correct horse battery"
 
 @dataclass
 class HeldClock:
-    """Time stands still until the test moves it."""
+    """A clock that stands still until :meth:`advance`."""
 
-    moment: datetime = field(default_factory=lambda: datetime.now(UTC))
+    instant: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def now(self) -> datetime:
-        return self.moment
+        return self.instant
 
     def advance(self, **duration: float) -> None:
-        self.moment += timedelta(**duration)
+        self.instant += timedelta(**duration)
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A session as its user knows it."""
+    """A session as the response to its user shows it."""
 
     user_id: UUID
     session_id: str
@@ -50,7 +50,7 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """What the tests ask of accounts."""
+    """The service accounts, with one method for each request that the tests send."""
 
     client: FlaskClient
     context: Context
@@ -81,24 +81,24 @@ class Accounts:
         token = self.tokens.issue("accounts", session.user_id)
         return self.client.get(path, headers={"Authorization": f"Bearer {token}"})
 
-    def register(self, login: str = "anna", password: str = PASSWORD) -> Signed:
+    def register(self, login: str = "alice", password: str = PASSWORD) -> Signed:
         return signed(self.post("/register", {"login": login, "password": password}), 201)
 
-    def log_in(self, login: str = "anna", password: str = PASSWORD) -> Signed:
+    def log_in(self, login: str = "alice", password: str = PASSWORD) -> Signed:
         return signed(self.post("/login", {"login": login, "password": password}), 200)
 
     def verify(self, session: Signed) -> TestResponse:
         return self.post("/internal/sessions/verify", {"sessionHash": session.session_hash})
 
     def is_alive(self, session: Signed) -> bool:
-        answer = self.verify(session)
-        assert answer.status_code in (200, 404), answer.text
-        return answer.status_code == 200
+        response = self.verify(session)
+        assert response.status_code in (200, 404), response.text
+        return response.status_code == 200
 
 
-def signed(answer: TestResponse, status: int) -> Signed:
-    assert answer.status_code == status, answer.text
-    body = answer.get_json()
+def signed(response: TestResponse, status: int) -> Signed:
+    assert response.status_code == status, response.text
+    body = response.get_json()
     assert set(body) == {"userID", "sessionID", "expiresAt"}
     return Signed(UUID(body["userID"]), body["sessionID"], body["expiresAt"])
 
@@ -108,7 +108,7 @@ MakeAccounts = Callable[..., Accounts]
 
 @pytest.fixture
 def make_accounts(make_database: Callable[[str], str]) -> Iterator[MakeAccounts]:
-    """``make_accounts(max_sessions_per_user=2)``: accounts with these settings."""
+    """Return a function that creates the service: ``make_accounts(max_sessions_per_user=2)``."""
     made: list[Accounts] = []
 
     def make(**settings: Any) -> Accounts:

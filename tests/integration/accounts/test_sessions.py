@@ -1,4 +1,4 @@
-"""How a session begins, lives and ends."""
+"""Sessions: start, use, expiry, logout."""
 
 import hashlib
 import re
@@ -27,7 +27,7 @@ def last_use(accounts: Accounts) -> str:
         return format_utc(tx.execute(text("SELECT last_used_at FROM sessions")).scalar_one())
 
 
-def test_registering_begins_a_session_of_thirty_days(accounts: Accounts) -> None:
+def test_registration_starts_a_session_of_thirty_days(accounts: Accounts) -> None:
     session = accounts.register("Anna.K+1@example")
     assert re.fullmatch("[0-9A-F]{32}", session.session_id)
     assert session.expires_at == format_utc(accounts.clock.now() + timedelta(days=30))
@@ -39,7 +39,7 @@ def test_registering_begins_a_session_of_thirty_days(accounts: Accounts) -> None
     }
 
 
-def test_a_session_id_is_stored_as_its_hash_alone(accounts: Accounts) -> None:
+def test_session_id_is_stored_as_a_hash_only(accounts: Accounts) -> None:
     session = accounts.register()
     with accounts.db.autocommit() as tx:
         row = tx.execute(text("SELECT * FROM sessions")).mappings().one()
@@ -50,7 +50,7 @@ def test_a_session_id_is_stored_as_its_hash_alone(accounts: Accounts) -> None:
     assert PASSWORD not in dump
 
 
-def test_a_session_tells_whose_it_is_and_for_how_long_that_may_be_remembered(accounts: Accounts) -> None:
+def test_verification_returns_the_user_and_the_cache_time_of_a_session(accounts: Accounts) -> None:
     session = accounts.register()
     assert accounts.verify(session).get_json() == {"userID": str(session.user_id), "cacheSeconds": 60}
     accounts.clock.advance(days=30, seconds=-20)
@@ -65,7 +65,7 @@ def test_a_session_tells_whose_it_is_and_for_how_long_that_may_be_remembered(acc
     assert not accounts.is_alive(fresh)
 
 
-def test_a_session_ends_after_a_day_without_use(accounts: Accounts) -> None:
+def test_session_ends_after_a_day_without_use(accounts: Accounts) -> None:
     session = accounts.register()
     for _ in range(3):
         accounts.clock.advance(hours=23)
@@ -74,7 +74,7 @@ def test_a_session_ends_after_a_day_without_use(accounts: Accounts) -> None:
     assert not accounts.is_alive(session)
 
 
-def test_a_use_is_noted_once_a_minute_at_most(accounts: Accounts) -> None:
+def test_use_of_a_session_is_recorded_once_a_minute_at_most(accounts: Accounts) -> None:
     session = accounts.register()
     began = last_use(accounts)
     accounts.clock.advance(seconds=59)
@@ -85,7 +85,7 @@ def test_a_use_is_noted_once_a_minute_at_most(accounts: Accounts) -> None:
     assert last_use(accounts) == format_utc(accounts.clock.now())
 
 
-def test_short_idle_times_are_kept_and_make_the_memory_short(make_accounts: MakeAccounts) -> None:
+def test_short_idle_time_shortens_the_cache_time(make_accounts: MakeAccounts) -> None:
     accounts = make_accounts(session_idle_seconds=20)
     session = accounts.register()
     assert accounts.verify(session).get_json()["cacheSeconds"] == 2
@@ -96,64 +96,64 @@ def test_short_idle_times_are_kept_and_make_the_memory_short(make_accounts: Make
     assert not accounts.is_alive(session)
 
 
-def test_logging_out_ends_this_session_and_no_other_and_may_be_repeated(accounts: Accounts) -> None:
+def test_logout_ends_only_this_session_and_can_be_repeated(accounts: Accounts) -> None:
     one, other = accounts.register(), accounts.log_in()
-    stranger = accounts.register("boris")
+    other_user = accounts.register("bob")
     assert accounts.post("/logout", session=one).status_code == 204
     assert accounts.post("/logout", session=one).status_code == 204
-    assert [accounts.is_alive(session) for session in (one, other, stranger)] == [False, True, True]
+    assert [accounts.is_alive(session) for session in (one, other, other_user)] == [False, True, True]
 
 
-def test_nobody_ends_the_session_of_another(accounts: Accounts) -> None:
-    anna, boris = accounts.register(), accounts.register("boris")
+def test_user_cannot_end_the_session_of_another_user(accounts: Accounts) -> None:
+    user, other_user = accounts.register(), accounts.register("bob")
     with accounts.db.autocommit() as tx:
-        repository.end_session(tx, bytes.fromhex(anna.session_hash), boris.user_id)
-    assert accounts.is_alive(anna)
+        repository.end_session(tx, bytes.fromhex(user.session_hash), other_user.user_id)
+    assert accounts.is_alive(user)
 
 
-def test_logging_out_everywhere_ends_all_sessions_of_the_user(accounts: Accounts) -> None:
+def test_logout_everywhere_ends_all_sessions_of_the_user(accounts: Accounts) -> None:
     sessions = [accounts.register(), accounts.log_in(), accounts.log_in()]
-    stranger = accounts.register("boris")
+    other_user = accounts.register("bob")
     assert accounts.post("/logout/all", session=sessions[0]).status_code == 204
     assert not any(accounts.is_alive(session) for session in sessions)
-    assert accounts.is_alive(stranger)
+    assert accounts.is_alive(other_user)
 
 
-def test_a_new_password_ends_all_sessions_but_this_one(accounts: Accounts) -> None:
+def test_new_password_ends_all_other_sessions(accounts: Accounts) -> None:
     here, elsewhere = accounts.register(), accounts.log_in()
     body = {"oldPassword": PASSWORD, "newPassword": "another good one"}
     assert accounts.post("/me/password", body, session=here).status_code == 204
     assert accounts.is_alive(here)
     assert not accounts.is_alive(elsewhere)
-    assert accounts.post("/login", {"login": "anna", "password": PASSWORD}).status_code == 401
+    assert accounts.post("/login", {"login": "alice", "password": PASSWORD}).status_code == 401
     assert accounts.is_alive(accounts.log_in(password="another good one"))
 
 
-def test_a_session_cannot_begin_with_a_password_that_was_changed_meanwhile(accounts: Accounts) -> None:
+def test_sign_in_with_a_password_changed_meanwhile_fails(accounts: Accounts) -> None:
     here = accounts.register()
     matches = accounts.context.passwords.matches
 
-    class PasswordsThatAreSlow:
-        """Between the check of the password and the start of the session, the password changes."""
+    class SlowPasswords:
+        """Change the password between the check of the password and the start of the session."""
 
         def matches(self, password_hash: str | None, password: str) -> bool:
-            answer = matches(password_hash, password)
+            response = matches(password_hash, password)
             body = {"oldPassword": PASSWORD, "newPassword": "another good one"}
             assert accounts.post("/me/password", body, session=here).status_code == 204
-            return answer
+            return response
 
-    slow = replace(accounts.context, passwords=cast("Passwords", PasswordsThatAreSlow()))
+    slow = replace(accounts.context, passwords=cast("Passwords", SlowPasswords()))
     with pytest.raises(WrongCredentials):
-        service.log_in(slow, "anna", PASSWORD, "192.0.2.1")
+        service.log_in(slow, "alice", PASSWORD, "192.0.2.1")
     assert sessions_in(accounts) == 1
 
 
-def test_of_many_sign_ins_and_one_change_of_password_no_old_session_survives(accounts: Accounts) -> None:
+def test_no_session_of_the_old_password_survives_a_concurrent_change(accounts: Accounts) -> None:
     here = accounts.register()
     body = {"oldPassword": PASSWORD, "newPassword": "another good one"}
 
     def sign_in(_: int) -> int:
-        return accounts.post("/login", {"login": "anna", "password": PASSWORD}).status_code
+        return accounts.post("/login", {"login": "alice", "password": PASSWORD}).status_code
 
     with ThreadPoolExecutor(9) as pool:
         attempts = [pool.submit(sign_in, number) for number in range(12)]
@@ -161,19 +161,19 @@ def test_of_many_sign_ins_and_one_change_of_password_no_old_session_survives(acc
         attempts += [pool.submit(sign_in, number) for number in range(12)]
         assert change.result().status_code == 204
         assert {attempt.result() for attempt in attempts} <= {200, 401}
-    # Each that got a 200 was there before the change, which ended it.
+    # A sign-in that succeeded came before the change, which ended its session.
     assert sessions_in(accounts) == 1
 
 
-def test_signing_in_clears_away_what_is_dead(accounts: Accounts) -> None:
-    for login in ("anna", "boris", "clara"):
+def test_sign_in_deletes_ended_sessions(accounts: Accounts) -> None:
+    for login in ("alice", "bob", "carol"):
         accounts.register(login)
     accounts.clock.advance(days=31)
-    accounts.log_in("anna")
+    accounts.log_in("alice")
     assert sessions_in(accounts) == 1
 
 
-def test_clearing_away_is_bounded(accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deletion_of_ended_sessions_is_bounded(accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repository, "CLEARING_BATCH_SIZE", 2)
     for number in range(5):
         accounts.register(f"user{number}")
@@ -182,12 +182,12 @@ def test_clearing_away_is_bounded(accounts: Accounts, monkeypatch: pytest.Monkey
     assert sessions_in(accounts) == 5 - 1 - 2 + 1
 
 
-def test_the_session_used_least_lately_makes_room(make_accounts: MakeAccounts) -> None:
+def test_least_recently_used_session_ends_when_there_are_too_many(make_accounts: MakeAccounts) -> None:
     accounts = make_accounts(max_sessions_per_user=2)
     first = accounts.register()
     accounts.clock.advance(minutes=2)
     second = accounts.log_in()
     accounts.clock.advance(minutes=2)
-    assert accounts.is_alive(first)  # and is now used later than the second
+    assert accounts.is_alive(first)  # its last use is now later than that of the second
     third = accounts.log_in()
     assert [accounts.is_alive(session) for session in (first, second, third)] == [True, False, True]

@@ -1,4 +1,4 @@
-"""The ledger on a fresh database, and short words for what happens in it."""
+"""The ledger on a new database, and short names for its operations."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from services.balance.models import Posting, TransferKind
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What the tests do to the ledger; amounts are kopecks."""
+    """The operations on the ledger that the tests perform. Amounts are in kopecks."""
 
     db: Database
 

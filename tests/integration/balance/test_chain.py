@@ -1,4 +1,4 @@
-"""The hash chain covers every transfer once, in one order, whatever order they commit in."""
+"""The hash chain covers every transfer once, by number, in any order of commits."""
 
 import hashlib
 from collections.abc import Iterator
@@ -30,11 +30,11 @@ def _linked(ledger: Ledger) -> list[int]:
     return _numbers(ledger.db, "SELECT transfer_no FROM chain_links ORDER BY transfer_no")
 
 
-def _all(ledger: Ledger) -> list[int]:
+def _all_numbers(ledger: Ledger) -> list[int]:
     return _numbers(ledger.db, "SELECT transfer_no FROM transfers ORDER BY transfer_no")
 
 
-def test_each_transfer_is_sealed_once_also_a_refused_one(ledger: Ledger) -> None:
+def test_each_transfer_is_sealed_once_including_a_rejected_one(ledger: Ledger) -> None:
     user = uuid4()
     ledger.top_up(user, 100)
     hold = ledger.hold(user, 60)
@@ -44,17 +44,17 @@ def test_each_transfer_is_sealed_once_also_a_refused_one(ledger: Ledger) -> None
     ledger.end(hold, TransferKind.CHECK_EXPIRED, user)
     second = chain.seal(ledger.db)
     assert [block.transfers for block in first + second] == [3, 1]
-    assert _linked(ledger) == _all(ledger)
+    assert _linked(ledger) == _all_numbers(ledger)
 
 
-def test_nothing_new_makes_no_block(ledger: Ledger) -> None:
+def test_no_block_is_created_without_new_transfers(ledger: Ledger) -> None:
     assert chain.seal(ledger.db) == []
     ledger.top_up(uuid4(), 1)
     assert len(chain.seal(ledger.db)) == 1
     assert chain.seal(ledger.db) == []
 
 
-def test_blocks_are_bounded_and_follow_each_other(ledger: Ledger) -> None:
+def test_blocks_are_bounded_and_numbered_without_gaps(ledger: Ledger) -> None:
     for _ in range(7):
         ledger.top_up(uuid4(), 5)
     blocks = chain.seal(ledger.db, block_size=3)
@@ -65,8 +65,8 @@ def test_blocks_are_bounded_and_follow_each_other(ledger: Ledger) -> None:
     assert [bytes(row.previous_hash) for row in rows] == [chain_repository.GENESIS, *(b.hash for b in blocks[:-1])]
 
 
-def test_a_block_is_the_hash_of_all_before_it_and_of_its_links(ledger: Ledger) -> None:
-    """The formula once more, in Python, from the rows alone."""
+def test_block_hash_covers_the_previous_hash_and_its_links(ledger: Ledger) -> None:
+    """The test computes the hash in Python from the rows."""
     ledger.top_up(uuid4(), 5)
     ledger.top_up(uuid4(), 6)
     (block,) = chain.seal(ledger.db)
@@ -84,35 +84,35 @@ def test_a_block_is_the_hash_of_all_before_it_and_of_its_links(ledger: Ledger) -
 
 @contextmanager
 def _unfinished_topup(ledger: Ledger) -> Iterator[Connection]:
-    """A transfer that has its number and is not committed before the block ends."""
+    """Insert a transfer that has its number and stays uncommitted until the block ends."""
     with ledger.db.transaction() as tx:
         service.credit_all(tx, [Posting(TransferKind.TOPUP, uuid4(), uuid4(), 10, "RUB", "late")])
         yield tx
 
 
-def test_a_transfer_that_commits_late_is_waited_for_and_not_passed_over(
+def test_sealing_waits_for_an_open_transaction_with_a_lower_number(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks: list[set[str]] = []
+    polls: list[set[str]] = []
 
-    def look(tx: Connection) -> set[str]:
-        looks.append(real_look(tx))
-        return looks[-1]
+    def poll(tx: Connection) -> set[str]:
+        polls.append(real_poll(tx))
+        return polls[-1]
 
-    real_look = chain_repository.writers
-    monkeypatch.setattr(chain_repository, "writers", look)
+    real_poll = chain_repository.writers
+    monkeypatch.setattr(chain_repository, "writers", poll)
     with ThreadPoolExecutor(1) as pool:
         with _unfinished_topup(ledger):
             ledger.top_up(uuid4(), 20)
             sealing = pool.submit(chain.seal, ledger.db)
-            eventually(lambda: len(looks) > 3)
+            eventually(lambda: len(polls) > 3)
             assert not sealing.done()
         blocks = sealing.result(timeout=10)
     assert [block.transfers for block in blocks] == [2]
-    assert _linked(ledger) == _all(ledger) == [1, 2]
+    assert _linked(ledger) == _all_numbers(ledger) == [1, 2]
 
 
-def test_a_transfer_that_is_rolled_back_leaves_a_gap_and_nothing_else(ledger: Ledger) -> None:
+def test_rolled_back_transfer_leaves_a_gap(ledger: Ledger) -> None:
     with pytest.raises(RuntimeError), _unfinished_topup(ledger):
         raise RuntimeError
     ledger.top_up(uuid4(), 20)
@@ -120,7 +120,7 @@ def test_a_transfer_that_is_rolled_back_leaves_a_gap_and_nothing_else(ledger: Le
     assert (block.transfers, block.last_no, _linked(ledger)) == (1, 2, [2])
 
 
-def test_a_transfer_that_takes_too_long_puts_the_sealing_off(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sealing_is_postponed_when_a_transaction_stays_open(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chain, "WAIT_FOR_WRITERS_SECONDS", 0.1)
     with _unfinished_topup(ledger):
         ledger.top_up(uuid4(), 20)
@@ -128,7 +128,7 @@ def test_a_transfer_that_takes_too_long_puts_the_sealing_off(ledger: Ledger, mon
     assert [block.transfers for block in chain.seal(ledger.db)] == [2]
 
 
-def test_sealing_holds_nobody_up(ledger: Ledger) -> None:
+def test_sealing_does_not_block_transfers(ledger: Ledger) -> None:
     user = uuid4()
     ledger.top_up(user, 100)
     with ledger.db.transaction() as tx:
@@ -138,8 +138,8 @@ def test_sealing_holds_nobody_up(ledger: Ledger) -> None:
             pool.submit(ledger.hold, user, 10).result(timeout=5)
 
 
-def test_many_sealers_beside_many_writers_seal_each_transfer_once(make_ledger_load: Ledger) -> None:
-    ledger = make_ledger_load
+def test_concurrent_sealers_and_writers_seal_each_transfer_once(large_ledger: Ledger) -> None:
+    ledger = large_ledger
     users = [uuid4() for _ in range(4)]
     for user in users:
         ledger.top_up(user, 1_000)
@@ -165,17 +165,17 @@ def test_many_sealers_beside_many_writers_seal_each_transfer_once(make_ledger_lo
         stop.set()
         sealed = sum(sealer.result() for sealer in sealers)
     sealed += sum(block.transfers for block in chain.seal(ledger.db))
-    assert _linked(ledger) == _all(ledger)
-    assert sealed == len(_all(ledger))
-    # Nothing was put behind what was sealed before: numbers only grow from block to block.
+    assert _linked(ledger) == _all_numbers(ledger)
+    assert sealed == len(_all_numbers(ledger))
+    # Numbers grow from block to block: no transfer was added behind a sealed one.
     assert _numbers(ledger.db, "SELECT block_no FROM chain_links ORDER BY transfer_no") == sorted(
         _numbers(ledger.db, "SELECT block_no FROM chain_links")
     )
 
 
 @pytest.fixture
-def make_ledger_load(ledger: Ledger) -> Iterator[Ledger]:
-    """The same ledger over a pool that is large enough for everybody at once."""
+def large_ledger(ledger: Ledger) -> Iterator[Ledger]:
+    """The ledger with a pool that is large enough for all threads."""
     db = Database(ledger.db.url, settings=DatabaseSettings(database_pool_size=24), application_name="test")
     yield Ledger(db)
     db.dispose()
@@ -183,7 +183,7 @@ def make_ledger_load(ledger: Ledger) -> Iterator[Ledger]:
 
 @pytest.mark.parametrize("table", ["chain_blocks", "chain_links"])
 @pytest.mark.parametrize("statement", ["UPDATE {} SET block_no = block_no", "DELETE FROM {}", "TRUNCATE {}"])
-def test_the_database_refuses_to_change_the_chain(ledger: Ledger, table: str, statement: str) -> None:
+def test_database_rejects_changes_to_the_chain(ledger: Ledger, table: str, statement: str) -> None:
     ledger.top_up(uuid4(), 5)
     chain.seal(ledger.db)
     with pytest.raises(IntegrityError), ledger.db.autocommit() as tx:

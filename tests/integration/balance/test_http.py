@@ -1,4 +1,4 @@
-"""The routes of balance: who may call them, and what wrong input gets."""
+"""The routes of balance: authorized callers and invalid input."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -50,15 +50,15 @@ def _hold(**changes: Any) -> dict[str, Any]:
     return {**body, **changes}
 
 
-def test_the_balance_is_as_the_source_document_shows_it(client: FlaskClient) -> None:
-    answer = client.get("/balance", headers=_as_user(uuid4()))
-    assert (answer.status_code, answer.json) == (200, {"balance": 0, "currency": "RUB"})
+def test_balance_has_the_documented_format(client: FlaskClient) -> None:
+    response = client.get("/balance", headers=_as_user(uuid4()))
+    assert (response.status_code, response.json) == (200, {"balance": 0, "currency": "RUB"})
 
 
 @pytest.mark.parametrize("path", ["/balance", "/balance/history"])
-def test_a_stranger_is_told_one_thing_only(client: FlaskClient, path: str) -> None:
-    answer = client.get(path)
-    assert (answer.status_code, answer.json) == (401, {"message": "not authorized"})
+def test_request_without_a_token_is_not_authorized(client: FlaskClient, path: str) -> None:
+    response = client.get(path)
+    assert (response.status_code, response.json) == (401, {"message": "not authorized"})
 
 
 COMMANDS = ("/internal/holds", "/internal/settlements", "/internal/releases")
@@ -66,12 +66,12 @@ BATCHES = ("/internal/holds:batch", "/internal/settlements:batch")
 
 
 @pytest.mark.parametrize("path", [*COMMANDS, *BATCHES])
-def test_users_cannot_give_commands(client: FlaskClient, path: str) -> None:
+def test_users_cannot_call_internal_routes(client: FlaskClient, path: str) -> None:
     assert client.post(path, json=_hold(), headers=_as_user(uuid4())).status_code == 403
     assert client.post(path, json=_hold()).status_code == 401
 
 
-def test_checks_cannot_read_for_a_user(client: FlaskClient) -> None:
+def test_checks_cannot_read_a_balance(client: FlaskClient) -> None:
     assert client.get("/balance", headers=_as_checks()).status_code == 403
 
 
@@ -88,17 +88,17 @@ def test_checks_cannot_read_for_a_user(client: FlaskClient) -> None:
         ("what=ever", "what"),
     ],
 )
-def test_a_wrong_query_names_the_field(client: FlaskClient, query: str, field: str) -> None:
-    answer = client.get(f"/balance?{query}", headers=_as_user(uuid4()))
-    assert answer.status_code == 400
-    assert answer.json is not None
-    assert list(answer.json["errors"]) == [field]
+def test_invalid_query_is_rejected_with_the_name_of_the_field(client: FlaskClient, query: str, field: str) -> None:
+    response = client.get(f"/balance?{query}", headers=_as_user(uuid4()))
+    assert response.status_code == 400
+    assert response.json is not None
+    assert list(response.json["errors"]) == [field]
 
 
 @pytest.mark.parametrize("at", ["1384-08-21T16:12:47.2-23:35", "2026-01-19T09:08:18%2B23:59", "0001-01-01T00:00:00Z"])
-def test_a_moment_may_have_any_offset_that_its_form_allows(client: FlaskClient, at: str) -> None:
-    answer = client.get(f"/balance?at={at}", headers=_as_user(uuid4()))
-    assert (answer.status_code, answer.json) == (200, {"balance": 0, "currency": "RUB"})
+def test_time_can_have_any_offset_that_its_format_allows(client: FlaskClient, at: str) -> None:
+    response = client.get(f"/balance?at={at}", headers=_as_user(uuid4()))
+    assert (response.status_code, response.json) == (200, {"balance": 0, "currency": "RUB"})
 
 
 @pytest.mark.parametrize(
@@ -116,24 +116,24 @@ def test_a_moment_may_have_any_offset_that_its_form_allows(client: FlaskClient, 
         {"more": 1},
     ],
 )
-def test_a_wrong_command_is_refused(client: FlaskClient, change: dict[str, Any]) -> None:
-    answer = client.post("/internal/holds", json=_hold(**change), headers=_as_checks())
-    assert answer.status_code == 400
-    assert answer.json is not None
-    assert list(answer.json["errors"]) == list(change)
+def test_invalid_command_is_rejected_with_the_name_of_the_field(client: FlaskClient, change: dict[str, Any]) -> None:
+    response = client.post("/internal/holds", json=_hold(**change), headers=_as_checks())
+    assert response.status_code == 400
+    assert response.json is not None
+    assert list(response.json["errors"]) == list(change)
 
 
-def test_a_hold_without_money_is_refused_in_words(client: FlaskClient) -> None:
-    answer = client.post("/internal/holds", json=_hold(), headers=_as_checks())
-    assert answer.status_code == 409
-    assert answer.json == {"message": "not enough money on the balance", "code": "insufficient_funds"}
+def test_hold_without_funds_is_rejected_with_a_message(client: FlaskClient) -> None:
+    response = client.post("/internal/holds", json=_hold(), headers=_as_checks())
+    assert response.status_code == 409
+    assert response.json == {"message": "not enough money on the balance", "code": "insufficient_funds"}
 
 
-def test_a_settlement_of_nothing_is_a_conflict_and_no_error_of_ours(client: FlaskClient) -> None:
-    answer = client.post("/internal/settlements", json=_hold(), headers=_as_checks())
-    assert answer.status_code == 409
-    assert answer.json is not None
-    assert answer.json["code"] == "transfer_conflict"
+def test_settlement_without_a_hold_is_a_conflict(client: FlaskClient) -> None:
+    response = client.post("/internal/settlements", json=_hold(), headers=_as_checks())
+    assert response.status_code == 409
+    assert response.json is not None
+    assert response.json["code"] == "transfer_conflict"
 
 
 def test_batch_reports_the_outcome_of_each_command_and_logs_the_requests_that_it_serves(
@@ -144,11 +144,11 @@ def test_batch_reports_the_outcome_of_each_command_and_logs_the_requests_that_it
     user = uuid4()
     service.credit(_database(client), Posting(TransferKind.TOPUP, uuid4(), user, 700, "RUB", "a top-up"))
     holds = [_hold(userID=str(user), requestID=f"request-{number}", traceparent=f"trace-{number}") for number in (1, 2)]
-    answer = client.post("/internal/holds:batch", json={"items": holds}, headers=_as_checks())
-    assert (answer.status_code, answer.json) == (200, {"outcomes": ["done", "alone"]})
+    response = client.post("/internal/holds:batch", json={"items": holds}, headers=_as_checks())
+    assert (response.status_code, response.json) == (200, {"outcomes": ["done", "alone"]})
     settlements = [{**holds[0], "userID": str(uuid4())}, _hold()]
-    answer = client.post("/internal/settlements:batch", json={"items": settlements}, headers=_as_checks())
-    assert (answer.status_code, answer.json) == (200, {"outcomes": ["alone", "alone"]})
+    response = client.post("/internal/settlements:batch", json={"items": settlements}, headers=_as_checks())
+    assert (response.status_code, response.json) == (200, {"outcomes": ["alone", "alone"]})
     logged = [call.kwargs for call in log.calls if call.args == ("commands_executed",)]
     assert logged[0]["links"] == [
         {"request_id": "request-1", "traceparent": "trace-1"},
@@ -162,8 +162,8 @@ def test_batch_reports_the_outcome_of_each_command_and_logs_the_requests_that_it
 def test_batch_has_at_least_one_command_and_at_most_a_group_of_them(
     client: FlaskClient, path: str, count: int, status: int
 ) -> None:
-    answer = client.post(path, json={"items": [_hold() for _ in range(count)]}, headers=_as_checks())
-    assert answer.status_code == status
+    response = client.post(path, json={"items": [_hold() for _ in range(count)]}, headers=_as_checks())
+    assert response.status_code == status
 
 
 def _database(client: FlaskClient) -> Database:

@@ -1,4 +1,4 @@
-"""The rules of the ledger, kept by the code and, where the code forgets, by the database."""
+"""The rules of the ledger, in the code and in the database."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ from services.balance.models import Posting, SystemAccount, TransferKind, system
 from tests.integration.balance.conftest import Ledger
 
 
-def test_money_goes_from_the_bank_over_escrow_to_the_acceptor(ledger: Ledger) -> None:
+def test_accepted_check_moves_money_from_escrow_to_the_acceptor(ledger: Ledger) -> None:
     creator, acceptor = uuid4(), uuid4()
     ledger.top_up(creator, 100_000)
     hold = ledger.hold(creator, 30_000)
@@ -27,7 +27,7 @@ def test_money_goes_from_the_bank_over_escrow_to_the_acceptor(ledger: Ledger) ->
     assert ledger.total_of_all_entries() == 0
 
 
-def test_each_use_case_twice_is_once(ledger: Ledger) -> None:
+def test_repeated_transfer_has_no_effect(ledger: Ledger) -> None:
     user = uuid4()
     topup = ledger.top_up(user, 1_000)
     service.credit(ledger.db, topup)
@@ -39,7 +39,7 @@ def test_each_use_case_twice_is_once(ledger: Ledger) -> None:
     assert ledger.balance(user) == 1_000
 
 
-def test_the_same_commands_at_once_are_once(ledger: Ledger) -> None:
+def test_concurrent_repeats_of_a_transfer_take_effect_once(ledger: Ledger) -> None:
     user = uuid4()
     topup = Posting(TransferKind.TOPUP, uuid4(), user, 1_000, "RUB", "t")
     hold = Posting(TransferKind.CHECK_CREATED, uuid4(), user, 300, "RUB", "c")
@@ -49,7 +49,7 @@ def test_the_same_commands_at_once_are_once(ledger: Ledger) -> None:
     assert ledger.balance(user) == 700
 
 
-def test_no_overdraft_when_many_spend_at_once(ledger: Ledger) -> None:
+def test_concurrent_holds_do_not_overdraw_the_balance(ledger: Ledger) -> None:
     user = uuid4()
     ledger.top_up(user, 1_000)
 
@@ -66,7 +66,7 @@ def test_no_overdraft_when_many_spend_at_once(ledger: Ledger) -> None:
     assert ledger.balance(user) == 0
 
 
-def test_a_refused_hold_stays_refused_when_money_has_come(ledger: Ledger) -> None:
+def test_rejected_hold_stays_rejected_after_a_top_up(ledger: Ledger) -> None:
     user, check_id = uuid4(), uuid4()
     with pytest.raises(InsufficientFunds):
         ledger.hold(user, 500, check_id)
@@ -76,7 +76,7 @@ def test_a_refused_hold_stays_refused_when_money_has_come(ledger: Ledger) -> Non
     assert ledger.balance(user) == 1_000
 
 
-def test_the_same_hold_with_another_amount_is_a_conflict(ledger: Ledger) -> None:
+def test_repeated_hold_with_another_amount_is_a_conflict(ledger: Ledger) -> None:
     user = uuid4()
     ledger.top_up(user, 1_000)
     hold = ledger.hold(user, 500)
@@ -88,7 +88,7 @@ def test_the_same_hold_with_another_amount_is_a_conflict(ledger: Ledger) -> None
 @pytest.mark.parametrize(
     "second", [TransferKind.CHECK_EXPIRED, TransferKind.CHECK_CANCELLED, TransferKind.CHECK_ACCEPTED]
 )
-def test_a_hold_ends_once(ledger: Ledger, second: TransferKind) -> None:
+def test_hold_ends_once(ledger: Ledger, second: TransferKind) -> None:
     creator, acceptor = uuid4(), uuid4()
     ledger.top_up(creator, 500)
     hold = ledger.hold(creator, 500)
@@ -99,7 +99,7 @@ def test_a_hold_ends_once(ledger: Ledger, second: TransferKind) -> None:
     assert (ledger.balance(creator), ledger.balance(acceptor)) == (0, 500)
 
 
-def test_ends_in_two_ways_at_once_are_one(ledger: Ledger) -> None:
+def test_concurrent_ends_of_a_hold_take_effect_once(ledger: Ledger) -> None:
     creator, acceptor = uuid4(), uuid4()
     ledger.top_up(creator, 500)
     hold = ledger.hold(creator, 500)
@@ -117,7 +117,7 @@ def test_ends_in_two_ways_at_once_are_one(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("amount_minor", [499, 501])
-def test_a_hold_ends_with_its_own_amount(ledger: Ledger, amount_minor: int) -> None:
+def test_hold_ends_only_with_its_own_amount(ledger: Ledger, amount_minor: int) -> None:
     user = uuid4()
     ledger.top_up(user, 500)
     hold = ledger.hold(user, 500)
@@ -126,14 +126,14 @@ def test_a_hold_ends_with_its_own_amount(ledger: Ledger, amount_minor: int) -> N
     assert ledger.balance(user) == 0
 
 
-def test_nothing_is_paid_for_a_check_that_was_never_held(ledger: Ledger) -> None:
+def test_settlement_without_a_hold_is_rejected(ledger: Ledger) -> None:
     user = uuid4()
     with pytest.raises(TransferConflict):
         service.credit(ledger.db, Posting(TransferKind.CHECK_ACCEPTED, uuid4(), user, 100, "RUB", "x"))
     assert ledger.balance(user) == 0
 
 
-def test_nothing_is_paid_for_a_hold_that_was_refused(ledger: Ledger) -> None:
+def test_settlement_of_a_rejected_hold_is_rejected(ledger: Ledger) -> None:
     user, check_id = uuid4(), uuid4()
     with pytest.raises(InsufficientFunds):
         ledger.hold(user, 500, check_id)
@@ -142,7 +142,7 @@ def test_nothing_is_paid_for_a_hold_that_was_refused(ledger: Ledger) -> None:
     assert ledger.balance(user) == 0
 
 
-def test_a_batch_with_repeats_and_one_user_many_times(ledger: Ledger) -> None:
+def test_batch_with_repeats_credits_each_posting_once(ledger: Ledger) -> None:
     users = [uuid4() for _ in range(5)]
     postings = [Posting(TransferKind.TOPUP, uuid4(), users[i % 5], 10 + i, "RUB", "t") for i in range(50)]
     with ledger.db.transaction() as tx:
@@ -162,7 +162,7 @@ def _assert_running_balances(ledger: Ledger, user: UUID) -> None:
         assert line.balance_after == running
 
 
-def test_running_balances_hold_when_batches_and_debits_meet(ledger: Ledger) -> None:
+def test_running_balances_are_correct_after_concurrent_batches_and_debits(ledger: Ledger) -> None:
     users = [uuid4() for _ in range(4)]
     for user in users:
         ledger.top_up(user, 10_000)
@@ -183,23 +183,23 @@ def test_running_balances_hold_when_batches_and_debits_meet(ledger: Ledger) -> N
     assert ledger.total_of_all_entries() == 0
 
 
-def test_the_first_credits_of_new_users_at_once_all_arrive(ledger: Ledger) -> None:
-    """Every thread opens the same accounts in the same order, so they meet at each."""
+def test_concurrent_first_credits_of_new_users_all_take_effect(ledger: Ledger) -> None:
+    """All threads open the same accounts in the same order, so each account is contended."""
     users = [uuid4() for _ in range(60)]
     threads = 8
     start = Barrier(threads)
 
-    def credit_everybody(_: int) -> None:
+    def credit_all_users(_: int) -> None:
         start.wait()
         for user in users:
             ledger.top_up(user, 1)
 
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(credit_everybody, range(threads)))
+        list(pool.map(credit_all_users, range(threads)))
     assert [ledger.balance(user) for user in users] == [threads] * len(users)
 
 
-def test_the_balance_of_a_moment_in_the_past(ledger: Ledger) -> None:
+def test_balance_can_be_read_at_a_past_time(ledger: Ledger) -> None:
     user = uuid4()
     ledger.top_up(user, 700)
     now = datetime.now(UTC)
@@ -210,7 +210,7 @@ def test_the_balance_of_a_moment_in_the_past(ledger: Ledger) -> None:
         service.get_balance(ledger.db, clock, user, "RUB", now + timedelta(hours=1))
 
 
-def test_pages_of_the_statement_meet_without_gap_or_overlap(ledger: Ledger) -> None:
+def test_pages_of_the_statement_have_no_gap_and_no_overlap(ledger: Ledger) -> None:
     user = uuid4()
     for amount in range(1, 8):
         ledger.top_up(user, amount)
@@ -239,7 +239,7 @@ def test_pages_of_the_statement_meet_without_gap_or_overlap(ledger: Ledger) -> N
         "UPDATE accounts SET balance_minor = NULL WHERE kind = 'user'",
     ],
 )
-def test_the_database_refuses_to_change_the_past(ledger: Ledger, statement: str) -> None:
+def test_database_rejects_changes_to_the_ledger(ledger: Ledger, statement: str) -> None:
     ledger.top_up(uuid4(), 100)
     with pytest.raises(IntegrityError), ledger.db.autocommit() as tx:
         tx.execute(text(statement))
@@ -263,7 +263,7 @@ _TRANSFER = """
         ({"amount": 100, "currency": "RUB", "after": -1}, {"amount": -100, "currency": "RUB", "after": None}),
     ],
 )
-def test_the_database_refuses_entries_that_do_not_balance(
+def test_database_rejects_entries_that_do_not_balance(
     ledger: Ledger, user_leg: dict[str, object], bank_leg: dict[str, object]
 ) -> None:
     user = uuid4()
@@ -293,12 +293,12 @@ def test_the_database_refuses_entries_that_do_not_balance(
     assert len(service.get_statement(ledger.db, user, "RUB", 10, None).items) == 1
 
 
-def test_the_database_refuses_a_transfer_without_entries(ledger: Ledger) -> None:
+def test_database_rejects_a_transfer_without_entries(ledger: Ledger) -> None:
     with pytest.raises(IntegrityError), ledger.db.autocommit() as tx:
         tx.execute(text(_TRANSFER), {"transfer_id": uuid4(), "user_id": uuid4()})
 
 
-def test_the_database_refuses_a_later_entry_for_an_old_transfer(ledger: Ledger) -> None:
+def test_database_rejects_a_later_entry_of_an_existing_transfer(ledger: Ledger) -> None:
     posting = ledger.top_up(uuid4(), 100)
     with pytest.raises(IntegrityError), ledger.db.autocommit() as tx:
         tx.execute(

@@ -1,4 +1,4 @@
-"""A credit of an account that others are writing at the same moment never fails on a key."""
+"""A credit never fails on a unique key, however many transactions write the account concurrently."""
 
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
@@ -16,14 +16,14 @@ _UNIQUE = """
 """
 
 
-def test_accounts_have_no_second_unique_key(ledger: Ledger) -> None:
-    """ON CONFLICT knows one. With a second, a credit that misses a row under update fails: see migration 0004."""
+def test_accounts_have_one_unique_key(ledger: Ledger) -> None:
+    """ON CONFLICT handles one key. With a second, a credit concurrent with an update can fail: see migration 0004."""
     with ledger.db.autocommit() as tx:
         assert [row[0] for row in tx.execute(text(_UNIQUE))] == ["accounts_pkey"]
 
 
-def test_first_credits_of_new_users_all_at_once(ledger: Ledger) -> None:
-    """Everybody inserts the same new accounts at the same moment."""
+def test_concurrent_first_credits_of_new_users_do_not_fail(ledger: Ledger) -> None:
+    """All threads insert the same new accounts at the same time."""
     db = Database(ledger.db.url, settings=DatabaseSettings(database_pool_size=24), application_name="test")
     users = [uuid4() for _ in range(40)]
 
@@ -37,8 +37,8 @@ def test_first_credits_of_new_users_all_at_once(ledger: Ledger) -> None:
     assert [ledger.balance(user) for user in users] == [30] * 40
 
 
-def test_hot_accounts_that_are_credited_and_debited_by_many(ledger: Ledger) -> None:
-    """Rows that move from page to page while they are looked for."""
+def test_concurrent_credits_and_debits_of_few_accounts_do_not_fail(ledger: Ledger) -> None:
+    """Rows move between pages while other statements search for them."""
     db = Database(ledger.db.url, settings=DatabaseSettings(database_pool_size=40), application_name="test")
     users = [uuid4() for _ in range(8)]
     for user in users:

@@ -1,4 +1,4 @@
-"""What is read of one account costs the same however many entries others have made."""
+"""The cost of reading one account does not depend on the entries of other accounts."""
 
 import math
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from services.balance import repository
 from tests.support.servers import Servers
 
 LIMIT = 5
-#: Entries of these books: some thousands, of which the reader has a handful.
+#: Checks in the books. They make some thousand entries, of which the reader has a few.
 CHECKS = 1_000
 MICROSECOND = timedelta(microseconds=1)
 _HISTORY = """
@@ -34,9 +34,9 @@ _READ = "SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'ent
         lambda tx, account: repository.statement(tx, account, before_entry_id=2**62, limit=LIMIT),
         lambda tx, account: repository.balance_before(tx, account, datetime.now(UTC)),
     ],
-    ids=["statement", "balance at a moment"],
+    ids=["statement", "balance at a time"],
 )
-def test_nobody_elses_entries_are_read(
+def test_read_touches_only_entries_of_its_account(
     make_database: Callable[[str], str], test_servers: Servers, read: Callable[[Connection, object], object]
 ) -> None:
     database, (*_, reader) = _books(make_database, test_servers)
@@ -50,19 +50,19 @@ def test_nobody_elses_entries_are_read(
 
 
 def _books(make_database: Callable[[str], str], test_servers: Servers) -> tuple[Database, list[UUID]]:
-    """Large enough books, and some who are in them, the busiest user first."""
+    """Generate books. Return the database of balance and three users, the busiest first."""
     urls = {service: make_database(service) for service in big_books.SERVICES}
-    people = [uuid4() for _ in range(3)]
+    users = [uuid4() for _ in range(3)]
     big_books.write(
         {service: test_servers.postgres_url(url.rsplit("/", 1)[1]) for service, url in urls.items()},
         checks=CHECKS,
-        known=people,
+        known=users,
         code_key=Fernet.generate_key().decode(),
     )
-    return Database(urls["balance"], settings=DatabaseSettings(), application_name="test"), people
+    return Database(urls["balance"], settings=DatabaseSettings(), application_name="test"), users
 
 
-def test_a_balance_at_a_moment_is_that_of_the_last_entry_before_it(
+def test_balance_at_a_time_is_that_of_the_last_entry_before_it(
     make_database: Callable[[str], str], test_servers: Servers
 ) -> None:
     database, (user, *_) = _books(make_database, test_servers)
@@ -74,16 +74,16 @@ def test_a_balance_at_a_moment_is_that_of_the_last_entry_before_it(
             before_all = repository.balance_before(tx, account, history[0].created_at)
             at_each = [repository.balance_before(tx, account, entry.created_at + MICROSECOND) for entry in history]
             right_before = [repository.balance_before(tx, account, entry.created_at) for entry in history]
-            nobody = repository.balance_before(tx, uuid4(), datetime.now(UTC))
+            unknown_account = repository.balance_before(tx, uuid4(), datetime.now(UTC))
     finally:
         database.dispose()
     balances = [entry.balance_after for entry in history]
-    assert (before_all, nobody) == (0, 0)
+    assert (before_all, unknown_account) == (0, 0)
     assert at_each == balances
     assert right_before == [0, *balances[:-1]]
 
 
-def test_a_balance_long_ago_costs_few_entries(make_database: Callable[[str], str], test_servers: Servers) -> None:
+def test_balance_long_ago_reads_few_entries(make_database: Callable[[str], str], test_servers: Servers) -> None:
     database, (user, *_) = _books(make_database, test_servers)
     account = derived_id("account", user, "RUB")
     try:

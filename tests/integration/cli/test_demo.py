@@ -1,4 +1,4 @@
-"""``fastcheck demo`` plays the whole story, and fails loudly where there is none to play."""
+"""``fastcheck demo`` runs all steps of its scenario, and names the step that fails."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from tests.support.system import RunningSystem, fastcheck
 TIMEOUT_SECONDS = 240
 
 
-def test_the_whole_story_on_a_system_of_its_own() -> None:
+def test_demo_runs_all_steps_on_its_own_system() -> None:
     result = fastcheck("demo", timeout=TIMEOUT_SECONDS)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "All of it happened as it should." in result.stdout
@@ -16,7 +16,7 @@ def test_the_whole_story_on_a_system_of_its_own() -> None:
     assert "✗" not in result.stdout
 
 
-def test_the_story_on_a_running_system(system: RunningSystem) -> None:
+def test_demo_runs_all_steps_on_a_running_system(system: RunningSystem) -> None:
     result = fastcheck(
         "demo",
         "--url",
@@ -31,7 +31,7 @@ def test_the_story_on_a_running_system(system: RunningSystem) -> None:
     assert "All of it happened as it should." in result.stdout
 
 
-def test_a_step_that_fails_is_named(tmp_path: Path) -> None:
+def test_failed_step_is_named(tmp_path: Path) -> None:
     result = fastcheck("demo", "--url", f"http://{HOST}:9", "--data-dir", str(tmp_path))
     assert result.returncode == 1
     assert result.stderr.startswith("Step 1 failed (A stranger without a session is turned away): GET /balance got no")

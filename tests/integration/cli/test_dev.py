@@ -28,7 +28,7 @@ def test_dev_serves_the_chosen_service_and_restarts_it_when_its_code_changes(tmp
         eventually(lambda: "FastCheck is ready: " in log.read_text(), timeout=START_SECONDS)
         url = log.read_text().split("FastCheck is ready: ")[1].split()[0]
         assert "accounts-web" not in fastcheck("status", "--data-dir", str(data_dir)).stdout
-        guest = {"login": "anna", "password": "correct horse battery"}
+        guest = {"login": "alice", "password": "correct horse battery"}
         eventually(lambda: requests.post(f"{url}/register", json=guest, timeout=10).status_code == 201, timeout=30)
         refused = fastcheck("dev", "checks", "--data-dir", str(data_dir))
         assert (refused.returncode, "already running" in refused.stderr) == (1, True)

@@ -1,4 +1,4 @@
-"""The same services on servers that exist already: ``fastcheck provision`` prepares them, ``up`` uses them."""
+"""Existing servers: ``fastcheck provision`` prepares them, ``fastcheck up`` uses them."""
 
 from pathlib import Path
 
@@ -12,19 +12,19 @@ from tests.support.system import fastcheck, running
 
 
 def addresses(servers: Servers) -> dict[str, str]:
-    """What a user sets who has a PostgreSQL and a Redis of his own."""
+    """Return the variables that point FastCheck at existing PostgreSQL and Redis servers."""
     databases = {
         BY_NAME[name].database_variable: servers.postgres_url(f"fastcheck_{name}", f"fastcheck_{name}").replace(
             "postgresql://", "postgresql+psycopg2://", 1
         )
         for name in DATABASES
     }
-    # Numbers that no worker of the test run has (see conftest).
+    # Database numbers that no worker of the test run uses (see conftest).
     return {**databases, "FASTCHECK_BROKER_URL": servers.redis_url(250), "FASTCHECK_CACHE_URL": servers.redis_url(251)}
 
 
 def provision(servers: Servers) -> str:
-    """Run the command as a user does, and again: it says the same."""
+    """Run ``fastcheck provision`` twice, assert equal outputs, and return the output."""
     environ = {
         **addresses(servers),
         "FASTCHECK_ADMINISTRATOR_DATABASE_URL": servers.postgres_url("postgres"),
@@ -36,27 +36,27 @@ def provision(servers: Servers) -> str:
     return first.stdout
 
 
-def test_a_system_on_servers_of_ones_own(tmp_path: Path, test_servers: Servers) -> None:
+def test_system_runs_on_provisioned_servers(tmp_path: Path, test_servers: Servers) -> None:
     try:
         assert "fastcheck_balance" in provision(test_servers)
         with running(tmp_path / "data", addresses(test_servers)) as system:
             names = {process["name"] for process in system.processes}
             assert not names & {"postgres", "redis"}
             assert (system.postgres_url, system.redis_url) == ("", "")
-            login = {"login": "anna", "password": "correct horse battery"}
-            answer = requests.post(f"{system.gateway_url}/register", json=login, timeout=10)
-            assert answer.status_code == 201
+            login = {"login": "alice", "password": "correct horse battery"}
+            response = requests.post(f"{system.gateway_url}/register", json=login, timeout=10)
+            assert response.status_code == 201
         assert not (tmp_path / "data" / "postgres").exists()
         connection = psycopg2.connect(test_servers.postgres_url("fastcheck_accounts"))
         with connection.cursor() as cursor:
             cursor.execute("SELECT login FROM users")
-            assert cursor.fetchall() == [("anna",)]
+            assert cursor.fetchall() == [("alice",)]
         connection.close()
     finally:
         for name in DATABASES:
             drop(test_servers, f"fastcheck_{name}")
 
 
-def test_provision_says_what_it_misses() -> None:
+def test_provision_names_a_missing_variable() -> None:
     result = fastcheck("provision")
     assert (result.returncode, result.stderr) == (2, "FASTCHECK_ADMINISTRATOR_DATABASE_URL is not set.\n")

@@ -1,4 +1,4 @@
-"""The life of a system under ``fastcheck up``: started, hurt, stopped, killed, and there again with all its data."""
+"""``fastcheck up``: start, killed processes, stop, killed supervisor, and restarts with all data."""
 
 import os
 import signal
@@ -20,9 +20,9 @@ PROCESSES = {
     "auditor",
     *(f"{service.name}-{role}" for service in SERVICES for role in ("web", *service.bus_roles)),
 }
-#: Each look is a process of its own, and two systems share the machine.
-PATIENCE_SECONDS = 90
-LOGIN = {"login": "anna", "password": "correct horse battery"}
+#: Long, because each call of ``fastcheck status`` starts a process and two systems share the machine.
+TIMEOUT_SECONDS = 90
+LOGIN = {"login": "alice", "password": "correct horse battery"}
 
 
 def all_gone(pids: Iterable[int]) -> bool:
@@ -37,9 +37,9 @@ def sign_in(system: RunningSystem) -> int:
     return requests.post(f"{system.gateway_url}/login", json=LOGIN, timeout=10).status_code
 
 
-def test_a_system_from_its_first_start_to_its_last(tmp_path: Path, system: RunningSystem) -> None:
+def test_system_keeps_its_data_through_restarts_and_kills(tmp_path: Path, system: RunningSystem) -> None:
     data_dir = tmp_path / "data"
-    said = tmp_path / "data.up.log"
+    output = tmp_path / "data.up.log"
 
     with running(data_dir) as first:
         assert {process["name"] for process in first.processes} == PROCESSES
@@ -50,25 +50,25 @@ def test_a_system_from_its_first_start_to_its_last(tmp_path: Path, system: Runni
         assert requests.post(f"{first.gateway_url}/register", json=LOGIN, timeout=10).status_code == 201
         for name in ("accounts-web", "balance-worker", "postgres", "redis"):
             comes_back_after_a_kill(first, name)
-        assert eventually(lambda: sign_in(first) == 200, timeout=PATIENCE_SECONDS)
+        assert eventually(lambda: sign_in(first) == 200, timeout=TIMEOUT_SECONDS)
         before = [process["pid"] for process in first.status()["processes"]]
         stopped = fastcheck("down", "--data-dir", str(data_dir))
         assert (stopped.returncode, stopped.stdout) == (0, "FastCheck is stopped.\n")
         assert all_gone(before)
-    lines = said.read_text().splitlines()
+    lines = output.read_text().splitlines()
     assert [line for line in lines if line.startswith("FastCheck is ready")] == [
         f"FastCheck is ready: {first.gateway_url}"
     ]
     assert "accounts-web exited (killed by SIGKILL); it restarts in 0.5 s." in lines
 
-    said.unlink()
+    output.unlink()
     with running(data_dir) as second:
         assert sign_in(second) == 200, "a restart has lost the user"
         supervisor = int((data_dir / "lock").read_text())
         os.kill(supervisor, signal.SIGKILL)
-        eventually(lambda: all_gone(pids(second)), timeout=PATIENCE_SECONDS)
+        eventually(lambda: all_gone(pids(second)), timeout=TIMEOUT_SECONDS)
 
-    said.unlink()
+    output.unlink()
     with running(data_dir) as third:
         assert sign_in(third) == 200, "a kill has lost the user"
     assert all_gone(pids(third))
@@ -76,7 +76,7 @@ def test_a_system_from_its_first_start_to_its_last(tmp_path: Path, system: Runni
 
 
 def runs_beside(one: RunningSystem, other: RunningSystem) -> None:
-    """Two systems in two folders have nothing in common."""
+    """Assert that systems in two folders share no address."""
     assert other.status()["ready"] is True
     urls = {process["url"] for each in (one, other) for process in each.processes if "url" in process}
     assert len(urls) == 2 * (len(SERVICES) + 1)  # each web process, and the auditor's metrics
@@ -85,7 +85,7 @@ def runs_beside(one: RunningSystem, other: RunningSystem) -> None:
 
 
 def servers_answer(system: RunningSystem) -> None:
-    """The addresses that ``status`` tells are an administrator's, and the servers are as safe as they must be."""
+    """Assert that ``status`` reports administrator URLs and that the servers store data durably."""
     connection = psycopg2.connect(system.postgres_url)
     with connection.cursor() as cursor:
         cursor.execute("SELECT rolsuper, current_setting('fsync') FROM pg_roles WHERE rolname = current_user")
@@ -102,6 +102,6 @@ def comes_back_after_a_kill(system: RunningSystem, name: str) -> None:
     os.kill(before, signal.SIGKILL)
     eventually(
         lambda: name in {process["name"] for process in system.status()["processes"]} and system.pid(name) != before,
-        timeout=PATIENCE_SECONDS,
+        timeout=TIMEOUT_SECONDS,
     )
-    eventually(lambda: system.status()["ready"], timeout=PATIENCE_SECONDS)
+    eventually(lambda: system.status()["ready"], timeout=TIMEOUT_SECONDS)

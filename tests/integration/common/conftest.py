@@ -16,13 +16,13 @@ from tests.support.bus import Bus
 
 @pytest.fixture
 def bus_settings(redis_url: str) -> BusSettings:
-    """A real broker; short times, so that a test need not wait long for a second sending."""
+    """Return settings of a real broker with short resend delays."""
     return BusSettings(broker_url=SecretStr(redis_url), outbox_resend_seconds=0.2, outbox_resend_max_seconds=0.4)
 
 
 @pytest.fixture
 def subscriber_db(make_database: Callable[[str], str]) -> Iterator[Database]:
-    """The ledger's database: it has an inbox."""
+    """Open the database of the ledger, which has an inbox."""
     db = Database(make_database("balance"), settings=DatabaseSettings(), application_name="test")
     yield db
     db.dispose()
@@ -30,7 +30,7 @@ def subscriber_db(make_database: Callable[[str], str]) -> Iterator[Database]:
 
 @pytest.fixture
 def publisher_db(make_database: Callable[[str], str]) -> Iterator[Database]:
-    """A database that has an outbox, and nothing that writes into it but the test."""
+    """Open a database with an outbox that only the test writes."""
     db = Database(make_database("balance"), settings=DatabaseSettings(), application_name="test")
     with db.transaction() as tx:
         tx.execute(text(OUTBOX_V1))
@@ -40,7 +40,7 @@ def publisher_db(make_database: Callable[[str], str]) -> Iterator[Database]:
 
 @pytest.fixture
 def bus(tmp_path: Path, publisher_db: Database, subscriber_db: Database, bus_settings: BusSettings) -> Iterator[Bus]:
-    """The processes between the two databases, none of them started yet."""
+    """Return the processes between the two databases, none of them started."""
     settings = {
         "FASTCHECK_BROKER_URL": bus_settings.broker_url.get_secret_value(),
         "FASTCHECK_PUBLISHER_DATABASE_URL": publisher_db.url,

@@ -1,4 +1,4 @@
-"""What a repository executes on: results, errors, and the connection after them."""
+"""Connections for repositories: results, errors, and the state of the connection after an error."""
 
 import psycopg2
 import pytest
@@ -13,7 +13,7 @@ from common.db.engine import Database
 NUMBERS = text("SELECT n, n * n AS square FROM generate_series(1, :upto) n")
 
 
-def test_rows_have_their_columns_as_attributes_or_by_name(subscriber_db: Database) -> None:
+def test_columns_can_be_read_as_attributes_or_by_name(subscriber_db: Database) -> None:
     with subscriber_db.autocommit() as tx:
         assert [(row.n, row.square) for row in tx.execute(NUMBERS, {"upto": 3})] == [(1, 1), (2, 4), (3, 9)]
         assert [*tx.execute(NUMBERS, {"upto": 2}).mappings()] == [{"n": 1, "square": 1}, {"n": 2, "square": 4}]
@@ -21,7 +21,7 @@ def test_rows_have_their_columns_as_attributes_or_by_name(subscriber_db: Databas
         assert tx.execute(NUMBERS, {"upto": 1}).mappings().one() == {"n": 1, "square": 1}
 
 
-def test_one_row_is_one_row(subscriber_db: Database) -> None:
+def test_methods_for_one_row_reject_none_and_several(subscriber_db: Database) -> None:
     with subscriber_db.autocommit() as tx:
         assert tx.execute(NUMBERS, {"upto": 0}).one_or_none() is None
         assert tx.execute(NUMBERS, {"upto": 0}).scalar_one_or_none() is None
@@ -36,14 +36,14 @@ def test_one_row_is_one_row(subscriber_db: Database) -> None:
 
 
 @pytest.mark.parametrize("make", [text, prepared])
-def test_signs_that_mean_something_to_the_driver_mean_themselves(subscriber_db: Database, make: object) -> None:
+def test_percent_signs_and_colons_in_a_statement_are_literal(subscriber_db: Database, make: object) -> None:
     statement = make("SELECT '100%'::text AS share, 7 % 4 AS rest, CAST(:given AS text) AS given")  # type: ignore[operator]
     with subscriber_db.autocommit() as tx:
         row = tx.execute(statement, {"given": "%(n)s :n 50%"}).one()
     assert (row.share, row.rest, row.given) == ("100%", 3, "%(n)s :n 50%")
 
 
-def test_an_error_is_sqlalchemys_and_does_not_show_the_parameters(subscriber_db: Database) -> None:
+def test_error_is_of_sqlalchemy_and_hides_the_parameters(subscriber_db: Database) -> None:
     statement = text("INSERT INTO inbox (event_id, type, source, attempts) VALUES (gen_random_uuid(), :t, '', -1)")
     with pytest.raises(IntegrityError) as raised, subscriber_db.autocommit() as tx:
         tx.execute(statement, {"t": "s3cret"})
@@ -53,7 +53,7 @@ def test_an_error_is_sqlalchemys_and_does_not_show_the_parameters(subscriber_db:
     assert not raised.value.connection_invalidated
 
 
-def test_a_transaction_is_all_or_nothing(subscriber_db: Database) -> None:
+def test_failed_transaction_is_rolled_back(subscriber_db: Database) -> None:
     write = text("INSERT INTO inbox (event_id, type, source) VALUES (gen_random_uuid(), 'x', 'y')")
     count = text("SELECT count(*) FROM inbox")
 
@@ -78,7 +78,7 @@ def test_a_transaction_is_all_or_nothing(subscriber_db: Database) -> None:
         assert tx.execute(count).scalar_one() == 2
 
 
-def test_a_lost_connection_is_told_of_and_replaced(subscriber_db: Database) -> None:
+def test_lost_connection_is_reported_and_replaced(subscriber_db: Database) -> None:
     pid = text("SELECT pg_backend_pid()")
     with pytest.raises(OperationalError) as raised, subscriber_db.transaction() as tx:
         tx.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
@@ -87,7 +87,7 @@ def test_a_lost_connection_is_told_of_and_replaced(subscriber_db: Database) -> N
         assert tx.execute(pid).scalar_one() > 0
 
 
-def test_an_idle_connection_that_the_server_has_closed_is_not_handed_out(subscriber_db: Database) -> None:
+def test_closed_idle_connection_is_not_used(subscriber_db: Database) -> None:
     pid = text("SELECT pg_backend_pid()")
     with subscriber_db.autocommit() as tx:
         first = tx.execute(pid).scalar_one()
@@ -100,7 +100,7 @@ def test_an_idle_connection_that_the_server_has_closed_is_not_handed_out(subscri
         assert tx.execute(pid).scalar_one() != first
 
 
-def test_a_server_that_is_away_is_an_error_of_sqlalchemy_too(subscriber_db: Database) -> None:
+def test_unreachable_server_raises_operational_error(subscriber_db: Database) -> None:
     nobody_there = make_url(subscriber_db.url).set(port=1).render_as_string(hide_password=False)
     away = Database(nobody_there, settings=DatabaseSettings(), application_name="test")
     with pytest.raises(OperationalError) as raised:
@@ -110,7 +110,7 @@ def test_a_server_that_is_away_is_an_error_of_sqlalchemy_too(subscriber_db: Data
         pass
 
 
-def test_a_pool_that_is_used_up_says_so(subscriber_db: Database) -> None:
+def test_exhausted_pool_raises_a_timeout(subscriber_db: Database) -> None:
     settings = DatabaseSettings(database_pool_size=1, database_pool_timeout_seconds=0.1)
     small = Database(subscriber_db.url, settings=settings, application_name="test")
     with small.autocommit(), pytest.raises(PoolTimeout):

@@ -1,4 +1,4 @@
-"""A database that lets nobody in: whoever asks is told so in SQLAlchemy's words, and a client is told to come back."""
+"""An unreachable database: SQLAlchemy's error in the service, 503 with Retry-After for the client."""
 
 import pytest
 from pydantic import SecretStr
@@ -10,7 +10,7 @@ from common.db.errors import is_transient
 from common.http.server.app import create_service
 from common.http.server.endpoint import unauthenticated
 
-NOWHERE = SecretStr("postgresql+psycopg2://nobody:nothing@127.0.0.1:1/nowhere")
+NOWHERE = SecretStr("postgresql+psycopg2://user:password@127.0.0.1:1/database")
 
 
 @pytest.fixture
@@ -18,14 +18,14 @@ def away() -> Database:
     return Database(NOWHERE.get_secret_value(), settings=DatabaseSettings(), application_name="test")
 
 
-def test_a_connection_that_is_not_had_is_an_error_of_sqlalchemy(away: Database) -> None:
+def test_failed_connection_raises_a_transient_operational_error(away: Database) -> None:
     for opened in (away.autocommit, away.transaction):
         with pytest.raises(OperationalError) as failure, opened():
             pass
         assert is_transient(failure.value)
 
 
-def test_a_request_meanwhile_is_told_to_come_back(away: Database) -> None:
+def test_request_during_an_outage_gets_503_with_retry_after(away: Database) -> None:
     app = create_service("test", Settings(), None, ready={})
 
     @app.get("/ask")
@@ -34,6 +34,6 @@ def test_a_request_meanwhile_is_told_to_come_back(away: Database) -> None:
         away.ping()
         return "never"
 
-    answer = app.test_client().get("/ask")
-    assert (answer.status_code, answer.get_json()["code"]) == (503, "temporarily_unavailable")
-    assert answer.headers["Retry-After"]
+    response = app.test_client().get("/ask")
+    assert (response.status_code, response.get_json()["code"]) == (503, "temporarily_unavailable")
+    assert response.headers["Retry-After"]

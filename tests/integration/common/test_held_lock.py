@@ -1,4 +1,4 @@
-"""A lock that somebody holds, over the real bus: it costs time, and the money arrives once."""
+"""A held row lock delays an event on the real bus; the event then takes effect once."""
 
 import json
 from uuid import uuid4
@@ -12,10 +12,10 @@ from tests.support.bus import Bus, balance_of, confirmed, open_events, publish
 from tests.support.eventually import eventually
 
 
-def test_a_lock_that_is_held_through_more_deliveries_than_there_are_attempts_costs_time_only(
+def test_lock_held_longer_than_the_allowed_attempts_only_delays_the_event(
     publisher_db: Database, subscriber_db: Database, bus: Bus
 ) -> None:
-    """Over the real bus, with balance's own handler: the user's account is locked by somebody's session."""
+    """A database session locks the account of the user while balance's handler processes the event."""
     user = uuid4()
     bus.settings["FASTCHECK_INBOX_MAX_ATTEMPTS"] = "2"
     bus.relay()
@@ -28,13 +28,13 @@ def test_a_lock_that_is_held_through_more_deliveries_than_there_are_attempts_cos
         lines = [json.loads(line) for line in consumer.launch.log.read_text().splitlines() if line.startswith("{")]
         return [line for line in lines if line["event"] == log_events.EVENT_ATTEMPT_REFUNDED]
 
-    # Not one of our own connections: those are cut off when they idle in a transaction.
-    somebody = psycopg2.connect(subscriber_db.url.replace("+psycopg2", ""))
-    with somebody.cursor() as cursor:
+    # A plain connection: those of the pool are closed when they idle in a transaction.
+    locking = psycopg2.connect(subscriber_db.url.replace("+psycopg2", ""))
+    with locking.cursor() as cursor:
         cursor.execute("UPDATE accounts SET balance_minor = balance_minor WHERE user_id = %s", (str(user),))
     publish(publisher_db, confirmed(user))
     eventually(lambda: len(held_up()) > 3, timeout=60)
-    somebody.close()
+    locking.close()
     eventually(lambda: balance_of(subscriber_db, user) == 200)
     eventually(lambda: open_events(publisher_db) == 0)
     with subscriber_db.autocommit() as tx:

@@ -1,4 +1,4 @@
-"""The inbox: each event once, poison set apart, nothing held up by it."""
+"""The inbox: each event takes effect once; a failing event is parked and delays no other."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +21,7 @@ MAX_ATTEMPTS = 3
 
 @pytest.fixture
 def effects(subscriber_db: Database) -> Database:
-    """A table that counts how often each event took effect."""
+    """Create a table with one row for each time an event takes effect."""
     with subscriber_db.autocommit() as tx:
         tx.execute(text("CREATE TABLE effects (topup_id uuid NOT NULL)"))
     return subscriber_db
@@ -47,23 +47,23 @@ def _effects(db: Database) -> list[UUID]:
         return [row.topup_id for row in tx.execute(text("SELECT topup_id FROM effects"))]
 
 
-def test_a_batch_takes_effect_and_is_reported(effects: Database) -> None:
+def test_batch_takes_effect_and_is_reported(effects: Database) -> None:
     batch = [_event() for _ in range(20)]
     finished = _inbox(effects).receive("payments", batch)
     assert set(finished) == {e.event_id for e in batch}
     assert len(_effects(effects)) == 20
 
 
-def test_twice_is_once_and_is_reported_again(effects: Database) -> None:
+def test_repeated_batch_has_no_effect_and_is_reported_again(effects: Database) -> None:
     batch = [_event() for _ in range(5)]
     inbox = _inbox(effects)
     inbox.receive("payments", batch)
-    again = inbox.receive("payments", [*batch, batch[0]])
-    assert set(again) == {e.event_id for e in batch}
+    repeat = inbox.receive("payments", [*batch, batch[0]])
+    assert set(repeat) == {e.event_id for e in batch}
     assert len(_effects(effects)) == 5
 
 
-def test_twice_at_once_is_once(effects: Database) -> None:
+def test_concurrent_repeats_take_effect_once(effects: Database) -> None:
     batch = [_event() for _ in range(10)]
     inbox = _inbox(effects)
     with ThreadPoolExecutor(8) as pool:
@@ -71,14 +71,14 @@ def test_twice_at_once_is_once(effects: Database) -> None:
     assert len(_effects(effects)) == 10
 
 
-def test_poison_does_not_hold_back_its_batch(effects: Database) -> None:
+def test_failing_event_does_not_affect_the_rest_of_its_batch(effects: Database) -> None:
     good, poison = [_event() for _ in range(4)], _event(13)
     finished = _inbox(effects).receive("payments", [good[0], good[1], poison, good[2], good[3]])
     assert set(finished) == {e.event_id for e in good}
     assert len(_effects(effects)) == 4
 
 
-def test_poison_is_parked_after_bounded_attempts_and_reported_then(effects: Database) -> None:
+def test_failing_event_is_parked_and_reported_after_its_attempts(effects: Database) -> None:
     poison = _event(13)
     inbox = _inbox(effects)
     outcomes = [inbox.receive("payments", [poison]) for _ in range(MAX_ATTEMPTS + 1)]
@@ -89,20 +89,20 @@ def test_poison_is_parked_after_bounded_attempts_and_reported_then(effects: Data
     assert "thirteen is poison" in letter.error
 
 
-def test_an_event_that_kills_its_worker_is_parked_without_being_run_again(effects: Database) -> None:
-    """Attempts are committed before the handler runs, so a death leaves its mark."""
+def test_event_that_kills_its_worker_is_parked_after_its_attempts(effects: Database) -> None:
+    """Attempts are committed before the handler runs, so those of a killed worker count."""
     deadly = _event()
     runs: list[int] = []
 
     def die(_tx: Connection, _events: Sequence[PaymentConfirmed]) -> None:
         runs.append(1)
-        raise SystemExit  # what os._exit leaves behind, as far as the database can tell: no commit, no record
+        raise SystemExit  # the database state is that after os._exit: no commit, no record
 
     inbox = Inbox(effects, {PaymentConfirmed.TYPE: die}, max_attempts=MAX_ATTEMPTS)
     for _ in range(MAX_ATTEMPTS):
         with pytest.raises(SystemExit):
             inbox.receive("payments", [deadly])
-    assert inbox.receive("payments", [deadly]) == [], "whoever made the last attempt may still be at it"
+    assert inbox.receive("payments", [deadly]) == [], "the last attempt may still be in progress"
     with effects.autocommit() as tx:
         tx.execute(text("UPDATE inbox SET tried_at = now() - interval '11 seconds'"))
     assert inbox.receive("payments", [deadly]) == [deadly.event_id]
@@ -114,7 +114,7 @@ def test_an_event_that_kills_its_worker_is_parked_without_being_run_again(effect
     assert letter.error == "the worker died while it handled this event"
 
 
-def test_an_unknown_type_and_a_broken_payload_are_poison(effects: Database) -> None:
+def test_unknown_type_and_invalid_payload_are_parked(effects: Database) -> None:
     unknown = Envelope(uuid4(), "moon.landed.v1", datetime.now(UTC), {})
     broken = Envelope(uuid4(), PaymentConfirmed.TYPE, datetime.now(UTC), {"amount_minor": "many"})
     inbox = _inbox(effects)
@@ -127,22 +127,22 @@ def test_an_unknown_type_and_a_broken_payload_are_poison(effects: Database) -> N
         }
 
 
-def test_an_operator_replays_a_parked_event(effects: Database) -> None:
+def test_operator_replays_a_parked_event(effects: Database) -> None:
     poison = _event(13)
     inbox = _inbox(effects)
     for _ in range(MAX_ATTEMPTS):
         inbox.receive("payments", [poison])
     with effects.transaction() as tx:
-        released = dead_letters.release(tx, poison.event_id, reason="the handler is mended")
+        released = dead_letters.release(tx, poison.event_id, reason="the handler is fixed")
     assert released is not None
     source, wire = released
-    mended = Inbox(effects, {PaymentConfirmed.TYPE: lambda _tx, _events: None}, max_attempts=MAX_ATTEMPTS)
-    assert mended.receive(source, [Envelope.from_wire(wire)]) == [poison.event_id]
+    fixed = Inbox(effects, {PaymentConfirmed.TYPE: lambda _tx, _events: None}, max_attempts=MAX_ATTEMPTS)
+    assert fixed.receive(source, [Envelope.from_wire(wire)]) == [poison.event_id]
     with effects.autocommit() as tx:
         assert dead_letters.list_open(tx, limit=10) == []
 
 
-def test_an_operator_discards_a_parked_event_once(effects: Database) -> None:
+def test_operator_discards_a_parked_event_once(effects: Database) -> None:
     poison = _event(13)
     inbox = _inbox(effects)
     for _ in range(MAX_ATTEMPTS):

@@ -1,4 +1,4 @@
-"""From a committed row over a real broker to the effect and back: nothing is lost on the way, whatever dies."""
+"""The outbox over a real broker: no event is lost or applied twice when the broker or a process fails."""
 
 import os
 import signal
@@ -23,9 +23,7 @@ from tests.support.bus import Bus, balance_of, confirmed, has_more_than, open_ev
 from tests.support.eventually import eventually
 
 
-def test_a_committed_event_takes_effect_and_is_closed(
-    publisher_db: Database, subscriber_db: Database, bus: Bus
-) -> None:
+def test_committed_event_takes_effect_and_is_closed(publisher_db: Database, subscriber_db: Database, bus: Bus) -> None:
     bus.relay()
     bus.consumer()
     bus.acknowledgements()
@@ -35,7 +33,7 @@ def test_a_committed_event_takes_effect_and_is_closed(
     eventually(lambda: open_events(publisher_db) == 0)
 
 
-def test_an_event_of_a_transaction_that_is_rolled_back_never_was(publisher_db: Database) -> None:
+def test_event_of_a_rolled_back_transaction_is_not_sent(publisher_db: Database) -> None:
     def write_and_fail() -> None:
         with publisher_db.transaction() as tx:
             outbox.add_all(tx, [confirmed(uuid4())])
@@ -46,7 +44,7 @@ def test_an_event_of_a_transaction_that_is_rolled_back_never_was(publisher_db: D
     assert open_events(publisher_db) == 0
 
 
-def test_a_flushed_broker_loses_nothing(
+def test_events_lost_by_the_broker_are_sent_again(
     publisher_db: Database, subscriber_db: Database, bus_settings: BusSettings, bus: Bus
 ) -> None:
     user = uuid4()
@@ -61,7 +59,7 @@ def test_a_flushed_broker_loses_nothing(
     eventually(lambda: open_events(publisher_db) == 0)
 
 
-def test_a_lost_acknowledgement_is_made_good_and_credits_nothing_twice(
+def test_event_with_a_lost_acknowledgement_is_closed_and_credits_once(
     publisher_db: Database, subscriber_db: Database, bus_settings: BusSettings, bus: Bus
 ) -> None:
     user = uuid4()
@@ -77,7 +75,7 @@ def test_a_lost_acknowledgement_is_made_good_and_credits_nothing_twice(
     assert balance_of(subscriber_db, user) == 100
 
 
-def test_consumers_killed_in_mid_batch_lose_and_double_nothing(
+def test_consumers_killed_mid_batch_lose_and_duplicate_nothing(
     publisher_db: Database, subscriber_db: Database, bus: Bus
 ) -> None:
     users = [uuid4() for _ in range(20)]
@@ -96,7 +94,7 @@ def test_consumers_killed_in_mid_batch_lose_and_double_nothing(
     assert [balance_of(subscriber_db, user) for user in users] == [1_000] * 20
 
 
-def test_a_dead_broker_costs_time_only(publisher_db: Database) -> None:
+def test_event_stays_open_while_the_broker_is_unreachable(publisher_db: Database) -> None:
     settings = BusSettings(broker_url=SecretStr("redis://127.0.0.1:1/0"))
     relay = Relay("payments", publisher_db, create_celery("payments", settings), settings)
     publish(publisher_db, confirmed(uuid4()))
@@ -105,16 +103,16 @@ def test_a_dead_broker_costs_time_only(publisher_db: Database) -> None:
     assert open_events(publisher_db) == 1
 
 
-def test_two_relays_take_each_row_once(publisher_db: Database) -> None:
+def test_concurrent_relays_claim_each_row_once(publisher_db: Database) -> None:
     publish(publisher_db, *[confirmed(uuid4()) for _ in range(30)])
     with publisher_db.transaction() as first, publisher_db.transaction() as second:
-        took = [outbox.claim_due(tx, limit=20, resend_seconds=5, resend_max_seconds=20) for tx in (first, second)]
-    ids = [due.envelope.event_id for batch in took for due in batch]
+        claimed = [outbox.claim_due(tx, limit=20, resend_seconds=5, resend_max_seconds=20) for tx in (first, second)]
+    ids = [due.envelope.event_id for batch in claimed for due in batch]
     assert len(ids) == len(set(ids)) == 30
 
 
-def test_a_row_that_commits_late_is_not_passed_over(publisher_db: Database) -> None:
-    """Rows are taken by status, never by "newer than the last": commits do not come in the order of ids."""
+def test_row_that_commits_late_is_sent(publisher_db: Database) -> None:
+    """Rows are claimed by status, not by id: transactions commit in any order of ids."""
     with publisher_db.transaction() as slow:
         outbox.add_all(slow, [confirmed(uuid4())])
         publish(publisher_db, confirmed(uuid4()))
@@ -124,13 +122,13 @@ def test_a_row_that_commits_late_is_not_passed_over(publisher_db: Database) -> N
         assert len(outbox.claim_due(tx, limit=10, resend_seconds=5, resend_max_seconds=20)) == 1
 
 
-def test_each_sending_puts_the_next_one_off_further_up_to_a_bound(publisher_db: Database) -> None:
+def test_delay_between_sends_doubles_up_to_its_maximum(publisher_db: Database) -> None:
     publish(publisher_db, confirmed(uuid4()))
-    waits: list[float] = []
+    delays: list[float] = []
     for _ in range(5):
         with publisher_db.autocommit() as tx:
             assert len(outbox.claim_due(tx, limit=1, resend_seconds=5, resend_max_seconds=20)) == 1
-            waits.append(
+            delays.append(
                 float(
                     tx.execute(
                         text("SELECT EXTRACT(EPOCH FROM available_at - clock_timestamp()) FROM outbox")
@@ -138,23 +136,23 @@ def test_each_sending_puts_the_next_one_off_further_up_to_a_bound(publisher_db: 
                 )
             )
             tx.execute(text("UPDATE outbox SET available_at = now()"))
-    assert [round(wait) for wait in waits] == [5, 10, 20, 20, 20]
+    assert [round(wait) for wait in delays] == [5, 10, 20, 20, 20]
 
 
-def test_a_delayed_event_is_left_alone_until_its_time(publisher_db: Database) -> None:
+def test_delayed_event_is_not_sent_before_its_time(publisher_db: Database) -> None:
     publish(publisher_db, confirmed(uuid4()), delay_seconds=30)
     with publisher_db.autocommit() as tx:
         assert outbox.claim_due(tx, limit=10, resend_seconds=5, resend_max_seconds=20) == []
 
 
-def test_the_same_event_written_twice_is_one_row(publisher_db: Database) -> None:
+def test_event_written_twice_is_one_row(publisher_db: Database) -> None:
     event = confirmed(uuid4())
     publish(publisher_db, event)
     publish(publisher_db, event)
     assert open_events(publisher_db) == 1
 
 
-def test_direct_acknowledgements_are_closed_in_one_batch(publisher_db: Database) -> None:
+def test_direct_acknowledgements_are_closed_in_batches(publisher_db: Database) -> None:
     events = [confirmed(uuid4()) for _ in range(20)]
     publish(publisher_db, *events, delay_seconds=30)
     acknowledger = BatchedAcknowledger(publisher_db, "balance")
@@ -163,7 +161,7 @@ def test_direct_acknowledgements_are_closed_in_one_batch(publisher_db: Database)
     eventually(lambda: open_events(publisher_db) == 0)
 
 
-def test_a_full_queue_is_not_sent_more(publisher_db: Database, bus_settings: BusSettings) -> None:
+def test_relay_stops_while_the_queue_is_full(publisher_db: Database, bus_settings: BusSettings) -> None:
     settings = bus_settings.model_copy(update={"outbox_max_queue_depth": 1})
     relay = Relay("payments", publisher_db, create_celery("payments", settings), settings)
     publish(publisher_db, confirmed(uuid4()))

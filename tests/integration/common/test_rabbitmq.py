@@ -1,4 +1,4 @@
-"""The bus on a real RabbitMQ: quorum queues, and nothing lost or doubled whoever dies."""
+"""The bus on a real RabbitMQ: quorum queues, and no event lost or applied twice when a process is killed."""
 
 import os
 import signal
@@ -26,15 +26,15 @@ from tests.support.rabbitmq import Node
 
 pytestmark = pytest.mark.skipif(not rabbitmq.is_installed(), reason=rabbitmq.MISSING)
 
-#: Celery looks for a broker that is away after 2, 4, 6, ... seconds.
-PATIENCE_SECONDS = 60
+#: Celery reconnects to an unreachable broker after 2, 4, 6, ... seconds.
+TIMEOUT_SECONDS = 60
 
 QUEUES = (*queues_of(PUBLISHER), *queues_of("balance"))
 
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """A part of the node that this test has for itself."""
+    """A virtual host of the node that only this test uses."""
 
     node: Node
     vhost: str
@@ -44,7 +44,7 @@ class Broker:
         return self.node.url(self.vhost)
 
     def depth(self, queue: str) -> int:
-        """How many messages wait; none in a queue that is not there yet."""
+        """Return the number of ready messages; 0 for a queue that does not exist."""
         with self.node.connect(self.vhost) as connection:
             try:
                 return int(connection.channel().queue_declare(queue, passive=True).message_count)
@@ -52,12 +52,12 @@ class Broker:
                 return 0
 
     def lists(self, what: str, *columns: str) -> list[dict[str, Any]]:
-        """What ``rabbitmqctl list_<what>`` says of it."""
+        """Return the rows of ``rabbitmqctl list_<what>``."""
         found: list[dict[str, Any]] = self.node.control("--vhost", self.vhost, f"list_{what}", *columns)
         return found
 
     def restart_after_a_kill(self, *queues: str, meanwhile: Callable[[], None] = lambda: None) -> None:
-        """``queues`` are there, and must be so again."""
+        """Kill the node once ``queues`` are on disk, call ``meanwhile``, and start the node."""
         eventually(lambda: self.node.has_written_down(self.vhost, *queues))
         self.node.kill()
         meanwhile()
@@ -85,7 +85,7 @@ def _relay_that_sends_once(broker: Broker, db: Database) -> Relay:
     return Relay(PUBLISHER, db, create_celery(PUBLISHER, settings), settings)
 
 
-def test_an_event_takes_effect_over_quorum_queues_and_nothing_else_is_made(
+def test_event_takes_effect_over_quorum_queues_and_no_other_object_is_declared(
     broker: Broker, publisher_db: Database, subscriber_db: Database, bus: Bus
 ) -> None:
     bus.relay()
@@ -99,17 +99,17 @@ def test_an_event_takes_effect_over_quorum_queues_and_nothing_else_is_made(
     found = broker.lists("queues", "name", "type", "durable")
     assert {(queue["name"], queue["type"], queue["durable"]) for queue in found} == {
         (name, "quorum", True) for name in QUEUES
-    }, "no queue for events of workers, remote control or delayed delivery, and none that is classic"
+    }, "only quorum queues: none for worker events, remote control or delayed delivery"
     exchanges = {exchange["name"] for exchange in broker.lists("exchanges", "name")}
     assert all(name.startswith("amq.") for name in exchanges - {""}), exchanges
     channels = broker.lists("channels", "prefetch_count", "global_prefetch_count", "consumer_count", "confirm")
     consuming = [channel for channel in channels if channel["consumer_count"]]
     assert len(consuming) == 2
     assert all(channel["global_prefetch_count"] == 0 for channel in channels), "quorum queues take no global QoS"
-    assert sum(channel["confirm"] for channel in channels) == 3, "relay, consumer and scheduler publish, and each waits"
+    assert sum(channel["confirm"] for channel in channels) == 3, "relay, consumer and scheduler publish with confirms"
 
 
-def test_consumers_killed_in_mid_batch_lose_and_double_nothing(
+def test_consumers_killed_mid_batch_lose_and_duplicate_nothing(
     publisher_db: Database, subscriber_db: Database, bus: Bus
 ) -> None:
     users = [uuid4() for _ in range(20)]
@@ -126,26 +126,26 @@ def test_consumers_killed_in_mid_batch_lose_and_double_nothing(
     assert [balance_of(subscriber_db, user) for user in users] == [750] * 20
 
 
-def test_a_message_of_a_killed_consumer_is_delivered_to_the_next(
+def test_message_of_a_killed_consumer_is_delivered_to_the_next(
     broker: Broker, publisher_db: Database, subscriber_db: Database, bus: Bus
 ) -> None:
-    """The broker's own delivery, for the outbox sends nothing a second time here."""
+    """The broker redelivers the message; the outbox does not send it again in this test."""
     user = uuid4()
     consumer = bus.consumer()
     os.kill(consumer.pid, signal.SIGSTOP)
     publish(publisher_db, *[confirmed(user) for _ in range(10)])
     assert _relay_that_sends_once(broker, publisher_db).send_due() == 10
     eventually(lambda: broker.depth(events_queue("balance")) == 0)
-    assert balance_of(subscriber_db, user) == 0, "the message is with a consumer that does nothing"
+    assert balance_of(subscriber_db, user) == 0, "a stopped consumer has the message"
     os.kill(consumer.pid, signal.SIGKILL)
     bus.consumer()
     eventually(lambda: balance_of(subscriber_db, user) == 1_000)
 
 
-def test_what_a_killed_broker_had_confirmed_is_there_when_it_comes_back(
+def test_confirmed_messages_survive_a_broker_kill(
     broker: Broker, publisher_db: Database, subscriber_db: Database, bus: Bus
 ) -> None:
-    """Without a second sending from the outbox."""
+    """The outbox does not send the messages again in this test."""
     user = uuid4()
     publish(publisher_db, *[confirmed(user) for _ in range(10)])
     assert _relay_that_sends_once(broker, publisher_db).send_due() == 10
@@ -154,7 +154,7 @@ def test_what_a_killed_broker_had_confirmed_is_there_when_it_comes_back(
     eventually(lambda: balance_of(subscriber_db, user) == 1_000)
 
 
-def test_everybody_comes_back_to_a_broker_that_was_killed(
+def test_all_processes_reconnect_to_a_restarted_broker(
     broker: Broker, publisher_db: Database, subscriber_db: Database, bus: Bus
 ) -> None:
     user = uuid4()
@@ -170,14 +170,14 @@ def test_everybody_comes_back_to_a_broker_that_was_killed(
         acknowledgements_queue(PUBLISHER),
         meanwhile=lambda: publish(publisher_db, *[confirmed(user) for _ in range(10)]),
     )
-    eventually(lambda: balance_of(subscriber_db, user) == 2_000, timeout=PATIENCE_SECONDS)
-    eventually(lambda: broker.depth(schedule_queue(PUBLISHER)), timeout=PATIENCE_SECONDS)
+    eventually(lambda: balance_of(subscriber_db, user) == 2_000, timeout=TIMEOUT_SECONDS)
+    eventually(lambda: broker.depth(schedule_queue(PUBLISHER)), timeout=TIMEOUT_SECONDS)
     bus.acknowledgements()
     eventually(lambda: open_events(publisher_db) == 0)
     assert balance_of(subscriber_db, user) == 2_000
 
 
-def test_a_queue_that_somebody_deletes_under_its_consumer_costs_time_only(
+def test_deleted_queue_is_declared_again_and_events_are_redelivered(
     broker: Broker, publisher_db: Database, subscriber_db: Database, bus: Bus
 ) -> None:
     user = uuid4()
@@ -193,7 +193,7 @@ def test_a_queue_that_somebody_deletes_under_its_consumer_costs_time_only(
     assert balance_of(subscriber_db, user) == 2_000
 
 
-def test_a_full_queue_is_not_sent_more(publisher_db: Database, bus_settings: BusSettings) -> None:
+def test_relay_stops_while_the_queue_is_full(publisher_db: Database, bus_settings: BusSettings) -> None:
     settings = bus_settings.model_copy(update={"outbox_max_queue_depth": 1})
     relay = Relay(PUBLISHER, publisher_db, create_celery(PUBLISHER, settings), settings)
     publish(publisher_db, confirmed(uuid4()))
@@ -203,7 +203,7 @@ def test_a_full_queue_is_not_sent_more(publisher_db: Database, bus_settings: Bus
     assert open_events(publisher_db) == 2
 
 
-def test_a_dead_broker_costs_time_only(publisher_db: Database) -> None:
+def test_event_stays_open_while_the_broker_is_unreachable(publisher_db: Database) -> None:
     settings = BusSettings(broker_url=SecretStr("amqp://x:x@127.0.0.1:1//"))
     app = create_celery(PUBLISHER, settings)
     relay = Relay(PUBLISHER, publisher_db, app, settings)

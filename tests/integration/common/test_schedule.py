@@ -1,4 +1,4 @@
-"""The scheduler nudges when it starts: one that is killed often still has everything done."""
+"""The scheduler runs every task when it starts, so a scheduler that is killed often delays none."""
 
 import redis
 from celery.beat import Scheduler
@@ -10,7 +10,7 @@ from common.core.settings import BusSettings
 from tests.support.eventually import eventually
 
 
-def test_everything_is_due_at_the_start_and_then_at_its_interval(bus_settings: BusSettings) -> None:
+def test_all_tasks_are_due_at_the_start_and_then_at_their_interval(bus_settings: BusSettings) -> None:
     app = create_celery("checks", bus_settings, [ScheduledTask("hourly", 3600.0), ScheduledTask("often", 1.0)])
     run_all_at_start(app)
     scheduler = Scheduler(app=app, lazy=False)

@@ -1,4 +1,4 @@
-"""Each role enters its own database and no other; the auditor enters all and writes none."""
+"""Each role connects only to its own database; the auditor connects to all and writes to none."""
 
 from collections.abc import Callable
 
@@ -12,40 +12,40 @@ def connect(url: str) -> psycopg2.extensions.connection:
     return psycopg2.connect(url.replace("+psycopg2", ""))
 
 
-def test_a_role_cannot_enter_another_database(make_database: Callable[[str], str], test_servers: Servers) -> None:
+def test_role_cannot_connect_to_another_database(make_database: Callable[[str], str], test_servers: Servers) -> None:
     database = connect(make_database("balance")).info.dbname
     with pytest.raises(psycopg2.OperationalError, match="permission denied for database"):
         connect(test_servers.postgres_url(database, "fastcheck_checks"))
 
 
 @pytest.mark.parametrize("database", ["postgres", "template1"])
-def test_a_role_cannot_enter_the_servers_own_databases(test_servers: Servers, database: str) -> None:
+def test_role_cannot_connect_to_system_databases(test_servers: Servers, database: str) -> None:
     with pytest.raises(psycopg2.OperationalError, match="permission denied for database"):
         connect(test_servers.postgres_url(database, "fastcheck_balance"))
 
 
-def test_the_auditor_enters_and_sees_no_table_that_is_not_opened_to_him(
+def test_auditor_can_connect_but_not_read_a_table_without_a_grant(
     make_database: Callable[[str], str], test_servers: Servers
 ) -> None:
     owner = connect(make_database("balance"))
     with owner, owner.cursor() as cursor:
-        cursor.execute("CREATE TABLE tomorrow (amount_minor bigint)")
-        cursor.execute("INSERT INTO tomorrow VALUES (15000)")
+        cursor.execute("CREATE TABLE new_table (amount_minor bigint)")
+        cursor.execute("INSERT INTO new_table VALUES (15000)")
     auditor = connect(test_servers.postgres_url(owner.info.dbname, "fastcheck_auditor"))
     auditor.autocommit = True
     with auditor.cursor() as cursor:
         cursor.execute("SELECT count(version_num) FROM alembic_version")
         assert cursor.fetchall() == [(1,)]
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-            cursor.execute("SELECT amount_minor FROM tomorrow")
+            cursor.execute("SELECT amount_minor FROM new_table")
         with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
-            cursor.execute("DELETE FROM tomorrow")
+            cursor.execute("DELETE FROM new_table")
         cursor.execute("SET default_transaction_read_only = off")
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-            cursor.execute("DELETE FROM tomorrow")
+            cursor.execute("DELETE FROM new_table")
 
 
-def test_a_service_role_is_nobody_special(test_servers: Servers) -> None:
+def test_service_roles_have_no_special_attributes(test_servers: Servers) -> None:
     administrator = connect(test_servers.postgres_url("postgres"))
     with administrator.cursor() as cursor:
         cursor.execute(

@@ -1,4 +1,4 @@
-"""The gateway before the real accounts and balance, and before a recorder in place of the other services."""
+"""The gateway with the services accounts and balance, and a recorder in place of the others."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -27,8 +27,8 @@ PASSWORD = "correct horse battery"
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """A request as the service behind the gateway got it."""
+class RecordedRequest:
+    """A request as the service received it from the gateway."""
 
     method: str
     path: str
@@ -39,10 +39,10 @@ class Heard:
 
 @dataclass
 class Recorder:
-    """A service that keeps what it hears and answers what the test wants."""
+    """A service that records its requests and responds as the test sets."""
 
-    heard: list[Heard] = field(default_factory=list)
-    answer: Callable[[], Response] = field(default=lambda: Response(b'{"ok":true}', mimetype="application/json"))
+    requests: list[RecordedRequest] = field(default_factory=list)
+    respond: Callable[[], Response] = field(default=lambda: Response(b'{"ok":true}', mimetype="application/json"))
 
     @property
     def app(self) -> Any:
@@ -50,19 +50,21 @@ class Recorder:
 
         @Request.application
         def record(request: Request) -> Response:
-            heard = Heard(request.method, request.path, request.query_string, dict(request.headers), request.get_data())
-            self.heard.append(heard)
-            return self.answer()
+            recorded = RecordedRequest(
+                request.method, request.path, request.query_string, dict(request.headers), request.get_data()
+            )
+            self.requests.append(recorded)
+            return self.respond()
 
         return record
 
     @property
-    def last(self) -> Heard:
-        return self.heard[-1]
+    def last(self) -> RecordedRequest:
+        return self.requests[-1]
 
 
 class Served:
-    """A WSGI application that answers at ``url`` until it is stopped."""
+    """A WSGI application that is served at ``url`` until it is stopped."""
 
     def __init__(self, app: Any) -> None:
         self._server: BaseWSGIServer = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
@@ -74,7 +76,7 @@ class Served:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def stop(self) -> None:
-        """From now on nobody listens there."""
+        """Close the port."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -82,12 +84,12 @@ class Served:
 
 class _Quiet(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002
-        """The application has its own log."""
+        """Log nothing: the application logs its requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """One gateway process, as its clients see it."""
+    """One gateway process, with the requests that clients send."""
 
     client: Client
     context: Context
@@ -96,29 +98,29 @@ class Gateway:
         return self.client.get(path, headers=_headers(session, headers))
 
     def post(self, path: str, body: Any = None, session: str | None = None, **headers: str) -> TestResponse:
-        given = {"data": body} if isinstance(body, bytes) else {"json": body}
-        return self.client.post(path, headers=_headers(session, headers), **given)
+        arguments = {"data": body} if isinstance(body, bytes) else {"json": body}
+        return self.client.post(path, headers=_headers(session, headers), **arguments)
 
     def send(self, environ: dict[str, Any]) -> tuple[int, bytes]:
-        """Call the application with just this, as a server does; what a client library would never send."""
+        """Call the application with this WSGI environment, which a client library would not produce."""
         content, status, _headers = run_wsgi_app(self.client.application, environ)
         return int(status.split()[0]), b"".join(content)
 
-    def register(self, login: str = "anna") -> str:
+    def register(self, login: str = "alice") -> str:
         return self._session("/register", 201, login)
 
-    def log_in(self, login: str = "anna") -> str:
+    def log_in(self, login: str = "alice") -> str:
         return self._session("/login", 200, login)
 
-    def is_welcome(self, session: str) -> bool:
-        answer = self.get("/balance", session)
-        assert answer.status_code in (200, 401), answer.text
-        return answer.status_code == 200
+    def is_authorized(self, session: str) -> bool:
+        response = self.get("/balance", session)
+        assert response.status_code in (200, 401), response.text
+        return response.status_code == 200
 
     def _session(self, path: str, status: int, login: str) -> str:
-        answer = self.post(path, {"login": login, "password": PASSWORD})
-        assert answer.status_code == status, answer.text
-        return str(answer.get_json()["sessionID"])
+        response = self.post(path, {"login": login, "password": PASSWORD})
+        assert response.status_code == status, response.text
+        return str(response.get_json()["sessionID"])
 
 
 def _headers(session: str | None, more: dict[str, str]) -> dict[str, str]:
@@ -128,7 +130,7 @@ def _headers(session: str | None, more: dict[str, str]) -> dict[str, str]:
 
 @dataclass
 class Stack:
-    """The services behind, and as many gateway processes before them as the test wants."""
+    """The services, and a factory of gateway processes."""
 
     accounts: Served
     balance: Served
@@ -146,7 +148,7 @@ class Stack:
             "balance_url": self.balance.url,
             "checks_url": self.others.url,
             "payments_url": self.others.url,
-            # A machine that runs many tests at once may be slow; who tests what a slow Redis costs says so.
+            # Long, for a machine that runs many tests at once. Tests of a slow Redis set their own.
             "cache_timeout_seconds": 5.0,
             **settings,
         }

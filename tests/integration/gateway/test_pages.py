@@ -1,4 +1,4 @@
-"""The web app, the page of the API, and what only operators see."""
+"""The web app, the API page, and the routes for operators."""
 
 import json
 import re
@@ -21,35 +21,35 @@ def addresses_in(html: str) -> list[str]:
     return re.findall(r"""(?:src|href)="(/[^"]*)\"""", html)
 
 
-def test_the_page_is_served_at_each_of_its_addresses(gateway: Gateway) -> None:
+def test_page_is_served_at_each_of_its_addresses(gateway: Gateway) -> None:
     page = page_of(gateway)
     for address in ADDRESSES:
-        answer = gateway.get(re.sub("<[^>]+>", "1234-5678-0001", address))
-        assert (answer.status_code, answer.text) == (200, page)
-        assert answer.content_type == "text/html; charset=utf-8"
-        assert answer.headers["Cache-Control"] == "no-cache"
+        response = gateway.get(re.sub("<[^>]+>", "1234-5678-0001", address))
+        assert (response.status_code, response.text) == (200, page)
+        assert response.content_type == "text/html; charset=utf-8"
+        assert response.headers["Cache-Control"] == "no-cache"
 
 
-def test_every_file_that_the_page_and_its_modules_name_is_there_for_ever(gateway: Gateway) -> None:
+def test_every_file_of_the_page_is_served_as_immutable(gateway: Gateway) -> None:
     page = page_of(gateway)
     assert "__RELEASE__" not in page
-    wanted, seen = [address for address in addresses_in(page) if address.startswith("/assets/")], set()
-    assert wanted
-    while wanted:
-        address = wanted.pop()
+    pending, seen = [address for address in addresses_in(page) if address.startswith("/assets/")], set()
+    assert pending
+    while pending:
+        address = pending.pop()
         if address in seen:
             continue
         seen.add(address)
-        answer = gateway.get(address)
-        assert answer.status_code == 200, address
-        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        response = gateway.get(address)
+        assert response.status_code == 200, address
+        assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         if address.endswith(".js"):
-            assert answer.content_type == "text/javascript; charset=utf-8"
-            wanted += [normpath(join(dirname(address), name)) for name in IMPORT.findall(answer.text)]
+            assert response.content_type == "text/javascript; charset=utf-8"
+            pending += [normpath(join(dirname(address), name)) for name in IMPORT.findall(response.text)]
     assert len(seen) > 10
 
 
-def test_files_of_another_release_and_files_that_are_not_for_the_public_are_not_there(gateway: Gateway) -> None:
+def test_files_of_other_releases_and_private_files_are_not_found(gateway: Gateway) -> None:
     script = next(address for address in addresses_in(page_of(gateway)) if address.endswith("/app.js"))
     release = script.split("/")[2]
     assert gateway.get(script.replace(release, "0" * 16)).status_code == 404
@@ -57,17 +57,17 @@ def test_files_of_another_release_and_files_that_are_not_for_the_public_are_not_
         assert gateway.get(f"/assets/{release}/{name}").status_code == 404
 
 
-def test_no_code_stands_in_the_page_and_nothing_comes_from_elsewhere(gateway: Gateway) -> None:
-    answer = gateway.get("/")
-    assert not re.findall(r"<script(?![^>]*\bsrc=)|<style|\son\w+=|\sstyle=|https?://", answer.text)
-    policy = answer.headers["Content-Security-Policy"]
+def test_page_has_no_inline_code_and_no_external_resources(gateway: Gateway) -> None:
+    response = gateway.get("/")
+    assert not re.findall(r"<script(?![^>]*\bsrc=)|<style|\son\w+=|\sstyle=|https?://", response.text)
+    policy = response.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Referrer-Policy"] == "no-referrer"
 
 
-def test_a_browser_that_is_lost_gets_the_page_and_a_program_gets_json(gateway: Gateway) -> None:
+def test_unknown_path_returns_the_page_to_a_browser_and_json_to_a_program(gateway: Gateway) -> None:
     browser = gateway.get("/no/such/page", Accept="text/html,application/xhtml+xml,*/*;q=0.8")
     assert (browser.status_code, browser.text) == (404, page_of(gateway))
     for accept in ("*/*", "application/json"):
@@ -75,7 +75,7 @@ def test_a_browser_that_is_lost_gets_the_page_and_a_program_gets_json(gateway: G
         assert (program.status_code, program.get_json()["code"]) == (404, "not_found")
 
 
-def test_the_page_of_the_api_has_all_its_files_and_no_code_in_it(gateway: Gateway) -> None:
+def test_api_page_has_all_its_files_and_no_inline_code(gateway: Gateway) -> None:
     page = gateway.get("/docs")
     assert page.status_code == 200
     assert not re.findall(r"<script(?![^>]*\bsrc=)|<style|https?://", page.text)
@@ -86,37 +86,37 @@ def test_the_page_of_the_api_has_all_its_files_and_no_code_in_it(gateway: Gatewa
     assert gateway.get("/docs/0000000000000000/start.js").status_code == 404
 
 
-def test_the_document_needs_all_services_at_first_and_none_afterwards(stack: Stack) -> None:
+def test_api_document_is_cached_once_all_services_have_responded(stack: Stack) -> None:
     own = {"paths": {"/fastcheck": {"get": {"responses": {}}}}, "tags": [], "components": {"schemas": {}}}
-    stack.recorder.answer = lambda: _json(own)
+    stack.recorder.respond = lambda: _json(own)
     gateway = stack.gateway()
     first = gateway.get("/openapi.json")
     assert first.status_code == 200
     assert {"/balance", "/register", "/login", "/fastcheck"} <= set(first.get_json()["paths"])
     assert [server["url"] for server in first.get_json()["servers"]] == ["/", "http://fastcheck.test"]
-    asked = len(stack.recorder.heard)
+    calls = len(stack.recorder.requests)
     assert gateway.get("/openapi.json").data == first.data
-    assert len(stack.recorder.heard) == asked
+    assert len(stack.recorder.requests) == calls
     again = gateway.get("/openapi.json", If_None_Match=first.headers["ETag"])
     assert again.status_code == 304
     incomplete = stack.gateway(checks_url="http://127.0.0.1:1").get("/openapi.json")
     assert (incomplete.status_code, incomplete.headers["Retry-After"]) == (503, "1")
 
 
-def test_an_old_document_is_better_than_none(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    stack.recorder.answer = lambda: _json({"paths": {}})
+def test_old_api_document_is_served_while_a_service_fails(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack.recorder.respond = lambda: _json({"paths": {}})
     gateway = stack.gateway()
     first = gateway.get("/openapi.json")
     monkeypatch.setattr("services.gateway.documentation.FRESH_SECONDS", -1.0)
-    stack.recorder.answer = lambda: _json({"paths": {"/new": {"get": {}}}})
+    stack.recorder.respond = lambda: _json({"paths": {"/new": {"get": {}}}})
     assert "/new" in gateway.get("/openapi.json").get_json()["paths"]
-    stack.recorder.answer = lambda: _json({}, status=500)
+    stack.recorder.respond = lambda: _json({}, status=500)
     assert "/new" in gateway.get("/openapi.json").get_json()["paths"]
     assert "/new" not in first.get_json()["paths"]
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/metrics", "/readyz/", "/metrics/"])
-def test_operators_routes_are_for_this_machine_alone(gateway: Gateway, path: str) -> None:
+def test_operator_routes_are_limited_to_this_machine(gateway: Gateway, path: str) -> None:
     outside = {"REMOTE_ADDR": "203.0.113.9"}
     assert gateway.client.get(path, environ_overrides=outside).status_code == 404
     assert gateway.get(path, X_Forwarded_For="203.0.113.9").status_code == 404
@@ -124,13 +124,13 @@ def test_operators_routes_are_for_this_machine_alone(gateway: Gateway, path: str
     assert gateway.client.get("/healthz", environ_overrides=outside).get_json() == {"status": "ok"}
 
 
-def test_operators_see_whether_redis_answers(stack: Stack, gateway: Gateway) -> None:
+def test_readiness_reports_whether_redis_responds(stack: Stack, gateway: Gateway) -> None:
     assert gateway.get("/readyz").get_json() == {"status": "ok", "checks": {"cache": "ok"}}
     assert b"fastcheck_request_seconds" in gateway.get("/metrics").data
     assert stack.gateway(cache_url="redis://127.0.0.1:1/1").get("/readyz").status_code == 503
 
 
-def test_only_https_asks_for_https(stack: Stack, gateway: Gateway) -> None:
+def test_only_https_sends_strict_transport_security(stack: Stack, gateway: Gateway) -> None:
     assert "Strict-Transport-Security" not in gateway.get("/healthz").headers
     secure = stack.gateway(public_url="https://api.fastcheck.test")
     assert secure.get("/healthz").headers["Strict-Transport-Security"].startswith("max-age=31536000")

@@ -1,4 +1,4 @@
-"""Running scripts on bare connections: what the client of the library would have taken care of."""
+"""Redis scripts on low-level connections: reconnection, errors and timeouts, without the library's client."""
 
 import threading
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def runner(redis_url: str) -> ScriptRunner:
     return ScriptRunner(redis_url, pool_size=2, timeout_seconds=0.5)
 
 
-def test_a_script_is_known_by_its_hash_and_sent_in_full_where_it_is_not(
+def test_script_is_sent_by_hash_and_in_full_where_the_hash_is_unknown(
     runner: ScriptRunner, server: redis.Redis
 ) -> None:
     server.script_flush()
@@ -33,7 +33,7 @@ def test_a_script_is_known_by_its_hash_and_sent_in_full_where_it_is_not(
     assert [runner.run(COUNT, ["n"], []) for _ in range(3)] == [1, 2, 3]
 
 
-def test_an_error_of_the_script_leaves_the_connection_good(runner: ScriptRunner, server: redis.Redis) -> None:
+def test_error_of_a_script_keeps_the_connection_usable(runner: ScriptRunner, server: redis.Redis) -> None:
     with pytest.raises(redis.ResponseError):
         runner.run(Script("return redis.call('LPUSH', KEYS[1])"), ["key"], [])
     before = server.info("stats")["total_connections_received"]
@@ -41,13 +41,13 @@ def test_an_error_of_the_script_leaves_the_connection_good(runner: ScriptRunner,
     assert server.info("stats")["total_connections_received"] == before
 
 
-def test_a_connection_that_was_closed_while_idle_is_replaced_unseen(runner: ScriptRunner, server: redis.Redis) -> None:
+def test_closed_idle_connection_is_replaced_transparently(runner: ScriptRunner, server: redis.Redis) -> None:
     assert runner.run(COUNT, ["n"], []) == 1
     server.client_kill_filter(_type="normal", skipme=True)
     assert runner.run(COUNT, ["n"], []) == 2
 
 
-def test_a_late_answer_is_never_given_to_the_next_who_asks(redis_url: str) -> None:
+def test_late_response_is_not_returned_to_the_next_caller(redis_url: str) -> None:
     runner = ScriptRunner(redis_url, pool_size=1, timeout_seconds=0.1)
     assert runner.run(ECHO, ["first"], ["a", 1])[0] == "first"
     with redis.Redis.from_url(redis_url) as server:
@@ -58,7 +58,7 @@ def test_a_late_answer_is_never_given_to_the_next_who_asks(redis_url: str) -> No
     assert runner.run(ECHO, ["next"], ["a", 1])[0] == "next"
 
 
-def test_who_finds_no_free_connection_is_told_so_in_time(redis_url: str) -> None:
+def test_exhausted_pool_raises_within_the_timeout(redis_url: str) -> None:
     runner = ScriptRunner(redis_url, pool_size=1, timeout_seconds=0.1)
     with redis.Redis.from_url(redis_url) as server:
         server.client_pause(2_000, all=True)

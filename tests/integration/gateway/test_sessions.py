@@ -1,4 +1,4 @@
-"""Who is let in; and that an ended session is dead at once, whatever is remembered where."""
+"""Sessions at the gateway: verification, the cache in Redis, and the immediate end of a session."""
 
 import hashlib
 import os
@@ -41,37 +41,37 @@ def key_of(session: str) -> str:
     return f"session:{hashlib.sha256(session.encode()).hexdigest()}"
 
 
-def test_a_session_opens_the_door_in_both_forms(gateway: Gateway) -> None:
+def test_session_id_is_accepted_in_both_header_formats(gateway: Gateway) -> None:
     session = gateway.register()
     for header in (f'{{"sessionID": "{session}"}}', f"Bearer {session}"):
-        answer = gateway.get("/balance", Authorization=header)
-        assert (answer.status_code, answer.get_json()) == (200, {"balance": 0, "currency": "RUB"})
+        response = gateway.get("/balance", Authorization=header)
+        assert (response.status_code, response.get_json()) == (200, {"balance": 0, "currency": "RUB"})
 
 
-def test_without_a_living_session_the_answer_is_fixed_to_the_letter(gateway: Gateway) -> None:
+def test_missing_or_unknown_session_gets_the_documented_401(gateway: Gateway) -> None:
     headers = [None, "", "Bearer x", f"Bearer {UNKNOWN}", f'{{"sessionID": "{UNKNOWN}"}}', "{}"]
     for path in ("/balance", "/fastcheck/active", "/fastcheck/history", "/topup", "/me"):
         for header in headers:
-            answer = gateway.get(path, **({} if header is None else {"Authorization": header}))
-            assert (answer.status_code, answer.get_json()) == (401, NOT_AUTHORIZED)
-            assert answer.headers["X-Request-ID"]
+            response = gateway.get(path, **({} if header is None else {"Authorization": header}))
+            assert (response.status_code, response.get_json()) == (401, NOT_AUTHORIZED)
+            assert response.headers["X-Request-ID"]
 
 
-def test_a_known_session_is_not_asked_about_again(stack: Stack, gateway: Gateway) -> None:
+def test_cached_session_is_not_verified_again(stack: Stack, gateway: Gateway) -> None:
     session = gateway.register()
-    assert gateway.is_welcome(session)
+    assert gateway.is_authorized(session)
     stack.accounts.stop()
-    assert gateway.is_welcome(session)
-    assert stack.gateway().is_welcome(session), "another process remembers it too"
+    assert gateway.is_authorized(session)
+    assert stack.gateway().is_authorized(session), "the cache is shared by all processes"
     stack.redis().flushdb()
-    answer = gateway.get("/balance", session)
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
-    assert answer.get_json()["code"] == "temporarily_unavailable"
+    response = gateway.get("/balance", session)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    assert response.get_json()["code"] == "temporarily_unavailable"
 
 
-def test_a_session_is_remembered_by_its_hash_and_for_a_minute_at_most(stack: Stack, gateway: Gateway) -> None:
+def test_session_is_cached_under_its_hash_for_a_minute_at_most(stack: Stack, gateway: Gateway) -> None:
     session = gateway.register()
-    assert gateway.is_welcome(session)
+    assert gateway.is_authorized(session)
     client = stack.redis()
     assert 50_000 < client.pttl(key_of(session)) <= MAX_CACHE_SECONDS * 1000
     keys = set(client.scan_iter())
@@ -81,36 +81,36 @@ def test_a_session_is_remembered_by_its_hash_and_for_a_minute_at_most(stack: Sta
 
 
 @pytest.mark.parametrize("end", [log_out, log_out_everywhere])
-def test_an_ended_session_is_dead_at_once_at_every_process(stack: Stack, gateway: Gateway, end: End) -> None:
+def test_ended_session_is_rejected_at_once_by_every_process(stack: Stack, gateway: Gateway, end: End) -> None:
     other_process = stack.gateway()
     session = gateway.register()
-    assert gateway.is_welcome(session)
-    assert other_process.is_welcome(session)
+    assert gateway.is_authorized(session)
+    assert other_process.is_authorized(session)
     assert end(gateway, session) == 204
-    assert not other_process.is_welcome(session)
-    assert not gateway.is_welcome(session)
+    assert not other_process.is_authorized(session)
+    assert not gateway.is_authorized(session)
 
 
-def test_logging_out_here_does_not_log_out_elsewhere_and_everywhere_does(gateway: Gateway) -> None:
-    here, elsewhere, stranger = gateway.register(), gateway.log_in(), gateway.register("boris")
-    assert all(map(gateway.is_welcome, (here, elsewhere, stranger)))
+def test_logout_ends_one_session_and_logout_everywhere_ends_all(gateway: Gateway) -> None:
+    here, elsewhere, other_user = gateway.register(), gateway.log_in(), gateway.register("bob")
+    assert all(map(gateway.is_authorized, (here, elsewhere, other_user)))
     assert log_out(gateway, here) == 204
-    assert [gateway.is_welcome(session) for session in (here, elsewhere, stranger)] == [False, True, True]
+    assert [gateway.is_authorized(session) for session in (here, elsewhere, other_user)] == [False, True, True]
     assert log_out_everywhere(gateway, elsewhere) == 204
-    assert [gateway.is_welcome(session) for session in (here, elsewhere, stranger)] == [False, False, True]
+    assert [gateway.is_authorized(session) for session in (here, elsewhere, other_user)] == [False, False, True]
 
 
-def test_a_new_password_ends_the_other_sessions_at_once(gateway: Gateway) -> None:
+def test_new_password_ends_the_other_sessions_at_once(gateway: Gateway) -> None:
     here, elsewhere = gateway.register(), gateway.log_in()
-    assert gateway.is_welcome(elsewhere)
+    assert gateway.is_authorized(elsewhere)
     body = {"oldPassword": PASSWORD, "newPassword": "another good one"}
     assert gateway.post("/me/password", body, here).status_code == 204
-    assert gateway.is_welcome(here)
-    assert not gateway.is_welcome(elsewhere)
+    assert gateway.is_authorized(here)
+    assert not gateway.is_authorized(elsewhere)
 
 
-def test_what_was_asked_before_the_end_and_is_kept_after_it_does_not_count(stack: Stack) -> None:
-    """Another process asks accounts, then the session ends, then the other process keeps what it heard."""
+def test_verification_older_than_the_logout_is_not_cached(stack: Stack) -> None:
+    """One process verifies the session, another ends it, then the first caches its result."""
     gateway, slow = stack.gateway(), stack.gateway()
     session = gateway.register()
     accounts = slow.context.accounts
@@ -124,40 +124,40 @@ def test_what_was_asked_before_the_end_and_is_kept_after_it_does_not_count(stack
     app = create_app(slow.context.settings)
     app.extensions["context"] = replace(slow.context, accounts=cast("AccountsClient", SlowAccounts()))
     late = Gateway(app.test_client(), slow.context)
-    assert late.is_welcome(session), "this one request was there before the end"
-    assert not gateway.is_welcome(session)
-    assert not slow.is_welcome(session)
+    assert late.is_authorized(session), "the request was verified before the logout"
+    assert not gateway.is_authorized(session)
+    assert not slow.is_authorized(session)
 
 
-def test_of_many_who_ask_while_a_session_ends_none_is_welcome_afterwards(stack: Stack) -> None:
+def test_concurrent_requests_do_not_keep_an_ended_session_in_the_cache(stack: Stack) -> None:
     gateways = [stack.gateway(), stack.gateway()]
     for _ in range(5):
         session = gateways[0].register(f"user{time.monotonic_ns()}")
-        stack.redis().flushdb()  # so that they all ask accounts
+        stack.redis().flushdb()  # so that each request calls accounts
         with ThreadPoolExecutor(9) as pool:
-            asked = [pool.submit(gateways[number % 2].is_welcome, session) for number in range(8)]
+            calls = [pool.submit(gateways[number % 2].is_authorized, session) for number in range(8)]
             assert pool.submit(log_out, gateways[0], session).result() in (204, 401)
-            assert not any(gateway.is_welcome(session) for gateway in gateways)
-            assert {one.result() for one in asked} <= {True, False}
-        assert not any(gateway.is_welcome(session) for gateway in gateways)
+            assert not any(gateway.is_authorized(session) for gateway in gateways)
+            assert {one.result() for one in calls} <= {True, False}
+        assert not any(gateway.is_authorized(session) for gateway in gateways)
 
 
-def test_after_the_barrier_has_passed_sessions_are_remembered_again(stack: Stack, gateway: Gateway) -> None:
+def test_sessions_are_cached_again_after_the_barrier(stack: Stack, gateway: Gateway) -> None:
     here, elsewhere = gateway.register(), gateway.log_in()
     assert log_out(gateway, here) == 204
     client = stack.redis()
     barrier = next(client.scan_iter("barrier:*"))
     assert GRACE_SECONDS + MAX_CACHE_SECONDS < client.ttl(barrier) <= BARRIER_SECONDS
-    assert gateway.is_welcome(elsewhere)
+    assert gateway.is_authorized(elsewhere)
     assert client.exists(key_of(elsewhere)) == 0
-    # As if GRACE_SECONDS had passed: Redis's clock cannot be moved, its barrier can.
-    moment = int(client.get(barrier) or 0)
-    client.set(barrier, str(moment - (GRACE_SECONDS + 1) * 1_000_000))
-    assert gateway.is_welcome(elsewhere)
+    # Redis's clock cannot be set: move the barrier back by more than GRACE_SECONDS instead.
+    raised_at = int(client.get(barrier) or 0)
+    client.set(barrier, str(raised_at - (GRACE_SECONDS + 1) * 1_000_000))
+    assert gateway.is_authorized(elsewhere)
     assert client.exists(key_of(elsewhere)) == 1
 
 
-def test_a_barrier_never_goes_back(stack: Stack, gateway: Gateway) -> None:
+def test_barrier_is_never_lowered(stack: Stack, gateway: Gateway) -> None:
     session = gateway.register()
     user_id = gateway.context.accounts.verify_session(hashlib.sha256(session.encode()).hexdigest(), "a-request-id")
     assert user_id is not None
@@ -169,40 +169,40 @@ def test_a_barrier_never_goes_back(stack: Stack, gateway: Gateway) -> None:
     assert client.get(barrier) == str(far)
 
 
-def test_a_flush_brings_no_ended_session_back(stack: Stack, gateway: Gateway) -> None:
+def test_ended_session_stays_rejected_after_a_flush_of_redis(stack: Stack, gateway: Gateway) -> None:
     ended, alive = gateway.register(), gateway.log_in()
-    assert gateway.is_welcome(ended)
+    assert gateway.is_authorized(ended)
     assert log_out(gateway, ended) == 204
     stack.redis().flushdb()
-    assert not gateway.is_welcome(ended)
-    assert gateway.is_welcome(alive)
+    assert not gateway.is_authorized(ended)
+    assert gateway.is_authorized(alive)
 
 
-def test_without_redis_sessions_work_but_none_can_be_ended(
+def test_sessions_work_without_redis_but_cannot_be_ended(
     stack: Stack, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = CapturingLogger()
     monkeypatch.setattr(repository, "log", log)
     session = gateway.register()
-    with_no_redis = stack.gateway(cache_url=_nobody_listens())
-    assert all(with_no_redis.is_welcome(session) for _ in range(5))
-    assert not with_no_redis.is_welcome(UNKNOWN)
+    with_no_redis = stack.gateway(cache_url=_closed_port_url())
+    assert all(with_no_redis.is_authorized(session) for _ in range(5))
+    assert not with_no_redis.is_authorized(UNKNOWN)
     for end in (log_out, log_out_everywhere):
         assert end(with_no_redis, session) == 503
     assert with_no_redis.post("/me/password", {}, session).status_code == 503
     assert [(call.method_name, call.args) for call in log.calls] == [("error", (log_events.CACHE_UNAVAILABLE,))], (
-        "one line, and not one per request"
+        "one line in total, not one per request"
     )
-    assert gateway.is_welcome(session), "a 503 has ended nothing"
+    assert gateway.is_authorized(session), "a logout that failed with 503 ends no session"
 
 
-def _nobody_listens() -> str:
+def _closed_port_url() -> str:
     port = next(port for port in reversed(RANGE) if is_free(port))
     return f"redis://127.0.0.1:{port}/1"
 
 
 class OwnRedis:
-    """A Redis that the test may freeze, kill and start again."""
+    """A Redis server of this test, which the test can freeze, kill and start again."""
 
     def __init__(self, folder: Path) -> None:
         port = next(port for port in reversed(RANGE) if is_free(port))
@@ -229,27 +229,27 @@ def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
     server.stop()
 
 
-def test_a_frozen_redis_costs_one_request_a_second_a_fifth_of_a_second(stack: Stack, own_redis: OwnRedis) -> None:
+def test_frozen_redis_delays_one_request_per_retry_interval(stack: Stack, own_redis: OwnRedis) -> None:
     gateway = stack.gateway(cache_url=own_redis.url, cache_retry_seconds=30, cache_timeout_seconds=0.2)
     session = gateway.register()
-    assert gateway.is_welcome(session)
+    assert gateway.is_authorized(session)
     own_redis.signal(signal.SIGSTOP)
     started = time.monotonic()
-    assert gateway.is_welcome(session)
+    assert gateway.is_authorized(session)
     first = time.monotonic() - started
     assert 0.2 <= first < 1.5
     started = time.monotonic()
-    assert all(gateway.is_welcome(session) for _ in range(10))
-    assert (time.monotonic() - started) / 10 < 0.2, "nobody waits for it any more"
+    assert all(gateway.is_authorized(session) for _ in range(10))
+    assert (time.monotonic() - started) / 10 < 0.2, "later requests do not wait for it"
 
 
-def test_redis_is_used_again_when_it_is_back(stack: Stack, own_redis: OwnRedis) -> None:
+def test_redis_is_used_again_after_an_outage(stack: Stack, own_redis: OwnRedis) -> None:
     gateway = stack.gateway(cache_url=own_redis.url, cache_retry_seconds=0.05)
     session = gateway.register()
-    assert gateway.is_welcome(session)
+    assert gateway.is_authorized(session)
     own_redis.stop()
-    assert gateway.is_welcome(session)
+    assert gateway.is_authorized(session)
     assert log_out(gateway, session) == 503
     own_redis.start()
     eventually(lambda: log_out(gateway, session) == 204)
-    assert not gateway.is_welcome(session)
+    assert not gateway.is_authorized(session)

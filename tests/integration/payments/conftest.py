@@ -1,4 +1,4 @@
-"""A system with payments and a bank, each on a fresh database; all three protocols are switched on."""
+"""Payments and the sandbox bank, each on a new database, with all three protocols enabled."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -36,7 +36,7 @@ MakeSystem = Callable[..., System]
 
 @pytest.fixture
 def make_system(make_database: Callable[[str], str]) -> Iterator[MakeSystem]:
-    """``make_system(bank="sber", with_balance=True, sandbox={"sandbox_bank_faults": ("notify_twice",)})``."""
+    """Return ``make_system(bank="sber", with_balance=True, sandbox={"sandbox_bank_faults": ("notify_twice",)})``."""
     with ExitStack() as stack:
         yield lambda sandbox=None, **settings: stack.enter_context(_run_system(make_database, settings, sandbox or {}))
 

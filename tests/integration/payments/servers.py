@@ -1,7 +1,7 @@
-"""The payments app and the sandbox bank behind real HTTP servers, and a person who uses them.
+"""The payments app and the sandbox bank behind real HTTP servers, and a user of them.
 
-The gateway's part is played by a few lines: they add the gateway's token and the client's address to what comes
-to the public paths without a session, which is all that the gateway does there.
+A stub replaces the gateway: it adds the gateway's token and the client's address to requests for the public paths
+that need no session, as the gateway does.
 """
 
 import base64
@@ -48,7 +48,7 @@ TIMEOUT = 30
 
 
 def adapters(bank_url: str, environment: BankEnvironment) -> dict[str, Bank]:
-    """The three banks, all at the sandbox."""
+    """Return the adapters of the three banks, all pointed at the sandbox bank."""
     return {
         "tbank": TBank(
             TBankSettings(terminal_key=TERMINAL, password=SecretStr(PASSWORD), url=f"{bank_url}/v2/"), environment
@@ -75,12 +75,12 @@ def adapters(bank_url: str, environment: BankEnvironment) -> dict[str, Bank]:
 
 
 def listening_socket() -> socket.socket:
-    """A socket that listens already: where notifications go must be known before the server is made."""
+    """Return a listening socket. The address of notifications must be known before the server is created."""
     return socket.create_server(("127.0.0.1", 0))
 
 
 class Keys:
-    """The key pairs of those who call."""
+    """The key pairs of the callers."""
 
     def __init__(self) -> None:
         self._private = {name: Ed25519PrivateKey.generate() for name in ("gateway", "payments", "operator", "checks")}
@@ -98,7 +98,7 @@ class Keys:
 
 
 class GatewayStub:
-    """Public paths without a session come with the gateway's own token."""
+    """Add the gateway's own token to requests for public paths without a session."""
 
     _PATHS = re.compile(r"^/(bank/webhook/[^/]+|topup/[^/]+/return)$")
 
@@ -115,7 +115,7 @@ class GatewayStub:
 
 @contextmanager
 def serving(build: Callable[[str], WSGIApplication], listener: socket.socket | None = None) -> Iterator[str]:
-    """Serve what ``build`` makes of its own address, on a real socket."""
+    """Serve the application that ``build(url)`` returns. Yield its URL."""
     listener = listener or listening_socket()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     server = make_server("127.0.0.1", 0, lambda *_: [], threaded=True, fd=listener.fileno())
@@ -144,7 +144,7 @@ class System:
 
     @property
     def balance(self) -> Database:
-        """The ledger's database, where the system has a ledger."""
+        """Return the database of the ledger. The system must have one."""
         assert self.balance_app is not None
         db: Database = self.balance_app.extensions["context"].db
         return db
@@ -163,40 +163,40 @@ class System:
         return User(self, uuid4())
 
     def rows(self, query: str, **values: object) -> list[Mapping[str, Any]]:
-        """What is in the tables of payments."""
+        """Return rows from the database of payments."""
         with self.context.db.autocommit() as tx:
             return [dict(row) for row in tx.execute(text(query), values).mappings()]
 
     def bank_rows(self, query: str, **values: object) -> list[Mapping[str, Any]]:
-        """What is in the tables of the bank."""
+        """Return rows from the database of the bank."""
         with self.bank.db.autocommit() as tx:
             return [dict(row) for row in tx.execute(text(query), values).mappings()]
 
     def plan(self, *plan: list[str]) -> None:
-        """What goes wrong with the next orders."""
-        answer = requests.put(
+        """Set the faults of the next orders."""
+        response = requests.put(
             f"{self.bank_url}/admin/faults", json={"plan": list(plan)}, auth=(TERMINAL, PASSWORD), timeout=TIMEOUT
         )
-        assert answer.status_code == 204, answer.text
+        assert response.status_code == 204, response.text
 
     def credits(self, topup_id: str) -> int:
-        """How often the balance is told of this top-up: the event is there once or not at all."""
+        """Return the number of events that credit this top-up: 0 or 1."""
         return len(self.rows("SELECT 1 FROM outbox WHERE payload ->> 'topup_id' = :id", id=topup_id))
 
     def later(self, **delta: float) -> Context:
-        """Payments as it will see the same database and the same banks some time from now."""
+        """Return a context with the same database and banks whose clock is ahead by ``delta``."""
         settings = self.context.settings.model_copy(
             update={"clock_offset_seconds": round(timedelta(**delta).total_seconds())}
         )
         return Context.open(settings, "later", self.context.banks)
 
     def notify(self, fields: Mapping[str, object], password: str = PASSWORD) -> requests.Response:
-        """A notification in T-Bank's name, signed with ``password``."""
+        """Send a notification of T-Bank, signed with ``password``."""
         body = {**fields, "Token": sign(fields, password)}
         return requests.post(f"{self.url}/bank/webhook/tbank", json=body, timeout=TIMEOUT)
 
     def confirmation(self, topup: Mapping[str, Any], status: str = "CONFIRMED", **more: object) -> dict[str, object]:
-        """What T-Bank would say of a top-up's payment."""
+        """Return the fields of T-Bank's notification about the payment of a top-up."""
         payment = self.bank_rows(
             "SELECT public_id, order_id FROM payments WHERE order_id = :id",
             id=order_id_of(UUID(topup["transactionID"]), 1),
@@ -215,7 +215,7 @@ class System:
         }
 
     def as_operator(self, method: str, path: str, **options: Any) -> requests.Response:
-        """What the command line does."""
+        """Send a request as the command line does."""
         headers = {"Authorization": self.keys.bearer("operator", "payments")}
         return requests.request(method, f"{self.url}{path}", headers=headers, timeout=TIMEOUT, **options)
 
@@ -226,7 +226,7 @@ class System:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A signed-in user, for whom the gateway vouches."""
+    """A signed-in user. Requests carry the gateway's token for this user."""
 
     system: System
     user_id: UUID
@@ -240,22 +240,22 @@ class User:
         return requests.post(f"{self.system.url}/topup", json=body, headers=self.headers(key), timeout=TIMEOUT)
 
     def start(self, amount: int = 50_000, key: str | None = None) -> dict[str, Any]:
-        answer = self.post_topup(amount, key)
-        assert answer.status_code == 201, answer.text
-        content: dict[str, Any] = answer.json()
+        response = self.post_topup(amount, key)
+        assert response.status_code == 201, response.text
+        content: dict[str, Any] = response.json()
         return content
 
     def pay(self, topup: Mapping[str, Any], card: str = PAYING_CARD, **more: str) -> requests.Response:
-        """Send the page's form; redirects are not followed."""
+        """Submit the form of the payment page. Redirects are not followed."""
         form = {"card_number": card, "expiry": "12/30", "cvc": "123", **more}
         return requests.post(topup["paymentUrl"], data=form, allow_redirects=False, timeout=TIMEOUT)
 
     def topup(self, topup: Mapping[str, Any]) -> dict[str, Any]:
-        answer = requests.get(
+        response = requests.get(
             f"{self.system.url}/topup/{topup['transactionID']}", headers=self.headers(), timeout=TIMEOUT
         )
-        assert answer.status_code == 200, answer.text
-        content: dict[str, Any] = answer.json()
+        assert response.status_code == 200, response.text
+        content: dict[str, Any] = response.json()
         return content
 
     def status(self, topup: Mapping[str, Any]) -> str:

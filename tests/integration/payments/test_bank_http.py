@@ -1,4 +1,4 @@
-"""The connections to one bank: a bound on everything, and trust in the bank's own root alone."""
+"""HTTP calls to one bank: retries, limits, the circuit breaker, and the trusted CA bundle."""
 
 import socket
 import ssl
@@ -31,35 +31,35 @@ def http(url: str, **settings: object) -> BankHttp:
     return BankHttp("bank", url, BankEnvironment.model_validate(values))
 
 
-class Answers:
+class CannedResponses:
     """Serve these responses one after another, and repeat the last one."""
 
-    def __init__(self, *answers: tuple[str, bytes]) -> None:
-        self.answers = list(answers)
+    def __init__(self, *responses: tuple[str, bytes]) -> None:
+        self.responses = list(responses)
         self.calls = 0
 
     def __call__(self, _environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         self.calls += 1
-        status, body = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        status, body = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
         start_response(status, [("Content-Length", str(len(body))), ("Location", "http://127.0.0.1:9/elsewhere")])
         return [body]
 
 
-def answering(bank: Answers) -> AbstractContextManager[str]:
+def serving_responses(bank: CannedResponses) -> AbstractContextManager[str]:
     return serving(lambda _url: bank)
 
 
 @contextmanager
 def silent_bank() -> Iterator[str]:
-    """It takes connections and says nothing."""
+    """Accept connections and never respond."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
 
 
-def test_a_call_that_has_no_effect_is_repeated_and_one_that_has_is_not() -> None:
+def test_only_a_repeatable_call_is_retried() -> None:
     for repeatable, calls in ((True, 3), (False, 1)):
-        bank = Answers(("500 X", b""), ("503 X", b""), ("200 OK", b'{"a": 1}'))
-        with answering(bank) as url:
+        bank = CannedResponses(("500 X", b""), ("503 X", b""), ("200 OK", b'{"a": 1}'))
+        with serving_responses(bank) as url:
             client = http(url, bank_timeout_seconds=4.0)
             if repeatable:
                 assert client.request("POST", "x", repeatable=True).json() == {"a": 1}
@@ -69,7 +69,7 @@ def test_a_call_that_has_no_effect_is_repeated_and_one_that_has_is_not() -> None
         assert bank.calls == calls
 
 
-def test_a_slow_bank_is_not_asked_again_and_costs_its_time_out() -> None:
+def test_call_that_times_out_is_not_retried() -> None:
     with silent_bank() as url:
         started = time.monotonic()
         with pytest.raises(BankUnavailable):
@@ -77,7 +77,7 @@ def test_a_slow_bank_is_not_asked_again_and_costs_its_time_out() -> None:
         assert time.monotonic() - started < 2.0
 
 
-def test_a_bank_that_hangs_holds_its_own_slots_and_nobody_else() -> None:
+def test_hanging_bank_uses_only_its_own_connection_slots() -> None:
     with silent_bank() as url:
         client = http(url, bank_pool_size=2, bank_timeout_seconds=3.0, bank_breaker_failures=100)
         with ThreadPoolExecutor(2) as threads:
@@ -92,36 +92,36 @@ def test_a_bank_that_hangs_holds_its_own_slots_and_nobody_else() -> None:
                     one.result()
 
 
-def test_after_failures_in_a_row_it_is_left_alone_and_then_tried_again() -> None:
-    bank = Answers(("500 X", b""))
-    with answering(bank) as url:
+def test_breaker_opens_after_consecutive_failures_and_closes_after_a_success() -> None:
+    bank = CannedResponses(("500 X", b""))
+    with serving_responses(bank) as url:
         client = http(url, bank_breaker_failures=3, bank_breaker_seconds=0.3)
         for _ in range(6):
             with pytest.raises(BankUnavailable):
                 client.request("GET", "x")
         assert bank.calls == 3
-        bank.answers = [("200 OK", b"{}")]
+        bank.responses = [("200 OK", b"{}")]
         threading.Event().wait(0.35)
         assert client.request("GET", "x").json() == {}
         assert client.request("GET", "x").status == 200
 
 
-def test_what_makes_no_sense_is_no_answer() -> None:
+def test_invalid_response_counts_as_unavailable() -> None:
     for status, body in (("200 OK", b"<html>"), ("200 OK", b"[1]"), ("200 OK", b"")):
-        with answering(Answers((status, body))) as url, pytest.raises(BankUnavailable):
+        with serving_responses(CannedResponses((status, body))) as url, pytest.raises(BankUnavailable):
             http(url).request("GET", "x").json()
-    too_large = Answers(("200 OK", b"x" * (MAX_RESPONSE_BYTES + 1)))
-    with answering(too_large) as url, pytest.raises(BankUnavailable, match="too large"):
+    too_large = CannedResponses(("200 OK", b"x" * (MAX_RESPONSE_BYTES + 1)))
+    with serving_responses(too_large) as url, pytest.raises(BankUnavailable, match="too large"):
         http(url).request("GET", "x")
-    with answering(Answers(("302 Found", b"{}"))) as url:
-        assert http(url).request("GET", "x").status == 302, "it is not followed"
+    with serving_responses(CannedResponses(("302 Found", b"{}"))) as url:
+        assert http(url).request("GET", "x").status == 302, "a redirect is not followed"
 
 
-def test_only_the_bundle_that_is_set_is_trusted(tmp_path: Path) -> None:
+def test_only_the_configured_ca_bundle_is_trusted(tmp_path: Path) -> None:
     certificate, key = _certificate(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    server = make_server("127.0.0.1", 0, Answers(("200 OK", b'{"a": 1}')), threaded=True, ssl_context=context)
+    server = make_server("127.0.0.1", 0, CannedResponses(("200 OK", b'{"a": 1}')), threaded=True, ssl_context=context)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     url = f"https://127.0.0.1:{server.server_port}/"
@@ -135,7 +135,7 @@ def test_only_the_bundle_that_is_set_is_trusted(tmp_path: Path) -> None:
         server.server_close()
 
 
-def test_a_bundle_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
+def test_missing_ca_bundle_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="bank_ca_bundle"):
         http("https://bank.example/", bank_ca_bundle=str(tmp_path / "none.pem"))
 

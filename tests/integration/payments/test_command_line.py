@@ -31,7 +31,7 @@ def reconcile(system: System, *arguments: str) -> subprocess.CompletedProcess[st
     return run(system, "reconcile", "--bank", "tbank", "--from", YESTERDAY, "--to", TOMORROW, *arguments)
 
 
-def test_what_was_refused_is_listed(system: System) -> None:
+def test_refused_lists_rejected_notifications(system: System) -> None:
     assert "Nothing was refused" in run(system, "payments", "refused").stdout
     topup = system.user().start()
     system.notify({**system.confirmation(topup), "Amount": 1})
@@ -44,7 +44,7 @@ def test_what_was_refused_is_listed(system: System) -> None:
     assert [item["verdict"] for item in found["notifications"]] == ["bad_signature", "wrong_amount"]
 
 
-def test_the_story_and_the_question(system: System) -> None:
+def test_ask_polls_the_bank_and_show_prints_the_top_up(system: System) -> None:
     system.plan(["notify_lost"])
     user = system.user()
     topup = user.start()
@@ -55,7 +55,7 @@ def test_the_story_and_the_question(system: System) -> None:
     assert "operator: CONFIRMED, applied" in shown
 
 
-def test_a_refund(make_system: MakeSystem) -> None:
+def test_refund_returns_money_to_the_card(make_system: MakeSystem) -> None:
     system = make_system(with_balance=True)
     user, topup = credited(system)
     done = run(system, "payments", "refund", topup["transactionID"], "--amount", "20000", "--reason", "the user asked")
@@ -68,7 +68,7 @@ def test_a_refund(make_system: MakeSystem) -> None:
     assert "--reason" in run(system, "payments", "refund", topup["transactionID"]).stderr
 
 
-def test_reconciliation_day_by_day_and_by_file(system: System, tmp_path: Path) -> None:
+def test_reconcile_compares_by_api_and_by_statement_file(system: System, tmp_path: Path) -> None:
     system.plan(["notify_lost"])
     user = system.user()
     topup = user.start()
@@ -87,13 +87,13 @@ def test_reconciliation_day_by_day_and_by_file(system: System, tmp_path: Path) -
     applied = reconcile(system, "--apply", "--reason", "a notification was lost")
     assert "applied: applied" in applied.stdout
     eventually(lambda: user.status(topup) == "confirmed")
-    again = reconcile(system)
-    assert (again.returncode, "No differences." in again.stdout) == (0, True)
+    repeat = reconcile(system)
+    assert (repeat.returncode, "No differences." in repeat.stdout) == (0, True)
 
 
 @pytest.mark.parametrize(
     "command", [["payments", "refused"], ["reconcile", "--bank", "x", "--from", "2026-01-01", "--to", "2026-01-02"]]
 )
-def test_without_a_system_there_is_a_sentence(command: list[str], tmp_path: Path) -> None:
+def test_command_without_a_running_system_ends_with_an_error_message(command: list[str], tmp_path: Path) -> None:
     result = fastcheck(*command, "--data-dir", str(tmp_path / "none"))
     assert (result.returncode, "No FastCheck runs in" in result.stderr) == (2, True)

@@ -1,4 +1,4 @@
-"""What each flow costs: the round trips and commits that the service's README states."""
+"""The round trips and commits of each flow, as the service's README states them."""
 
 from collections.abc import Callable
 
@@ -12,17 +12,17 @@ from tests.support.costs import Cost, counted
 from tests.support.eventually import eventually
 
 
-def cost(system: System, act: Callable[[], object]) -> Cost:
-    with counted(system.context.db) as so_far:
-        act()
-        return so_far()
+def cost(system: System, action: Callable[[], object]) -> Cost:
+    with counted(system.context.db) as cost_so_far:
+        action()
+        return cost_so_far()
 
 
 def test_each_flow_costs_what_the_readme_says(make_system: MakeSystem) -> None:
     system = make_system(with_balance=True)
     system.plan(["notify_lost"])
     user = system.user()
-    for _ in range(2):  # what is prepared once per connection is prepared
+    for _ in range(2):  # statements that are prepared once per connection are not counted
         user.start(key="warm")
     topup, returned = user.start(), user.start()
     user.pay(returned)
@@ -53,7 +53,7 @@ def test_each_flow_costs_what_the_readme_says(make_system: MakeSystem) -> None:
     assert cost(system, lambda: refund(system, refundable)) == (22, 5)
 
 
-def test_a_poll_costs_what_the_readme_says(make_system: MakeSystem) -> None:
+def test_poll_costs_what_the_readme_says(make_system: MakeSystem) -> None:
     system = make_system()
     user = system.user()
     for _ in range(5):
@@ -61,6 +61,6 @@ def test_a_poll_costs_what_the_readme_says(make_system: MakeSystem) -> None:
     soon = system.later(seconds=20)
     poll_topups(soon)
     context = system.later(seconds=80)
-    with counted(context.db) as so_far:
+    with counted(context.db) as cost_so_far:
         poll_topups(context)
-        assert so_far() == (1 + 5, 1), "one statement takes the batch, one reads each"
+        assert cost_so_far() == (1 + 5, 1), "one statement claims the batch, one reads each top-up"

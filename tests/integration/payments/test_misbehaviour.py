@@ -1,6 +1,6 @@
-"""Everything that can go wrong with a bank, mixed and many at once: each top-up is credited once, or definitely not.
+"""All faults of the sandbox bank, combined and concurrent: each top-up is credited exactly once or not at all.
 
-``TOPUPS_OF_MISBEHAVIOUR=1000`` makes the long run of it.
+``TOPUPS_OF_MISBEHAVIOUR=1000`` selects a long run.
 """
 
 import os
@@ -44,29 +44,29 @@ PLAN = [
 
 
 def start(user: User, number: int) -> dict[str, Any]:
-    """Ask under one key until there is a page, as a client does."""
+    """Retry with one key until there is a payment page, as a client does."""
     deadline = time.monotonic() + 60
     while True:
-        answer = user.post_topup(amount=1_000 + number, key=f"key-{number}")
-        if answer.status_code == 201:
-            content: dict[str, Any] = answer.json()
+        response = user.post_topup(amount=1_000 + number, key=f"key-{number}")
+        if response.status_code == 201:
+            content: dict[str, Any] = response.json()
             return content
-        assert answer.status_code in (409, 502), answer.text
-        assert time.monotonic() < deadline, f"no page for {number}: {answer.text}"
+        assert response.status_code in (409, 502), response.text
+        assert time.monotonic() < deadline, f"no page for {number}: {response.text}"
         time.sleep(0.1)  # the client was told to retry shortly
 
 
-def live(user: User, number: int) -> tuple[dict[str, Any], str]:
-    """One top-up and what its payer does: most pay, some are declined, cancel, or go away."""
+def run_topup(user: User, number: int) -> tuple[dict[str, Any], str]:
+    """Start a top-up and act on its page: most are paid, some are declined, cancelled or abandoned."""
     chance = random.Random(number)
     topup = start(user, number)
-    act = chance.choices(["pay", "decline", "cancel", "leave"], [6, 1, 1, 1])[0]
-    if act != "leave":
-        card = {"pay": PAYING_CARD, "decline": DECLINED_CARD, "cancel": ""}[act]
-        back = user.pay(topup, card=card, **({"action": "cancel"} if act == "cancel" else {}))
+    action = chance.choices(["pay", "decline", "cancel", "leave"], [6, 1, 1, 1])[0]
+    if action != "leave":
+        card = {"pay": PAYING_CARD, "decline": DECLINED_CARD, "cancel": ""}[action]
+        back = user.pay(topup, card=card, **({"action": "cancel"} if action == "cancel" else {}))
         if chance.random() < 0.3:
             requests.get(back.headers["Location"], allow_redirects=False, timeout=TIMEOUT)
-    return topup, act
+    return topup, action
 
 
 def settle(system: System, context: Context) -> None:
@@ -93,20 +93,20 @@ def test_each_topup_is_credited_once_or_definitely_not(make_system: MakeSystem, 
     system.plan(*PLAN)
     user = system.user()
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        lives = list(threads.map(lambda number: live(user, number), range(TOPUPS)))
+        finished = list(threads.map(lambda number: run_topup(user, number), range(TOPUPS)))
     for minutes in (2, 10, 40, 70, 130, 26 * 60):
         settle(system, system.later(minutes=minutes))
 
     statuses = {row["topup_id"]: row["status"] for row in system.rows("SELECT topup_id::text, status FROM topups")}
     assert len(statuses) == TOPUPS
-    wanted = {
+    expected = {
         "pay": {"confirmed"},
         "decline": {"failed"},
         "cancel": {"failed"},
         "leave": {"expired"},
     }
-    for topup, act in lives:
-        assert statuses[topup["transactionID"]] in wanted[act], (topup, act)
+    for topup, action in finished:
+        assert statuses[topup["transactionID"]] in expected[action], (topup, action)
     confirmed = {topup_id for topup_id, status in statuses.items() if status == "confirmed"}
     events = Counter(row["topup_id"] for row in system.rows("SELECT payload ->> 'topup_id' AS topup_id FROM outbox"))
     assert events == Counter(confirmed), "one event for each confirmed top-up, and none for any other"

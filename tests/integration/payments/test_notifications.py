@@ -1,4 +1,4 @@
-"""What comes to a bank's address: forged, wrong, twice, late, out of order, too early."""
+"""Notifications of banks: forged, mismatched, repeated, late, out of order, early."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +15,11 @@ from tests.integration.payments.servers import SBER_SECRET, TIMEOUT, System
 from tests.support.eventually import eventually
 
 
-def test_a_forged_notification_changes_nothing_and_is_recorded(system: System) -> None:
+def test_forged_notification_is_recorded_and_changes_nothing(system: System) -> None:
     user = system.user()
     topup = user.start()
-    answer = system.notify(system.confirmation(topup), password="guessed")
-    assert (answer.status_code, answer.json()["code"]) == (403, "bad_signature")
+    response = system.notify(system.confirmation(topup), password="guessed")
+    assert (response.status_code, response.json()["code"]) == (403, "bad_signature")
     assert user.status(topup) == "pending"
     recorded = system.rows("SELECT bank, source, verdict, address, body, headers FROM notifications")[0]
     assert (recorded["bank"], recorded["source"], recorded["verdict"]) == ("tbank", "webhook", "bad_signature")
@@ -29,7 +29,7 @@ def test_a_forged_notification_changes_nothing_and_is_recorded(system: System) -
     assert "authorization" not in {name.lower() for name in recorded["headers"]}
 
 
-def test_only_so_many_forged_ones_are_kept(make_system: MakeSystem) -> None:
+def test_recorded_forged_notifications_are_limited_per_hour(make_system: MakeSystem) -> None:
     system = make_system(forged_notifications_per_hour=3)
     for _ in range(6):
         assert requests.post(f"{system.url}/bank/webhook/tbank", data=b"\x00junk", timeout=TIMEOUT).status_code == 403
@@ -46,13 +46,13 @@ def test_only_so_many_forged_ones_are_kept(make_system: MakeSystem) -> None:
         ({"OrderId": uuid4().hex}, "unknown_order"),
     ],
 )
-def test_what_does_not_fit_is_refused_and_the_right_word_still_counts(
+def test_mismatched_notification_is_rejected_and_a_correct_one_is_applied_later(
     system: System, wrong: dict[str, object], verdict: str
 ) -> None:
     user = system.user()
     topup = user.start(50_000)
-    answer = system.notify({**system.confirmation(topup), **wrong})
-    assert (answer.status_code, answer.json()["code"]) == (409, "notification_refused")
+    response = system.notify({**system.confirmation(topup), **wrong})
+    assert (response.status_code, response.json()["code"]) == (409, "notification_refused")
     assert user.status(topup) == "pending"
     assert system.credits(topup["transactionID"]) == 0
     assert [row["verdict"] for row in system.rows("SELECT verdict FROM notifications")] == [verdict]
@@ -61,38 +61,38 @@ def test_what_does_not_fit_is_refused_and_the_right_word_still_counts(
     assert system.credits(topup["transactionID"]) == 1
 
 
-def test_the_payment_of_another_order_is_refused(system: System) -> None:
+def test_notification_with_the_payment_of_another_order_is_rejected(system: System) -> None:
     user = system.user()
     one, other = user.start(), user.start()
     foreign = system.confirmation(one)["PaymentId"]
-    _forget_the_answer(system, other["transactionID"])
+    _discard_stored_response(system, other["transactionID"])
     assert system.notify(system.confirmation(other, PaymentId=foreign)).status_code == 409
     assert user.status(other) == "pending"
 
 
-def test_repeats_are_answered_alike_and_credit_once(system: System) -> None:
+def test_repeated_notification_gets_the_same_response_and_credits_once(system: System) -> None:
     user = system.user()
     topup = user.start()
-    word = system.confirmation(topup)
+    notification = system.confirmation(topup)
     for _ in range(3):
-        assert system.notify(word).text == "OK"
+        assert system.notify(notification).text == "OK"
     assert user.status(topup) == "confirmed"
     assert system.credits(topup["transactionID"]) == 1
     rows = system.rows("SELECT bank_status, verdict, times FROM notifications")
     assert rows == [{"bank_status": "CONFIRMED", "verdict": "applied", "times": 3}]
 
 
-def test_the_same_word_twice_at_once_credits_once(system: System) -> None:
+def test_concurrent_repeats_of_a_notification_credit_once(system: System) -> None:
     user = system.user()
     topups = [user.start() for _ in range(3)]
-    words = [system.confirmation(topup) for topup in topups for _ in range(6)]
+    notifications = [system.confirmation(topup) for topup in topups for _ in range(6)]
     with ThreadPoolExecutor(12) as threads:
-        answers = list(threads.map(system.notify, words))
-    assert {(answer.status_code, answer.text) for answer in answers} == {(200, "OK")}
+        responses = list(threads.map(system.notify, notifications))
+    assert {(response.status_code, response.text) for response in responses} == {(200, "OK")}
     assert [system.credits(topup["transactionID"]) for topup in topups] == [1, 1, 1]
 
 
-def test_words_in_the_wrong_order_lead_to_the_same_end(system: System) -> None:
+def test_notifications_out_of_order_lead_to_the_same_status(system: System) -> None:
     user = system.user()
     topup = user.start()
     for status in ("CONFIRMED", "AUTHORIZED", "NEW", "REJECTED", "CONFIRMED"):
@@ -101,8 +101,8 @@ def test_words_in_the_wrong_order_lead_to_the_same_end(system: System) -> None:
     assert system.credits(topup["transactionID"]) == 1
 
 
-def test_money_that_comes_after_a_failure_is_credited(system: System) -> None:
-    """A declined card, and then another one: the first word was not the last."""
+def test_payment_after_a_declined_one_is_credited(system: System) -> None:
+    """The first card is declined and the second one is charged."""
     user = system.user()
     topup = user.start()
     system.notify(system.confirmation(topup, "REJECTED"))
@@ -113,7 +113,7 @@ def test_money_that_comes_after_a_failure_is_credited(system: System) -> None:
 
 
 @pytest.mark.parametrize("credit_late", [True, False])
-def test_money_that_comes_after_the_expiry_is_never_lost(make_system: MakeSystem, credit_late: bool) -> None:
+def test_payment_after_expiry_is_credited_or_refunded_as_configured(make_system: MakeSystem, credit_late: bool) -> None:
     system = make_system(topup_lifetime_seconds=60, topup_credit_late=credit_late)
     user = system.user()
     topup = user.start()
@@ -122,11 +122,11 @@ def test_money_that_comes_after_the_expiry_is_never_lost(make_system: MakeSystem
     assert system.notify(system.confirmation(topup)).text == "OK"
     assert user.status(topup) == ("confirmed" if credit_late else "expired")
     assert system.credits(topup["transactionID"]) == (1 if credit_late else 0)
-    wanted = "applied" if credit_late else "late_not_credited"
-    assert ("CONFIRMED", wanted) in system.verdicts(topup["transactionID"])
+    expected = "applied" if credit_late else "late_not_credited"
+    assert ("CONFIRMED", expected) in system.verdicts(topup["transactionID"])
 
 
-def test_late_money_that_is_not_credited_goes_back_to_its_card(make_system: MakeSystem) -> None:
+def test_late_payment_that_is_not_credited_is_refunded_to_the_card(make_system: MakeSystem) -> None:
     system = make_system(topup_credit_late=False)
     system.plan(["notify_lost"])
     user = system.user()
@@ -143,8 +143,8 @@ def test_late_money_that_is_not_credited_goes_back_to_its_card(make_system: Make
     assert ("REFUNDED", "noted") in system.verdicts(topup["transactionID"])
 
 
-def test_a_second_payment_for_one_topup_goes_back_to_its_card(system: System) -> None:
-    """A page that we had given up was paid all the same, and then the page that we told was paid too."""
+def test_second_payment_of_a_top_up_is_refunded_to_the_card(system: System) -> None:
+    """A payment page that was voided is paid, then the page of the response is paid too."""
     system.plan(["notify_lost"])
     user = system.user()
     topup = user.start()
@@ -170,11 +170,11 @@ def test_a_second_payment_for_one_topup_goes_back_to_its_card(system: System) ->
     assert [item["verdict"] for item in refused] == ["second_payment"]
 
 
-def test_a_notification_before_our_own_answer_is_stored(system: System) -> None:
-    """The bank is quicker than its own answer to us: the order is known, the payment's id is not."""
+def test_notification_before_the_stored_response_of_the_bank_is_applied(system: System) -> None:
+    """The notification arrives before the response to create_payment: the id of the payment is not stored yet."""
     user = system.user()
     topup = user.start()
-    _forget_the_answer(system, topup["transactionID"])
+    _discard_stored_response(system, topup["transactionID"])
     assert system.notify(system.confirmation(topup)).text == "OK"
     assert user.status(topup) == "confirmed"
     assert system.credits(topup["transactionID"]) == 1
@@ -182,7 +182,7 @@ def test_a_notification_before_our_own_answer_is_stored(system: System) -> None:
     assert attempt == {"bank_payment_id": str(system.confirmation(topup)["PaymentId"]), "state": "paid"}
 
 
-def test_money_that_was_given_back_before_we_heard_of_it_is_not_credited(system: System) -> None:
+def test_payment_refunded_before_its_confirmation_is_not_credited(system: System) -> None:
     user = system.user()
     topup = user.start()
     assert system.notify(system.confirmation(topup, "REFUNDED")).text == "OK"
@@ -192,7 +192,7 @@ def test_money_that_was_given_back_before_we_heard_of_it_is_not_credited(system:
     assert ("REFUNDED", "unexpected_refund") in system.verdicts(topup["transactionID"])
 
 
-def test_a_bank_that_is_off_and_a_caller_that_is_not_the_gateway(system: System) -> None:
+def test_disabled_bank_and_unauthorized_caller_are_rejected(system: System) -> None:
     assert requests.post(f"{system.url}/bank/webhook/none", json={}, timeout=TIMEOUT).status_code == 404
     for caller in ("checks", "operator"):
         direct = system.app.test_client().post(
@@ -202,7 +202,7 @@ def test_a_bank_that_is_off_and_a_caller_that_is_not_the_gateway(system: System)
     assert system.app.test_client().post("/bank/webhook/tbank", json={}).status_code == 401
 
 
-def test_the_return_of_a_browser_changes_no_money_by_itself(system: System) -> None:
+def test_return_of_the_browser_does_not_confirm_a_payment(system: System) -> None:
     user = system.user()
     topup = user.start()
     url = f"{system.url}/topup/{topup['transactionID']}/return"
@@ -214,7 +214,7 @@ def test_the_return_of_a_browser_changes_no_money_by_itself(system: System) -> N
     assert requests.get(f"{system.url}/topup/x/return", timeout=TIMEOUT).status_code == 400
 
 
-def test_a_return_brings_the_money_when_the_notification_is_lost(system_of_each_bank: System) -> None:
+def test_return_of_the_browser_polls_the_bank_and_credits(system_of_each_bank: System) -> None:
     system = system_of_each_bank
     system.plan(["notify_lost"])
     user = system.user()
@@ -226,7 +226,7 @@ def test_a_return_brings_the_money_when_the_notification_is_lost(system_of_each_
     assert system.credits(topup["transactionID"]) == 1
 
 
-def test_yookassa_is_believed_only_from_its_addresses_and_only_what_it_says_when_asked(make_system: MakeSystem) -> None:
+def test_yookassa_notification_is_verified_by_its_address_and_by_a_poll(make_system: MakeSystem) -> None:
     system = make_system(bank="yookassa")
     user = system.user()
     topup = user.start()
@@ -235,7 +235,7 @@ def test_yookassa_is_believed_only_from_its_addresses_and_only_what_it_says_when
     url = f"{system.url}/bank/webhook/yookassa"
     foreign = requests.post(url, json=claim, headers={"X-Client-Address": "8.8.8.8"}, timeout=TIMEOUT)
     assert foreign.status_code == 403
-    assert requests.post(url, json=claim, timeout=TIMEOUT).status_code == 200, "heard, asked back, found unpaid"
+    assert requests.post(url, json=claim, timeout=TIMEOUT).status_code == 200, "accepted, polled, found unpaid"
     assert user.status(topup) == "pending"
     unknown = {**claim, "object": {"id": str(uuid4())}}
     assert requests.post(url, json=unknown, timeout=TIMEOUT).status_code == 403
@@ -244,7 +244,7 @@ def test_yookassa_is_believed_only_from_its_addresses_and_only_what_it_says_when
     assert system.credits(topup["transactionID"]) == 1
 
 
-def test_a_parameter_that_comes_twice_is_refused(make_system: MakeSystem) -> None:
+def test_repeated_parameter_is_rejected(make_system: MakeSystem) -> None:
     system = make_system(bank="sber")
     user = system.user()
     topup = user.start()
@@ -266,7 +266,7 @@ def test_a_parameter_that_comes_twice_is_refused(make_system: MakeSystem) -> Non
     assert user.status(topup) == "confirmed"
 
 
-def test_a_callback_of_sber_without_its_checksum_is_forged(make_system: MakeSystem) -> None:
+def test_sber_callback_without_a_checksum_is_rejected(make_system: MakeSystem) -> None:
     system = make_system(bank="sber")
     user = system.user()
     topup = user.start()
@@ -281,8 +281,8 @@ def test_a_callback_of_sber_without_its_checksum_is_forged(make_system: MakeSyst
     assert user.status(topup) == "pending"
 
 
-def _forget_the_answer(system: System, topup_id: str) -> None:
-    """As if our own answer of create_payment were not stored yet."""
+def _discard_stored_response(system: System, topup_id: str) -> None:
+    """Reset the attempt to its state before the response to create_payment was stored."""
     forget = text(
         "UPDATE attempts SET bank_payment_id = NULL, payment_url = NULL, state = 'creating' WHERE topup_id = :id"
     )
@@ -291,6 +291,6 @@ def _forget_the_answer(system: System, topup_id: str) -> None:
 
 
 def _expire(system: System) -> None:
-    """Let the time of all top-ups be over, without the bank being able to close them."""
+    """Expire all top-ups without a poll of the bank."""
     with system.context.db.autocommit() as tx:
         tx.execute(text("UPDATE topups SET status = 'expired', next_poll_at = NULL"))

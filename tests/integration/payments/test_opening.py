@@ -1,4 +1,4 @@
-"""How a top-up gets its page when the bank fails on the way: one payable payment in the end, never two."""
+"""Opening the payment page of a top-up while the bank fails: the result is one payable payment, never two."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,11 +21,11 @@ from tests.support.eventually import eventually
 
 
 def payable(system: System) -> int:
-    """How many payments at the bank can still be paid."""
+    """Return the number of payments that can still be paid at the bank."""
     return len(system.bank_rows("SELECT 1 FROM payments WHERE state = 'NEW'"))
 
 
-def test_a_bank_that_fails_once_is_asked_again_within_the_request(system_of_each_bank: System) -> None:
+def test_failed_call_is_retried_within_the_request(system_of_each_bank: System) -> None:
     system = system_of_each_bank
     system.plan(["api_500"], [])
     user = system.user()
@@ -36,7 +36,7 @@ def test_a_bank_that_fails_once_is_asked_again_within_the_request(system_of_each
     assert system.credits(topup["transactionID"]) == 1
 
 
-def test_a_bank_that_made_the_payment_and_then_failed(system_of_each_bank: System) -> None:
+def test_payment_created_by_a_failed_call_is_voided_or_reused(system_of_each_bank: System) -> None:
     """No user was given its page: it is cancelled if the bank can do that, and another payment is created."""
     system = system_of_each_bank
     system.plan(["api_dead"], [])
@@ -56,20 +56,20 @@ def test_a_bank_that_made_the_payment_and_then_failed(system_of_each_bank: Syste
     assert system.credits(topup["transactionID"]) == 1
 
 
-def test_a_bank_that_fails_again_and_again_is_asked_until_it_does_not(system_of_each_bank: System) -> None:
+def test_repeated_failures_are_retried_until_a_page_is_open(system_of_each_bank: System) -> None:
     system = system_of_each_bank
     system.plan(["api_500"], ["api_dead"], ["api_500"], ["api_dead"], [])
     user = system.user()
-    answers = [user.post_topup(key="k").status_code for _ in range(3)]
-    assert set(answers) <= {201, 502}
-    assert answers[-1] == 201
+    responses = [user.post_topup(key="k").status_code for _ in range(3)]
+    assert set(responses) <= {201, 502}
+    assert responses[-1] == 201
     topup = user.start(key="k")
     user.pay(topup)
     eventually(lambda: user.status(topup) == "confirmed")
     assert system.credits(topup["transactionID"]) == 1
 
 
-def test_a_slow_bank_is_unavailable_and_the_same_key_finds_out(make_system: MakeSystem) -> None:
+def test_timeout_is_reported_and_the_same_key_opens_one_page(make_system: MakeSystem) -> None:
     system = make_system(bank_timeout_seconds=1.7, sandbox={"sandbox_bank_slow_seconds": 3.0})
     system.plan(["api_slow"], [])
     user = system.user()
@@ -84,7 +84,7 @@ def test_a_slow_bank_is_unavailable_and_the_same_key_finds_out(make_system: Make
     assert sum(second.endswith(row["page_key"]) for row in page) == 1
 
 
-def test_a_bank_that_refuses_ends_the_topup(make_system: MakeSystem) -> None:
+def test_rejection_by_the_bank_fails_the_top_up(make_system: MakeSystem) -> None:
     system = make_system(topup_description="x" * 80)
     tbank = system.context.banks["tbank"]
     user = system.user()
@@ -95,28 +95,28 @@ def test_a_bank_that_refuses_ends_the_topup(make_system: MakeSystem) -> None:
     assert system.rows("SELECT status FROM topups") == [{"status": "failed"}]
 
 
-def test_a_wrong_password_is_our_trouble_and_not_the_payment_s_end(make_system: MakeSystem) -> None:
+def test_wrong_merchant_password_does_not_fail_the_top_up(make_system: MakeSystem) -> None:
     system = make_system()
     user = system.user()
     with _broken_request(system.context.banks["tbank"], "Init", Token="0" * 64):
-        answer = user.post_topup(key="k")
-    assert (answer.status_code, answer.json()["code"]) == (502, "bank_unavailable")
+        response = user.post_topup(key="k")
+    assert (response.status_code, response.json()["code"]) == (502, "bank_unavailable")
     assert user.post_topup(key="k").status_code == 201
 
 
-def test_a_request_that_still_runs_is_not_run_twice(make_system: MakeSystem) -> None:
+def test_concurrent_request_with_the_same_key_is_rejected(make_system: MakeSystem) -> None:
     system = make_system(bank_timeout_seconds=3.0, sandbox={"sandbox_bank_slow_seconds": 1.0})
     system.plan(["api_slow"])
     user = system.user()
     with ThreadPoolExecutor(6) as threads:
-        answers = list(threads.map(lambda _: user.post_topup(key="same"), range(6)))
-    codes = sorted(answer.status_code for answer in answers)
+        responses = list(threads.map(lambda _: user.post_topup(key="same"), range(6)))
+    codes = sorted(response.status_code for response in responses)
     assert codes == [201, 409, 409, 409, 409, 409]
     assert len(system.bank_rows("SELECT 1 FROM payments")) == 1
-    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"request_in_progress"}
+    assert {response.json()["code"] for response in responses if response.status_code == 409} == {"request_in_progress"}
 
 
-def test_a_request_that_dies_is_waited_for_as_long_as_somebody_listens(make_system: MakeSystem) -> None:
+def test_lease_lasts_as_long_as_the_gateway_waits(make_system: MakeSystem) -> None:
     system = make_system(bank_timeout_seconds=3.0, sandbox={"sandbox_bank_slow_seconds": 1.0})
     system.plan(["api_slow"])
     user = system.user()
@@ -129,7 +129,7 @@ def test_a_request_that_dies_is_waited_for_as_long_as_somebody_listens(make_syst
     assert system.rows(lease) == [], "a finished request releases its lease"
 
 
-def test_a_request_that_outlives_its_turn_leaves_the_page_of_its_successor_alone(make_system: MakeSystem) -> None:
+def test_request_with_an_expired_lease_does_not_change_the_page_of_its_successor(make_system: MakeSystem) -> None:
     """The lease of the first request expires during its call to the bank; the second one opens a page."""
     system = make_system(bank_timeout_seconds=1.4, sandbox={"sandbox_bank_slow_seconds": 2.5})
     system.plan(["api_slow"], [])
@@ -150,17 +150,17 @@ def test_a_request_that_outlives_its_turn_leaves_the_page_of_its_successor_alone
     assert states == ["void", "paid"]
 
 
-def test_many_topups_at_once_are_each_one_payment(system_of_each_bank: System) -> None:
+def test_concurrent_top_ups_create_one_payment_each(system_of_each_bank: System) -> None:
     system = system_of_each_bank
     user = system.user()
     with ThreadPoolExecutor(12) as threads:
-        answers = list(threads.map(lambda n: user.post_topup(amount=100 + n, key=f"k{n}"), range(24)))
-    assert {answer.status_code for answer in answers} == {201}
+        responses = list(threads.map(lambda n: user.post_topup(amount=100 + n, key=f"k{n}"), range(24)))
+    assert {response.status_code for response in responses} == {201}
     assert len(system.bank_rows("SELECT 1 FROM payments")) == 24
 
 
-def test_a_process_that_dies_at_the_bank_leaves_a_topup_that_the_same_key_opens(system: System) -> None:
-    """The kill comes after the bank has made the payment and before we have stored it."""
+def test_repeat_opens_a_new_page_after_the_process_was_killed(system: System) -> None:
+    """The process is killed after the bank has created the payment and before its id is stored."""
     user = system.user()
     first = user.start(key="k")
     with system.context.db.autocommit() as tx:
@@ -177,7 +177,7 @@ def test_a_process_that_dies_at_the_bank_leaves_a_topup_that_the_same_key_opens(
 
 
 @pytest.mark.parametrize("state", ["AUTHORIZED", "CONFIRMED"])
-def test_no_second_page_while_the_bank_takes_money_for_the_first(system: System, state: str) -> None:
+def test_no_second_page_while_the_first_is_being_paid(system: System, state: str) -> None:
     """The bank has the money for a page that this service lost: a second page would charge the user twice."""
     user = system.user()
     system.plan(["notify_lost"])
@@ -186,8 +186,8 @@ def test_no_second_page_while_the_bank_takes_money_for_the_first(system: System,
         tx.execute(text("UPDATE attempts SET bank_payment_id = NULL, payment_url = NULL, state = 'creating'"))
         tx.execute(text("UPDATE topups SET busy_until = now() - interval '1 second'"))
     system.bank_rows("UPDATE payments SET state = :state RETURNING 1", state=state)
-    again = user.post_topup(key="k")
-    assert (again.status_code, again.json()["code"]) == (502, "bank_unavailable")
+    repeat = user.post_topup(key="k")
+    assert (repeat.status_code, repeat.json()["code"]) == (502, "bank_unavailable")
     assert len(system.bank_rows("SELECT 1 FROM payments")) == 1
     assert len(system.rows("SELECT 1 FROM attempts")) == 1
 
@@ -208,28 +208,28 @@ def test_attempt_that_became_payable_is_neither_voided_nor_cancelled(system: Sys
     eventually(lambda: user.status(topup) == "confirmed")
 
 
-def test_a_topup_that_never_got_a_page_ends_with_its_time(system: System) -> None:
+def test_top_up_without_a_page_expires(system: System) -> None:
     user = system.user()
     with _broken_request(system.context.banks["tbank"], "Init", Token="0" * 64):
         assert user.post_topup(key="k").status_code == 502
     poll_topups(system.context)
-    assert system.rows("SELECT status FROM topups") == [{"status": "pending"}], "its time is not over"
+    assert system.rows("SELECT status FROM topups") == [{"status": "pending"}], "it has not expired"
     poll_topups(system.later(hours=2))
     assert system.rows("SELECT status, next_poll_at FROM topups") == [{"status": "expired", "next_poll_at": None}]
     for _ in range(2):
-        again = user.post_topup(key="k")
-        assert (again.status_code, again.json()["code"]) == (409, "topup_over"), "the client is not told to retry"
-        assert "new Idempotency-Key" in again.json()["message"]
+        repeat = user.post_topup(key="k")
+        assert (repeat.status_code, repeat.json()["code"]) == (409, "topup_over"), "the client must not retry"
+        assert "new Idempotency-Key" in repeat.json()["message"]
     assert user.start(key="another")["status"] == "pending"
 
 
-def test_the_breaker_spares_a_bank_that_is_down_and_the_other_banks_go_on(make_system: MakeSystem) -> None:
+def test_breaker_of_one_bank_does_not_affect_the_others(make_system: MakeSystem) -> None:
     system = make_system(bank_breaker_failures=3, bank_breaker_seconds=60.0)
     user = system.user()
-    with _dead(system, "tbank"):
+    with _unreachable(system, "tbank"):
         for _ in range(3):
             assert user.post_topup().status_code == 502
-    # The bank is back, but is left alone for a minute.
+    # The bank is reachable again, but the breaker stays open for a minute.
     assert user.post_topup().json()["code"] == "bank_unavailable"
     other = make_system(bank="sber")
     assert other.user().post_topup().status_code == 201
@@ -237,7 +237,7 @@ def test_the_breaker_spares_a_bank_that_is_down_and_the_other_banks_go_on(make_s
 
 @contextmanager
 def _broken_request(bank: object, method: str, **changes: object) -> Iterator[None]:
-    """The adapter sends something else than it means to, for a while."""
+    """Change the fields that the adapter sends in calls of ``method``."""
     call = bank._call  # type: ignore[attr-defined]
 
     def broken(name: str, fields: dict[str, object], **options: object) -> object:
@@ -259,8 +259,8 @@ def _broken_request(bank: object, method: str, **changes: object) -> Iterator[No
 
 
 @contextmanager
-def _dead(system: System, bank: str) -> Iterator[None]:
-    """Nobody listens at the bank's address, for a while."""
+def _unreachable(system: System, bank: str) -> Iterator[None]:
+    """Point the adapter at a closed port."""
     http = system.context.banks[bank]._http  # type: ignore[attr-defined]
     address, http._base_url = http._base_url, "http://127.0.0.1:9/"
     try:

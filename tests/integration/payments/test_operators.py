@@ -1,4 +1,4 @@
-"""What operators are shown: the story of a top-up, and what was refused."""
+"""The routes for operators: details of a top-up, rejected notifications, a poll on demand."""
 
 from uuid import uuid4
 
@@ -9,7 +9,7 @@ from tests.integration.payments.servers import TIMEOUT, System
 from tests.support.eventually import eventually
 
 
-def test_the_story_of_a_topup(make_system: MakeSystem) -> None:
+def test_top_up_is_shown_with_its_attempts_notifications_and_refunds(make_system: MakeSystem) -> None:
     system = make_system()
     system.plan(["api_dead"], [])
     user = system.user()
@@ -17,18 +17,18 @@ def test_the_story_of_a_topup(make_system: MakeSystem) -> None:
     user.pay(topup)
     eventually(lambda: user.status(topup) == "confirmed")
     eventually(lambda: not system.bank_rows("SELECT 1 FROM deliveries WHERE delivered_at IS NULL"))
-    story = system.as_operator("GET", f"/internal/topups/{topup['transactionID']}").json()
-    assert (story["userID"], story["status"], story["bank"]) == (str(user.user_id), "confirmed", "tbank")
-    assert [attempt["state"] for attempt in story["attempts"]] == ["void", "paid"]
-    words = {(item["bankStatus"], item["verdict"]) for item in story["notifications"]}
-    assert ("CONFIRMED", "applied") in words
-    assert ("AUTHORIZED", "noted") in words
-    assert all("411111" not in item["body"] for item in story["notifications"])
-    assert story["refunds"] == []
+    details = system.as_operator("GET", f"/internal/topups/{topup['transactionID']}").json()
+    assert (details["userID"], details["status"], details["bank"]) == (str(user.user_id), "confirmed", "tbank")
+    assert [attempt["state"] for attempt in details["attempts"]] == ["void", "paid"]
+    notifications = {(item["bankStatus"], item["verdict"]) for item in details["notifications"]}
+    assert ("CONFIRMED", "applied") in notifications
+    assert ("AUTHORIZED", "noted") in notifications
+    assert all("411111" not in item["body"] for item in details["notifications"])
+    assert details["refunds"] == []
     assert system.as_operator("GET", f"/internal/topups/{uuid4()}").status_code == 404
 
 
-def test_refused_notifications_are_listed_newest_first(system: System) -> None:
+def test_rejected_notifications_are_listed_newest_first(system: System) -> None:
     topup = system.user().start()
     for amount in (1, 2, 3):
         system.notify({**system.confirmation(topup), "Amount": amount})
@@ -44,14 +44,14 @@ def test_refused_notifications_are_listed_newest_first(system: System) -> None:
     assert system.as_operator("GET", "/internal/notifications/refused?bank=sber").json()["notifications"] == []
 
 
-def test_refused_notifications_are_counted(system: System) -> None:
+def test_rejected_notifications_are_counted(system: System) -> None:
     topup = system.user().start()
     system.notify(system.confirmation(topup), password="guessed")
     metrics = requests.get(f"{system.url}/metrics", timeout=TIMEOUT).text
     assert 'fastcheck_bank_notifications_total{bank="tbank",source="webhook",verdict="bad_signature"}' in metrics
 
 
-def test_an_operator_may_ask_the_bank_at_once(system: System) -> None:
+def test_operator_can_poll_the_bank_at_once(system: System) -> None:
     system.plan(["notify_lost"])
     user = system.user()
     topup = user.start()

@@ -1,4 +1,4 @@
-"""Asking the bank on a schedule: lost notifications, growing intervals, expiry, late money."""
+"""Polling banks by the schedule: lost notifications, growing intervals, expiry, late payments."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -14,11 +14,13 @@ from tests.integration.payments.servers import DECLINED_CARD, System
 from tests.support.eventually import eventually
 
 
-@pytest.mark.parametrize("lie", ["notify_lost", "wrong_amount", "wrong_terminal", "wrong_signature"])
+@pytest.mark.parametrize("fault", ["notify_lost", "wrong_amount", "wrong_terminal", "wrong_signature"])
 @pytest.mark.parametrize("bank", ["tbank", "yookassa", "sber"])
-def test_what_notifications_do_not_bring_a_poll_brings(make_system: MakeSystem, bank: str, lie: str) -> None:
+def test_poll_confirms_a_payment_whose_notification_was_lost_or_wrong(
+    make_system: MakeSystem, bank: str, fault: str
+) -> None:
     system = make_system(bank=bank, topup_poll_first_seconds=0.05)
-    system.plan([lie])
+    system.plan([fault])
     user = system.user()
     topup = user.start()
     user.pay(topup)
@@ -31,7 +33,7 @@ def test_what_notifications_do_not_bring_a_poll_brings(make_system: MakeSystem, 
     assert system.credits(topup["transactionID"]) == 1
 
 
-def test_a_declined_card_is_heard_of_by_polling_too(make_system: MakeSystem) -> None:
+def test_poll_reports_a_declined_card(make_system: MakeSystem) -> None:
     system = make_system(topup_poll_first_seconds=0.05)
     system.plan(["notify_lost"])
     user = system.user()
@@ -58,10 +60,10 @@ def test_intervals_grow_and_stop_at_the_expiry(make_system: MakeSystem) -> None:
     assert [polls for polls, _, _ in seen] == [1, 2, 3, 4, 5, 6]
     assert [waits for _, waits, _ in seen] == pytest.approx([31, 75, 140, 210, 280, 300], abs=3)
     assert [last for _, _, last in seen] == [False, False, False, False, False, True]
-    assert system.user().system.verdicts(topup["transactionID"]) == set(), "an open payment is nothing to write down"
+    assert system.user().system.verdicts(topup["transactionID"]) == set(), "an open payment is not recorded"
 
 
-def test_what_nobody_pays_expires(system_of_each_bank: System) -> None:
+def test_unpaid_top_up_expires_and_a_late_payment_is_credited(system_of_each_bank: System) -> None:
     """The page is payable for some time after expiry: a payment in that time is credited by the poll alone."""
     system = system_of_each_bank
     system.plan(["notify_lost"])
@@ -69,7 +71,7 @@ def test_what_nobody_pays_expires(system_of_each_bank: System) -> None:
     topup = user.start()
     poll_topups(system.later(hours=2))
     assert user.status(topup) == "expired"
-    assert system.bank_rows("SELECT state FROM payments") == [{"state": "NEW"}], "what may be paid now is not cancelled"
+    assert system.bank_rows("SELECT state FROM payments") == [{"state": "NEW"}], "a payable payment is not cancelled"
     user.pay(topup)
     poll_topups(system.later(hours=3))
     assert user.status(topup) == "confirmed"
@@ -83,7 +85,7 @@ def test_polling_stops_when_the_bank_has_ended_the_payment(system_of_each_bank: 
     user = system.user()
     topup = user.start()
     poll_topups(system.later(hours=2))
-    _let_the_bank_end_it(system)
+    _expire_at_bank(system)
     poll_topups(system.later(hours=12))
     assert user.status(topup) == "expired"
     assert system.rows("SELECT next_poll_at FROM topups") == [{"next_poll_at": None}]
@@ -91,14 +93,12 @@ def test_polling_stops_when_the_bank_has_ended_the_payment(system_of_each_bank: 
 
 @pytest.mark.parametrize("fault", ["notify_twice", "notify_lost"])
 @pytest.mark.parametrize("bank", ["tbank", "yookassa", "sber"])
-def test_a_payment_that_the_bank_ends_because_nobody_paid_is_expired(
-    make_system: MakeSystem, bank: str, fault: str
-) -> None:
+def test_payment_that_the_bank_expires_is_expired(make_system: MakeSystem, bank: str, fault: str) -> None:
     system = make_system(bank=bank, topup_poll_first_seconds=0.05)
     system.plan([fault])
     user = system.user()
     topup = user.start()
-    _let_the_bank_end_it(system)
+    _expire_at_bank(system)
 
     def expired() -> bool:
         poll_topups(system.context)
@@ -145,7 +145,7 @@ def test_failed_poll_does_not_stop_the_batch(system: System, monkeypatch: pytest
     assert sorted(user.status(topup) for topup in topups) == ["confirmed", "confirmed", "pending"]
 
 
-def test_a_wrong_amount_is_asked_about_until_the_time_is_over(system: System) -> None:
+def test_payment_with_a_wrong_amount_is_polled_until_it_expires(system: System) -> None:
     system.plan(["notify_lost"])
     user = system.user()
     topup = user.start()
@@ -160,7 +160,7 @@ def test_a_wrong_amount_is_asked_about_until_the_time_is_over(system: System) ->
     assert ("CONFIRMED", "wrong_amount") in system.verdicts(topup["transactionID"])
 
 
-def test_asking_ends_at_last(make_system: MakeSystem) -> None:
+def test_polling_stops_after_the_give_up_period(make_system: MakeSystem) -> None:
     system = make_system(bank="sber", topup_give_up_days=1)
     topup = system.user().start()
     poll_topups(system.later(hours=2))
@@ -169,12 +169,12 @@ def test_asking_ends_at_last(make_system: MakeSystem) -> None:
     assert system.credits(topup["transactionID"]) == 0
 
 
-def _let_the_bank_end_it(system: System) -> None:
+def _expire_at_bank(system: System) -> None:
     system.bank_rows("UPDATE payments SET expires_at = now() RETURNING 1")
     eventually(lambda: system.bank_rows("SELECT state FROM payments") == [{"state": "DEADLINE_EXPIRED"}])
 
 
-def test_a_bank_that_is_away_changes_nothing_until_we_give_up(system: System) -> None:
+def test_unreachable_bank_changes_nothing_until_the_give_up_period_ends(system: System) -> None:
     user = system.user()
     topup = user.start()
     http = system.context.banks["tbank"]._http  # type: ignore[attr-defined]
@@ -186,7 +186,7 @@ def test_a_bank_that_is_away_changes_nothing_until_we_give_up(system: System) ->
     http._base_url = address
 
 
-def test_a_paid_topup_is_never_expired(system: System) -> None:
+def test_paid_top_up_is_not_expired(system: System) -> None:
     user = system.user()
     topup = user.start()
     system.plan(["notify_lost"])
@@ -198,7 +198,7 @@ def test_a_paid_topup_is_never_expired(system: System) -> None:
     assert system.credits(topup["transactionID"]) == 1
 
 
-def test_two_schedulers_do_no_harm(make_system: MakeSystem) -> None:
+def test_concurrent_polls_credit_once(make_system: MakeSystem) -> None:
     system = make_system(topup_poll_first_seconds=0.01)
     system.plan(["notify_lost"])
     user = system.user()
@@ -216,7 +216,7 @@ def test_two_schedulers_do_no_harm(make_system: MakeSystem) -> None:
     assert [system.credits(topup["transactionID"]) for topup in topups] == [1] * 4
 
 
-def test_old_records_are_purged_and_young_ones_are_not(system: System) -> None:
+def test_only_old_records_are_purged(system: System) -> None:
     user = system.user()
     topup = user.start(key="k")
     user.pay(topup)

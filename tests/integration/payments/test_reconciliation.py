@@ -1,4 +1,4 @@
-"""Our payments beside the bank's: every kind of difference is found, and nothing is changed by looking."""
+"""Reconciliation with the bank's records: every kind of difference is reported, and nothing changes without apply."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -25,12 +25,12 @@ def reconcile(system: System, **more: object) -> dict[str, Any]:
         "bank": system.context.settings.bank,
         "since": (now - timedelta(days=1)).isoformat(),
         "until": (now + timedelta(days=1)).isoformat(),
-        "operator": "olga",
+        "operator": "operator-1",
         **more,
     }
-    answer = system.as_operator("POST", "/internal/reconciliations", json=body)
-    assert answer.status_code == 200, answer.text
-    content: dict[str, Any] = answer.json()
+    response = system.as_operator("POST", "/internal/reconciliations", json=body)
+    assert response.status_code == 200, response.text
+    content: dict[str, Any] = response.json()
     return content
 
 
@@ -39,7 +39,7 @@ def kinds(report: dict[str, Any]) -> list[str]:
 
 
 def statement(system: System) -> str:
-    """What the bank's cabinet would give as a file."""
+    """Return the payments of the bank as a statement file."""
     rows = system.bank_rows("SELECT public_id, order_id, amount_minor, state FROM payments WHERE state <> 'NEW'")
     lines = [
         f"{row['public_id']};{row['order_id'] or ''};{Decimal(row['amount_minor']).scaleb(-2)};confirmed".replace(
@@ -50,7 +50,7 @@ def statement(system: System) -> str:
     return "\n".join(["Payment ID;Order ID;Сумма;Статус", *lines])
 
 
-def test_sides_that_agree_have_no_differences(system: System) -> None:
+def test_equal_records_have_no_differences(system: System) -> None:
     user = system.user()
     paid, failed, _open = user.start(), user.start(), user.start()
     user.pay(paid)
@@ -60,7 +60,7 @@ def test_sides_that_agree_have_no_differences(system: System) -> None:
     assert (report["compared"], report["differences"]) == (3, [])
 
 
-def test_money_that_we_do_not_know_of_is_found_and_applied_on_demand(system: System) -> None:
+def test_unknown_payment_is_reported_and_applied_on_demand(system: System) -> None:
     system.plan(["notify_lost"])
     user = system.user()
     topup = user.start()
@@ -70,7 +70,7 @@ def test_money_that_we_do_not_know_of_is_found_and_applied_on_demand(system: Sys
     difference = report["differences"][0]
     assert difference["transactionID"] == topup["transactionID"]
     assert (difference["ours"]["status"], difference["theirs"]["amount"]) == ("pending", 50_000)
-    assert user.status(topup) == "pending", "looking changes nothing"
+    assert user.status(topup) == "pending", "a comparison changes nothing"
 
     applied = reconcile(system, apply=True, reason="a notification was lost")
     assert [difference["applied"] for difference in applied["differences"]] == ["applied"]
@@ -78,10 +78,10 @@ def test_money_that_we_do_not_know_of_is_found_and_applied_on_demand(system: Sys
     assert system.credits(topup["transactionID"]) == 1
     assert reconcile(system, apply=True)["differences"] == []
     trail = system.rows("SELECT operator, action, reason FROM operator_actions ORDER BY action_no LIMIT 1")
-    assert trail == [{"operator": "olga", "action": "reconcile", "reason": "a notification was lost"}]
+    assert trail == [{"operator": "operator-1", "action": "reconcile", "reason": "a notification was lost"}]
 
 
-def test_a_payment_that_the_bank_does_not_have(system: System) -> None:
+def test_payment_missing_at_the_bank_is_reported(system: System) -> None:
     user = system.user()
     topup = user.start()
     user.pay(topup)
@@ -93,7 +93,7 @@ def test_a_payment_that_the_bank_does_not_have(system: System) -> None:
     assert kinds(reconcile(system)) == ["missing_there"]
 
 
-def test_a_payment_given_back_in_the_bank_s_cabinet(system: System) -> None:
+def test_refund_made_at_the_bank_is_reported(system: System) -> None:
     user = system.user()
     topup = user.start()
     user.pay(topup)
@@ -106,7 +106,7 @@ def test_a_payment_given_back_in_the_bank_s_cabinet(system: System) -> None:
     assert user.status(topup) == "confirmed"
 
 
-def test_another_amount_than_ours(system: System) -> None:
+def test_different_amount_is_reported(system: System) -> None:
     user = system.user()
     topup = user.start()
     user.pay(topup)
@@ -118,7 +118,7 @@ def test_another_amount_than_ours(system: System) -> None:
     assert report["differences"][0]["applied"] == "wrong_amount"
 
 
-def test_a_statement_names_what_we_do_not_have(system: System) -> None:
+def test_unknown_payment_of_a_statement_is_reported(system: System) -> None:
     user = system.user()
     topup = user.start()
     user.pay(topup)
@@ -132,7 +132,7 @@ def test_a_statement_names_what_we_do_not_have(system: System) -> None:
     assert report["source"] == "statement"
 
 
-def test_a_statement_is_not_taken_for_the_bank_s_word(system: System) -> None:
+def test_statement_alone_does_not_confirm_a_payment(system: System) -> None:
     """A statement file is no proof of a payment."""
     user = system.user()
     topup = user.start()
@@ -156,21 +156,21 @@ def test_a_statement_is_not_taken_for_the_bank_s_word(system: System) -> None:
         ("payment_id,amount,status,currency\n1,1,confirmed,XXX", "line 2"),
     ],
 )
-def test_a_file_that_is_not_understood_says_where(make_system: MakeSystem, file: str, line: str) -> None:
+def test_invalid_statement_is_rejected_with_the_line(make_system: MakeSystem, file: str, line: str) -> None:
     system = make_system()
     body = {"bank": "tbank", "since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z", "operator": "o"}
-    answer = system.as_operator("POST", "/internal/reconciliations", json={**body, "statement": file})
-    assert answer.status_code == 400
-    assert line in answer.json()["message"]
+    response = system.as_operator("POST", "/internal/reconciliations", json={**body, "statement": file})
+    assert response.status_code == 400
+    assert line in response.json()["message"]
 
 
-def test_a_file_may_be_longer_than_other_requests(make_system: MakeSystem) -> None:
+def test_statement_can_be_larger_than_other_request_bodies(make_system: MakeSystem) -> None:
     system = make_system()
     rows = "\n".join(f"{number},10.00,failed" for number in range(20_000))
     assert reconcile(system, statement=f"payment_id,amount,status\n{rows}")["differences"] == []
 
 
-def test_a_bank_that_is_away_or_off(make_system: MakeSystem) -> None:
+def test_unreachable_or_disabled_bank_is_reported(make_system: MakeSystem) -> None:
     system = make_system()
     system.user().start()
     http = system.context.banks["tbank"]._http  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Refunds: off the balance first, then to the card; one of two definite ends, whatever fails on the way."""
+"""Refunds: the balance is debited first, then the card refunded. Every failure leads to done or returned."""
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +35,7 @@ def tbank_system(make_system: MakeSystem) -> System:
 
 
 def credited(system: System, amount: int = 50_000) -> tuple[User, dict[str, Any]]:
-    """A top-up that is paid and on the balance, as the event would bring it."""
+    """Return a user and a top-up that is paid and credited."""
     user = system.user()
     topup = user.start(amount)
     user.pay(topup)
@@ -52,7 +52,7 @@ def balance(system: System, user: User) -> int:
 
 
 def refund(system: System, topup: Mapping[str, Any], **more: object) -> requests.Response:
-    body = {"operator": "olga", "reason": "the user asked for it", **more}
+    body = {"operator": "operator-1", "reason": "the user asked for it", **more}
     return system.as_operator("POST", f"/internal/topups/{topup['transactionID']}/refunds", json=body)
 
 
@@ -61,10 +61,10 @@ def at_the_bank(system: System) -> tuple[str, int]:
     return row["state"], row["refunded_minor"]
 
 
-def test_a_whole_refund(system: System) -> None:
+def test_full_refund_debits_the_balance_and_refunds_the_card(system: System) -> None:
     user, topup = credited(system)
-    answer = refund(system, topup)
-    assert (answer.status_code, answer.json()["status"], answer.json()["amount"]) == (200, "done", 50_000)
+    response = refund(system, topup)
+    assert (response.status_code, response.json()["status"], response.json()["amount"]) == (200, "done", 50_000)
     assert balance(system, user) == 0
     assert at_the_bank(system) == ("REFUNDED", 50_000)
     assert user.status(topup) == "refunded"
@@ -73,7 +73,7 @@ def test_a_whole_refund(system: System) -> None:
     trail = system.rows("SELECT operator, action, subject, reason FROM operator_actions")
     assert trail == [
         {
-            "operator": "olga",
+            "operator": "operator-1",
             "action": "refund_topup",
             "subject": topup["transactionID"],
             "reason": "the user asked for it",
@@ -81,10 +81,10 @@ def test_a_whole_refund(system: System) -> None:
     ]
 
 
-def test_refunds_in_parts(system: System) -> None:
+def test_partial_refunds_add_up_to_a_full_refund(system: System) -> None:
     user, topup = credited(system)
     assert refund(system, topup, amount=20_000).json()["status"] == "done"
-    assert user.status(topup) == "confirmed", "shown as refunded when all of it is"
+    assert user.status(topup) == "confirmed", "refunded only when the whole amount is"
     assert at_the_bank(system) == ("PARTIAL_REFUNDED", 20_000)
     assert refund(system, topup, amount=30_001).json()["code"] == "refund_not_possible"
     assert refund(system, topup).json()["amount"] == 30_000
@@ -92,70 +92,74 @@ def test_refunds_in_parts(system: System) -> None:
     assert at_the_bank(system) == ("REFUNDED", 50_000)
     assert balance(system, user) == 0
     assert refund(system, topup).status_code == 409
-    # The bank's own notifications of these refunds are no surprise to us.
+    # The bank's notifications about these refunds are expected, so none of them is flagged.
     eventually(lambda: not system.bank_rows("SELECT 1 FROM deliveries WHERE delivered_at IS NULL"))
     assert not system.rows("SELECT 1 FROM notifications WHERE verdict NOT IN ('applied', 'noted')")
 
 
-def test_money_that_is_spent_is_not_refunded(tbank_system: System) -> None:
+def test_spent_money_is_not_refunded(tbank_system: System) -> None:
     user, topup = credited(tbank_system)
     ledger.debit(tbank_system.balance, Posting(TransferKind.CHECK_CREATED, uuid4(), user.user_id, 1, "RUB", "x"))
-    answer = refund(tbank_system, topup)
-    assert (answer.status_code, answer.json()["status"]) == (200, "refused")
+    response = refund(tbank_system, topup)
+    assert (response.status_code, response.json()["status"]) == (200, "refused")
     assert balance(tbank_system, user) == 49_999
     assert at_the_bank(tbank_system) == ("CONFIRMED", 0)
     assert user.status(topup) == "confirmed"
-    assert refund(tbank_system, topup, amount=49_999).json()["status"] == "done", "what is left can be refunded"
+    assert refund(tbank_system, topup, amount=49_999).json()["status"] == "done", (
+        "the remaining balance can be refunded"
+    )
 
 
-def test_the_same_refund_again_is_the_same_refund(tbank_system: System) -> None:
+def test_repeated_refund_id_has_no_effect(tbank_system: System) -> None:
     user, topup = credited(tbank_system)
     refund_id = str(uuid4())
     with ThreadPoolExecutor(6) as threads:
-        answers = list(threads.map(lambda _: refund(tbank_system, topup, refundID=refund_id, amount=10_000), range(6)))
-    assert {answer.status_code for answer in answers} <= {200, 202}
+        responses = list(
+            threads.map(lambda _: refund(tbank_system, topup, refundID=refund_id, amount=10_000), range(6))
+        )
+    assert {response.status_code for response in responses} <= {200, 202}
     eventually(lambda: refund(tbank_system, topup, refundID=refund_id).json()["status"] == "done")
     assert balance(tbank_system, user) == 40_000
     assert at_the_bank(tbank_system) == ("PARTIAL_REFUNDED", 10_000)
     assert refund(tbank_system, topup, refundID=refund_id, amount=1).status_code == 409
 
 
-def test_two_refunds_at_once_do_not_take_more_than_there_is(tbank_system: System) -> None:
+def test_concurrent_refunds_do_not_exceed_the_top_up(tbank_system: System) -> None:
     user, topup = credited(tbank_system)
     with ThreadPoolExecutor(5) as threads:
-        answers = list(threads.map(lambda _: refund(tbank_system, topup, amount=30_000), range(5)))
+        responses = list(threads.map(lambda _: refund(tbank_system, topup, amount=30_000), range(5)))
     # The row lock and the status decide. Were it the unique index alone, the others would end as server errors.
-    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409, 409]
-    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"refund_not_possible"}
+    assert sorted(response.status_code for response in responses) == [200, 409, 409, 409, 409]
+    assert {response.json()["code"] for response in responses if response.status_code == 409} == {"refund_not_possible"}
     assert tbank_system.rows("SELECT status, amount_minor FROM refunds") == [{"status": "done", "amount_minor": 30_000}]
     assert balance(tbank_system, user) == 20_000
     assert at_the_bank(tbank_system) == ("PARTIAL_REFUNDED", 30_000)
 
 
-def test_only_what_was_credited_is_refunded(tbank_system: System) -> None:
+def test_top_up_that_was_not_credited_cannot_be_refunded(tbank_system: System) -> None:
     topup = tbank_system.user().start()
     assert refund(tbank_system, topup).json()["code"] == "refund_not_possible"
     assert refund(tbank_system, {"transactionID": str(uuid4())}).json()["code"] == "topup_not_found"
 
 
-def test_a_bank_that_refuses_leaves_the_money_with_the_user(system: System) -> None:
+def test_refund_rejected_by_the_bank_returns_the_money_to_the_balance(system: System) -> None:
     user, topup = credited(system)
     with system.bank.db.autocommit() as tx:
-        # Somebody has given a part back in the bank's cabinet: there is not enough left of the payment.
+        # A part was refunded at the bank directly: the rest of the payment is less than the refund.
         tx.execute(text("UPDATE payments SET refunded_minor = 1, state = 'PARTIAL_REFUNDED'"))
-    answer = refund(system, topup)
-    assert (answer.status_code, answer.json()["status"]) == (200, "returned")
+    response = refund(system, topup)
+    assert (response.status_code, response.json()["status"]) == (200, "returned")
     assert balance(system, user) == 50_000
     assert at_the_bank(system) == ("PARTIAL_REFUNDED", 1)
     assert user.status(topup) == "confirmed"
 
 
-def test_a_bank_that_is_away_is_asked_until_it_answers(system: System) -> None:
+def test_refund_is_retried_until_the_bank_responds(system: System) -> None:
     user, topup = credited(system)
-    with _away(system):
-        answer = refund(system, topup)
-        assert (answer.status_code, answer.json()["status"]) == (202, "debited")
-        assert balance(system, user) == 0, "it cannot be spent while it is on its way"
+    with _unreachable_bank(system):
+        response = refund(system, topup)
+        assert (response.status_code, response.json()["status"]) == (202, "debited")
+        assert balance(system, user) == 0, "money of a pending refund cannot be spent"
         assert user.status(topup) == "confirmed"
         pursue_refunds(system.later(minutes=5))
         assert system.rows("SELECT status FROM refunds") == [{"status": "debited"}]
@@ -165,9 +169,9 @@ def test_a_bank_that_is_away_is_asked_until_it_answers(system: System) -> None:
     assert user.status(topup) == "refunded"
 
 
-def test_a_refund_that_the_bank_made_without_our_hearing_of_it_is_not_made_twice(system: System) -> None:
+def test_refund_with_a_lost_response_is_not_made_twice(system: System) -> None:
     user, topup = credited(system)
-    with _deaf(system):
+    with _losing_responses(system):
         assert refund(system, topup, amount=20_000).json()["status"] == "debited"
     assert at_the_bank(system) == ("PARTIAL_REFUNDED", 20_000)
     pursue_refunds(system.later(minutes=30))
@@ -179,7 +183,7 @@ def test_a_refund_that_the_bank_made_without_our_hearing_of_it_is_not_made_twice
 def test_refused_repeat_of_a_whole_refund_that_the_bank_made_is_done(system: System) -> None:
     """The response to the refund is lost and the bank rejects its repeat: only the card has the money."""
     user, topup = credited(system)
-    with _deaf(system):
+    with _losing_responses(system):
         assert refund(system, topup).json()["status"] == "debited"
     assert at_the_bank(system) == ("REFUNDED", 50_000)
     with _rejecting_refunds(system):
@@ -193,7 +197,7 @@ def test_refused_repeat_of_a_whole_refund_that_the_bank_made_is_done(system: Sys
 def test_refused_repeat_of_a_partial_refund_that_the_bank_made_is_done(make_system: MakeSystem, bank: str) -> None:
     system = make_system(bank=bank, with_balance=True)
     user, topup = credited(system)
-    with _deaf(system):
+    with _losing_responses(system):
         assert refund(system, topup, amount=20_000).json()["status"] == "debited"
     with _rejecting_refunds(system):
         pursue_refunds(system.later(minutes=30))
@@ -207,7 +211,7 @@ def test_ambiguous_partial_refund_waits_for_an_operator(make_system: MakeSystem,
     system = make_system(bank=bank, with_balance=True)
     user, topup = credited(system)
     assert refund(system, topup, amount=10_000).json()["status"] == "done"
-    with _deaf(system):
+    with _losing_responses(system):
         assert refund(system, topup, amount=20_000).json()["status"] == "debited"
     with _rejecting_refunds(system):
         for hours in (1, 3):
@@ -219,15 +223,15 @@ def test_ambiguous_partial_refund_waits_for_an_operator(make_system: MakeSystem,
     assert at_the_bank(system) == ("PARTIAL_REFUNDED", 30_000)
 
 
-def test_a_balance_that_is_away_is_asked_until_it_answers(make_system: MakeSystem) -> None:
+def test_refund_is_retried_until_balance_responds(make_system: MakeSystem) -> None:
     system = make_system(with_balance=True)
     user, topup = credited(system)
     http = system.context.balance._http
     assert http is not None
     port, http._port = http._port, 9
-    answer = refund(system, topup)
-    assert (answer.status_code, answer.json()["status"]) == (202, "requested")
-    assert at_the_bank(system) == ("CONFIRMED", 0), "the bank is asked only when the money is off the balance"
+    response = refund(system, topup)
+    assert (response.status_code, response.json()["status"]) == (202, "requested")
+    assert at_the_bank(system) == ("CONFIRMED", 0), "the bank is called only after the debit"
     http._port = port
     pursue_refunds(system.context)
     assert system.rows("SELECT status FROM refunds") == [{"status": "requested"}], "its next attempt is not due"
@@ -236,28 +240,28 @@ def test_a_balance_that_is_away_is_asked_until_it_answers(make_system: MakeSyste
     assert balance(system, user) == 0
 
 
-def test_without_a_way_to_the_balance_refunds_wait(make_system: MakeSystem) -> None:
+def test_refund_waits_without_an_address_of_balance(make_system: MakeSystem) -> None:
     system = make_system()
     user = system.user()
     topup = user.start()
     user.pay(topup)
     eventually(lambda: user.status(topup) == "confirmed")
-    answer = refund(system, topup)
-    assert (answer.status_code, answer.json()["status"]) == (202, "requested")
-    assert "FASTCHECK_BALANCE_URL" in answer.json()["note"]
+    response = refund(system, topup)
+    assert (response.status_code, response.json()["status"]) == (202, "requested")
+    assert "FASTCHECK_BALANCE_URL" in response.json()["note"]
 
 
-def test_a_refund_is_for_the_operator_alone(tbank_system: System) -> None:
+def test_only_the_operator_can_refund(tbank_system: System) -> None:
     path = f"/internal/topups/{uuid4()}/refunds"
     for caller in ("gateway", "checks", "payments"):
         bearer = tbank_system.keys.bearer(caller, "payments", uuid4() if caller == "gateway" else None)
-        answer = tbank_system.app.test_client().post(path, json={}, headers={"Authorization": bearer})
-        assert answer.status_code == 403, caller
+        response = tbank_system.app.test_client().post(path, json={}, headers={"Authorization": bearer})
+        assert response.status_code == 403, caller
 
 
 @contextmanager
-def _away(system: System) -> Iterator[None]:
-    """Nobody listens at the bank's address, for a while."""
+def _unreachable_bank(system: System) -> Iterator[None]:
+    """Point the adapter at a closed port."""
     http = system.context.banks[system.context.settings.bank]._http  # type: ignore[attr-defined]
     address, http._base_url = http._base_url, "http://127.0.0.1:9/"
     try:
@@ -281,16 +285,16 @@ def _rejecting_refunds(system: System) -> Iterator[None]:
 
 
 @contextmanager
-def _deaf(system: System) -> Iterator[None]:
-    """The bank does what it is asked, and its answers to what acts are lost."""
+def _losing_responses(system: System) -> Iterator[None]:
+    """Let the bank carry out cancellations and refunds, and lose its responses to them."""
     http = system.context.banks[system.context.settings.bank]._http  # type: ignore[attr-defined]
     exchange = http._exchange
 
     def lose(method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> object:
-        answer = exchange(method, path, body, headers)
+        response = exchange(method, path, body, headers)
         if path in ("Cancel", "refunds", "refund.do"):
             raise ReadTimeoutError(http._pool, path, "lost")
-        return answer
+        return response
 
     http._exchange = lose
     try:

@@ -8,7 +8,7 @@ from tests.integration.payments.servers import DECLINED_CARD, TIMEOUT, System
 from tests.support.eventually import eventually
 
 
-def test_a_paid_topup_is_credited_once_and_the_browser_comes_back(system_of_each_bank: System) -> None:
+def test_paid_top_up_is_credited_once_and_the_browser_returns(system_of_each_bank: System) -> None:
     system = system_of_each_bank
     user = system.user()
     topup = user.start(50_000)
@@ -36,7 +36,7 @@ def test_a_paid_topup_is_credited_once_and_the_browser_comes_back(system_of_each
     assert event["payload"]["user_id"] == str(user.user_id)
 
 
-def test_a_declined_and_a_cancelled_payment_fail(system_of_each_bank: System) -> None:
+def test_declined_or_cancelled_payment_fails_the_top_up(system_of_each_bank: System) -> None:
     system = system_of_each_bank
     user = system.user()
     declined, cancelled = user.start(), user.start()
@@ -47,18 +47,18 @@ def test_a_declined_and_a_cancelled_payment_fail(system_of_each_bank: System) ->
     assert system.credits(declined["transactionID"]) == system.credits(cancelled["transactionID"]) == 0
 
 
-def test_the_same_key_is_the_same_topup(system: System) -> None:
+def test_repeat_with_a_key_returns_the_same_top_up(system: System) -> None:
     user = system.user()
-    first, again = user.post_topup(key="k-1"), user.post_topup(key="k-1")
-    assert first.status_code == again.status_code == 201
-    assert first.json() == again.json()
-    assert again.headers["Idempotency-Replayed"] == "true"
+    first, repeat = user.post_topup(key="k-1"), user.post_topup(key="k-1")
+    assert first.status_code == repeat.status_code == 201
+    assert first.json() == repeat.json()
+    assert repeat.headers["Idempotency-Replayed"] == "true"
     assert "Idempotency-Replayed" not in first.headers
     assert user.post_topup(amount=1, key="k-1").json()["code"] == "idempotency_key_reused"
     assert len(system.bank_rows("SELECT 1 FROM payments")) == 1
 
 
-def test_what_is_asked_for_must_be_allowed(system: System) -> None:
+def test_invalid_top_up_request_is_rejected(system: System) -> None:
     user = system.user()
     for url in ("https://evil.example/", "javascript:alert(1)", "//evil.example", "https://shop.example@evil.example/"):
         refused = user.post_topup(returnUrl=url)
@@ -71,7 +71,7 @@ def test_what_is_asked_for_must_be_allowed(system: System) -> None:
     assert (unsigned.status_code, unsigned.json()) == (401, {"message": "not authorized"})
 
 
-def test_topups_are_listed_newest_first_and_only_to_their_owner(system: System) -> None:
+def test_top_ups_are_listed_newest_first_and_only_to_their_owner(system: System) -> None:
     user, other = system.user(), system.user()
     ids = [user.start(100 + n)["transactionID"] for n in range(5)]
     first = requests.get(f"{system.url}/topup?limit=3", headers=user.headers(), timeout=TIMEOUT).json()
@@ -84,7 +84,7 @@ def test_topups_are_listed_newest_first_and_only_to_their_owner(system: System) 
     assert (foreign.status_code, foreign.json()["code"]) == (404, "topup_not_found")
 
 
-def test_the_money_comes_by_polling_when_every_notification_is_lost(make_system: MakeSystem) -> None:
+def test_poll_credits_when_every_notification_is_lost(make_system: MakeSystem) -> None:
     system = make_system(topup_poll_first_seconds=0.05)
     system.plan(["notify_lost"])
     user = system.user()
@@ -100,7 +100,7 @@ def test_the_money_comes_by_polling_when_every_notification_is_lost(make_system:
     assert system.verdicts(topup["transactionID"]) == {("CONFIRMED", "applied")}
 
 
-def test_a_payment_is_found_in_the_bank_s_cabinet_by_our_id(system_of_each_bank: System) -> None:
+def test_payment_at_the_bank_carries_the_transaction_id(system_of_each_bank: System) -> None:
     topup = system_of_each_bank.user().start()
     description = system_of_each_bank.bank_rows("SELECT description FROM payments")[0]["description"]
     assert topup["transactionID"] in description

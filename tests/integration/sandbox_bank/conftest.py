@@ -1,4 +1,4 @@
-"""The sandbox bank behind a real server, with a merchant's address that writes down what it is sent."""
+"""The sandbox bank behind a real server, and a merchant's server that records its notifications."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -28,10 +28,10 @@ from tests.integration.payments.servers import (
 
 @dataclass
 class Merchant:
-    """A receiver of notifications. It returns ``answers`` one after another, and repeats the last one."""
+    """A receiver of notifications. It returns ``responses`` one after another, and repeats the last one."""
 
     url: str = ""
-    answers: list[tuple[str, bytes]] = field(default_factory=lambda: [("200 OK", b"OK")])
+    responses: list[tuple[str, bytes]] = field(default_factory=lambda: [("200 OK", b"OK")])
     received: list[tuple[str, str, bytes]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -39,9 +39,9 @@ class Merchant:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         with self.lock:
             self.received.append((environ["REQUEST_METHOD"], environ.get("QUERY_STRING", ""), body))
-            status, answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        start_response(status, [("Content-Type", "text/plain"), ("Content-Length", str(len(answer)))])
-        return [answer]
+            status, response = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
+        start_response(status, [("Content-Type", "text/plain"), ("Content-Length", str(len(response)))])
+        return [response]
 
 
 @dataclass(frozen=True, slots=True)

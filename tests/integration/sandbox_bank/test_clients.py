@@ -1,4 +1,4 @@
-"""Clients that others have written, pointed at the sandbox bank, work unchanged."""
+"""Published client libraries of the banks work unchanged with the sandbox bank."""
 
 import json
 import uuid
@@ -42,7 +42,7 @@ def _official_yookassa(bank: RunningBank) -> Iterator[None]:
     Configuration.configure(None, None)
 
 
-WANTED = {
+PAYMENT = {
     "amount": {"value": "1000.00", "currency": "RUB"},
     "capture": True,
     "confirmation": {"type": "redirect", "return_url": "https://shop.example/back"},
@@ -52,11 +52,11 @@ WANTED = {
 
 
 @pytest.mark.usefixtures("_official_yookassa")
-def test_the_official_sdk_of_yookassa_creates_fetches_and_refunds(merchant: Merchant) -> None:
+def test_official_yookassa_sdk_creates_fetches_and_refunds(merchant: Merchant) -> None:
     key = str(uuid.uuid4())
-    made = Payment.create(WANTED, key)
+    made = Payment.create(PAYMENT, key)
     assert (made.status, made.amount.value, made.metadata["order_id"]) == ("pending", 1000, "37")
-    assert Payment.create(WANTED, key).id == made.id, "the same key is the same payment"
+    assert Payment.create(PAYMENT, key).id == made.id, "the same key is the same payment"
     pay(made.confirmation.confirmation_url)
     paid = Payment.find_one(made.id)
     assert (paid.status, paid.paid, paid.refundable) == ("succeeded", True, True)
@@ -77,13 +77,13 @@ def test_the_official_sdk_of_yookassa_creates_fetches_and_refunds(merchant: Merc
 
 
 @pytest.mark.usefixtures("_official_yookassa")
-def test_the_official_sdk_of_yookassa_hears_refusals(bank: RunningBank) -> None:
+def test_official_yookassa_sdk_reports_rejections(bank: RunningBank) -> None:
     with pytest.raises(NotFoundError):
         Payment.find_one(str(uuid.uuid4()))
-    Payment.create(WANTED, "k")
+    Payment.create(PAYMENT, "k")
     with pytest.raises(BadRequestError):
-        Payment.create({**WANTED, "amount": {"value": "1.00", "currency": "RUB"}}, "k")
-    made = Payment.create(WANTED, "k2")
+        Payment.create({**PAYMENT, "amount": {"value": "1.00", "currency": "RUB"}}, "k")
+    made = Payment.create(PAYMENT, "k2")
     with pytest.raises(BadRequestError):
         Refund.create({"payment_id": made.id, "amount": {"value": "1.00", "currency": "RUB"}}, "r")
     Configuration.configure(SHOP_ID, "wrong", api_url=f"{bank.url}/v3")
@@ -91,7 +91,7 @@ def test_the_official_sdk_of_yookassa_hears_refusals(bank: RunningBank) -> None:
         Payment.find_one(made.id)
 
 
-def test_a_sdk_of_tbank_inits_pays_asks_and_refunds(bank: RunningBank, merchant: Merchant) -> None:
+def test_tbank_sdk_creates_polls_and_refunds(bank: RunningBank, merchant: Merchant) -> None:
     client = AcquiringClient(TERMINAL, PASSWORD, base_url=f"{bank.url}/v2")
     made = client.init(InitRequest(amount=50_000, order_id="37", description="A top-up", notification_url=merchant.url))
     assert (made.status, made.amount, made.order_id) == ("NEW", 50_000, "37")
@@ -124,7 +124,7 @@ def test_a_sdk_of_tbank_inits_pays_asks_and_refunds(bank: RunningBank, merchant:
             refused()
 
 
-def test_a_sdk_of_sber_registers_pays_asks_and_refunds(bank: RunningBank) -> None:
+def test_sber_sdk_registers_polls_and_refunds(bank: RunningBank) -> None:
     url = f"{bank.url}/payment/{{api_type}}/{{method}}"
     client = SberbankClient(SBER_USER, SBER_PASSWORD, url=url)
     made = client.register("37", 50_000, "https://shop.example/back", description="A top-up", sessionTimeoutSecs=600)

@@ -1,4 +1,4 @@
-"""The bank's notifications: at the same time, repeated until they are answered, never forgotten, spoilt on demand."""
+"""Delivery of the sandbox bank's notifications: repeats, restarts, faults on demand."""
 
 import json
 from collections.abc import Callable
@@ -17,13 +17,13 @@ from tests.support.eventually import eventually
 MakeBank = Callable[..., RunningBank]
 
 
-def told(merchant: Merchant) -> list[str]:
+def statuses_of(merchant: Merchant) -> list[str]:
     return [json.loads(body)["Status"] for *_, body in merchant.received]
 
 
-def test_both_words_come_signed(bank: RunningBank, merchant: Merchant) -> None:
+def test_both_notifications_of_a_payment_are_signed(bank: RunningBank, merchant: Merchant) -> None:
     post(init(bank, NotificationURL=merchant.url), **CARD)
-    eventually(lambda: sorted(told(merchant)) == ["AUTHORIZED", "CONFIRMED"])
+    eventually(lambda: sorted(statuses_of(merchant)) == ["AUTHORIZED", "CONFIRMED"])
     for _, _, body in merchant.received:
         fields = json.loads(body)
         assert fields["Token"] == sign(fields, PASSWORD)
@@ -31,8 +31,8 @@ def test_both_words_come_signed(bank: RunningBank, merchant: Merchant) -> None:
         assert fields["Pan"] == "411111******1111"
 
 
-def test_a_word_that_is_not_answered_is_repeated_until_it_is(bank: RunningBank, merchant: Merchant) -> None:
-    merchant.answers = [
+def test_notification_is_repeated_until_it_is_acknowledged(bank: RunningBank, merchant: Merchant) -> None:
+    merchant.responses = [
         ("500 X", b"OK"),
         ("200 OK", b"ok, thank you"),
         ("302 Found", b"OK"),
@@ -41,41 +41,43 @@ def test_a_word_that_is_not_answered_is_repeated_until_it_is(bank: RunningBank, 
     ]
     post(init(bank, NotificationURL=merchant.url), action="cancel")
     eventually(lambda: len(bank.rows("SELECT 1 FROM deliveries WHERE delivered_at IS NOT NULL")) == 1)
-    assert told(merchant) == ["CANCELED"] * 5
+    assert statuses_of(merchant) == ["CANCELED"] * 5
     assert bank.rows("SELECT attempts, due_at, last_answer FROM deliveries") == [
         {"attempts": 5, "due_at": None, "last_answer": "200 OK"}
     ]
 
 
-def test_what_is_owed_outlives_the_process(make_bank: MakeBank, merchant: Merchant) -> None:
+def test_pending_notifications_are_delivered_after_a_restart(make_bank: MakeBank, merchant: Merchant) -> None:
     bank = make_bank()
     bank.app.extensions["deliverer"].stop()
     post(init(bank, NotificationURL=merchant.url), **CARD)
     assert merchant.received == []
-    # The same database, another process; being asked whether it is ready is all that it needs.
+    # Another process with the same database starts delivering with its first request.
     successor = create_app(SandboxBankSettings.model_validate(bank.settings))
     assert successor.test_client().get("/readyz").status_code == 200
-    eventually(lambda: sorted(told(merchant)) == ["AUTHORIZED", "CONFIRMED"])
+    eventually(lambda: sorted(statuses_of(merchant)) == ["AUTHORIZED", "CONFIRMED"])
     successor.extensions["deliverer"].stop()
     successor.extensions["context"].db.dispose()
 
 
 @pytest.mark.parametrize(
-    ("fault", "wanted"),
+    ("fault", "expected"),
     [
         ("notify_twice", ["AUTHORIZED", "AUTHORIZED", "CONFIRMED", "CONFIRMED"]),
         ("notify_out_of_order", ["CONFIRMED", "AUTHORIZED"]),
         ("notify_late", ["AUTHORIZED", "CONFIRMED"]),
     ],
 )
-def test_faults_of_delivery(make_bank: MakeBank, merchant: Merchant, fault: str, wanted: list[str]) -> None:
+def test_delivery_faults_repeat_reorder_or_delay_notifications(
+    make_bank: MakeBank, merchant: Merchant, fault: str, expected: list[str]
+) -> None:
     bank = make_bank(sandbox_bank_faults=(fault,), sandbox_bank_late_seconds=0.4)
     post(init(bank, NotificationURL=merchant.url), **CARD)
     if fault == "notify_late":
         assert not merchant.received
-    eventually(lambda: len(merchant.received) == len(wanted))
-    seen = told(merchant)
-    assert (seen if fault == "notify_out_of_order" else sorted(seen)) == wanted
+    eventually(lambda: len(merchant.received) == len(expected))
+    seen = statuses_of(merchant)
+    assert (seen if fault == "notify_out_of_order" else sorted(seen)) == expected
 
 
 @pytest.mark.parametrize(
@@ -86,7 +88,7 @@ def test_faults_of_delivery(make_bank: MakeBank, merchant: Merchant, fault: str,
         ("wrong_signature", {}),
     ],
 )
-def test_faults_of_what_is_said(
+def test_content_faults_change_notifications(
     make_bank: MakeBank, merchant: Merchant, fault: str, changed: dict[str, object]
 ) -> None:
     bank = make_bank(sandbox_bank_faults=(fault,))
@@ -99,7 +101,7 @@ def test_faults_of_what_is_said(
         assert changed.items() <= fields.items()
 
 
-def test_lost_words_are_written_down_and_never_sent(make_bank: MakeBank, merchant: Merchant) -> None:
+def test_lost_notifications_are_recorded_and_not_sent(make_bank: MakeBank, merchant: Merchant) -> None:
     bank = make_bank(sandbox_bank_faults=("notify_lost",))
     post(init(bank, NotificationURL=merchant.url), **CARD)
     assert bank.rows("SELECT due_at, attempts FROM deliveries") == [{"due_at": None, "attempts": 0}] * 2
@@ -109,7 +111,7 @@ def test_lost_words_are_written_down_and_never_sent(make_bank: MakeBank, merchan
 
 def test_sber_stops_after_three_failures(make_bank: MakeBank, merchant: Merchant) -> None:
     bank = make_bank()
-    merchant.answers = [("500 X", b"")]
+    merchant.responses = [("500 X", b"")]
     form = {
         "userName": "fastcheck-api",
         "password": "sber-password",
@@ -118,13 +120,13 @@ def test_sber_stops_after_three_failures(make_bank: MakeBank, merchant: Merchant
         "returnUrl": "https://shop.example/",
         "dynamicCallbackUrl": f"{merchant.url}/hook",
     }
-    answer = requests.post(f"{bank.url}/payment/rest/register.do", data=form, timeout=TIMEOUT).json()
-    post(answer["formUrl"], action="cancel")
+    response = requests.post(f"{bank.url}/payment/rest/register.do", data=form, timeout=TIMEOUT).json()
+    post(response["formUrl"], action="cancel")
     eventually(lambda: bank.rows("SELECT attempts, due_at FROM deliveries") == [{"attempts": 3, "due_at": None}])
     assert {method for method, *_ in merchant.received} == {"GET"}
 
 
-def test_faults_are_set_by_the_operator_alone(bank: RunningBank, merchant: Merchant) -> None:
+def test_only_the_operator_can_set_faults(bank: RunningBank, merchant: Merchant) -> None:
     url = init(bank, NotificationURL=merchant.url)
     path = f"{bank.url}/admin/payments/tbank/37/faults"
     for auth in (None, (TERMINAL, "wrong"), ("wrong", PASSWORD)):
@@ -142,7 +144,7 @@ def test_faults_are_set_by_the_operator_alone(bank: RunningBank, merchant: Merch
     assert bank.rows("SELECT due_at FROM deliveries") == [{"due_at": None}] * 2
 
 
-def test_a_plan_is_gone_through_round_and_round(bank: RunningBank) -> None:
+def test_fault_plan_is_repeated_in_order(bank: RunningBank) -> None:
     plan = {"plan": [["notify_twice"], [], ["notify_lost", "wrong_amount"]]}
     assert requests.put(f"{bank.url}/admin/faults", json=plan, auth=(TERMINAL, PASSWORD), timeout=TIMEOUT).ok
     for number in range(5):
@@ -151,7 +153,7 @@ def test_a_plan_is_gone_through_round_and_round(bank: RunningBank) -> None:
     assert found == [["notify_twice"], [], ["notify_lost", "wrong_amount"], ["notify_twice"], []]
 
 
-def test_it_never_runs_in_production(bank: RunningBank, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sandbox_bank_does_not_run_in_production(bank: RunningBank, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "FASTCHECK_SANDBOX_BANK_DATABASE_URL": "postgresql+psycopg2://x",
         "FASTCHECK_SANDBOX_BANK_URL": "http://x",

@@ -1,4 +1,4 @@
-"""The payment page: looks like one, works without scripts, keeps nothing of a card."""
+"""The payment page: works without scripts and stores no card data."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,7 +14,7 @@ CARD = {"card_number": PAYING_CARD, "expiry": "12/30", "cvc": "123"}
 
 
 def init(bank: RunningBank, order: str = "37", **more: object) -> str:
-    """The address of a payment's page."""
+    """Create a payment and return the URL of its page."""
     fields = {
         "TerminalKey": TERMINAL,
         "Amount": 123_450,
@@ -23,15 +23,15 @@ def init(bank: RunningBank, order: str = "37", **more: object) -> str:
         "FailURL": "https://shop.example/sorry",
         **more,
     }
-    answer = requests.post(f"{bank.url}/v2/Init", json={**fields, "Token": sign(fields, PASSWORD)}, timeout=TIMEOUT)
-    return str(answer.json()["PaymentURL"])
+    response = requests.post(f"{bank.url}/v2/Init", json={**fields, "Token": sign(fields, PASSWORD)}, timeout=TIMEOUT)
+    return str(response.json()["PaymentURL"])
 
 
 def post(url: str, **fields: str) -> requests.Response:
     return requests.post(url, data=fields, allow_redirects=False, timeout=TIMEOUT)
 
 
-def test_the_page_says_what_is_paid_and_that_no_real_card_belongs_here(bank: RunningBank) -> None:
+def test_page_shows_the_amount_and_a_warning_against_real_cards(bank: RunningBank) -> None:
     page = requests.get(init(bank, Description="Для <друга>"), timeout=TIMEOUT)
     assert page.status_code == 200
     for shown in ("Not a real bank", "Never enter a real card here", "1\u00a0234.50", "FastCheck", "Для &lt;друга&gt;"):
@@ -40,7 +40,7 @@ def test_the_page_says_what_is_paid_and_that_no_real_card_belongs_here(bank: Run
         assert name in page.text
     assert 'name="viewport"' in page.text
     assert "<script" not in page.text
-    assert "http" not in page.text.replace("https://shop.example", ""), "nothing comes from elsewhere"
+    assert "http" not in page.text.replace("https://shop.example", ""), "no external resources"
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
     assert page.headers["Cache-Control"] == "no-store"
@@ -62,14 +62,14 @@ def test_the_page_says_what_is_paid_and_that_no_real_card_belongs_here(bank: Run
         ({"action": "cancel"}, "https://shop.example/sorry", "CANCELED"),
     ],
 )
-def test_what_a_form_leads_to(bank: RunningBank, fields: dict[str, str], location: str, state: str) -> None:
+def test_form_pays_declines_or_cancels(bank: RunningBank, fields: dict[str, str], location: str, state: str) -> None:
     url = init(bank)
-    answer = post(url, **fields)
-    assert (answer.status_code, answer.headers["Location"]) == (303, location)
+    response = post(url, **fields)
+    assert (response.status_code, response.headers["Location"]) == (303, location)
     assert bank.rows("SELECT state FROM payments") == [{"state": state}]
-    again = requests.get(url, timeout=TIMEOUT)
-    assert "<form" not in again.text
-    assert post(url, **CARD).headers["Location"] == location, "sent twice, it is paid once"
+    repeat = requests.get(url, timeout=TIMEOUT)
+    assert "<form" not in repeat.text
+    assert post(url, **CARD).headers["Location"] == location, "a repeated form pays once"
     assert bank.rows("SELECT state FROM payments") == [{"state": state}]
 
 
@@ -85,31 +85,33 @@ def test_what_a_form_leads_to(bank: RunningBank, fields: dict[str, str], locatio
         {**CARD, "cvc": "12a"},
     ],
 )
-def test_a_form_that_is_not_right_is_shown_again_and_charges_nothing(bank: RunningBank, fields: dict[str, str]) -> None:
+def test_invalid_form_is_shown_again_and_charges_nothing(bank: RunningBank, fields: dict[str, str]) -> None:
     url = init(bank)
-    answer = post(url, **fields)
-    assert answer.status_code == 422
-    assert 'aria-invalid="true"' in answer.text
-    assert "Nothing was charged" in answer.text
-    assert "5555" not in answer.text, "a number is not shown again"
+    response = post(url, **fields)
+    assert response.status_code == 422
+    assert 'aria-invalid="true"' in response.text
+    assert "Nothing was charged" in response.text
+    assert "5555" not in response.text, "the card number is not shown"
     assert bank.rows("SELECT state FROM payments") == [{"state": "NEW"}]
 
 
-def test_a_form_of_another_site_is_refused(bank: RunningBank) -> None:
+def test_cross_site_form_is_rejected(bank: RunningBank) -> None:
     url = init(bank)
     for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 303)):
-        answer = requests.post(url, data=CARD, headers={"Sec-Fetch-Site": site}, allow_redirects=False, timeout=TIMEOUT)
-        assert answer.status_code == status, site
+        response = requests.post(
+            url, data=CARD, headers={"Sec-Fetch-Site": site}, allow_redirects=False, timeout=TIMEOUT
+        )
+        assert response.status_code == status, site
 
 
-def test_a_page_that_nobody_was_told_is_not_found(bank: RunningBank) -> None:
+def test_unknown_page_key_is_not_found(bank: RunningBank) -> None:
     init(bank)
     for key in ("x", "../assets", "2000000001"):
         assert requests.get(f"{bank.url}/pay/{key}", timeout=TIMEOUT).status_code == 404
         assert post(f"{bank.url}/pay/{key}", **CARD).status_code == 404
 
 
-def test_a_payment_whose_time_is_over_cannot_be_paid(bank: RunningBank, merchant: Merchant) -> None:
+def test_expired_payment_cannot_be_paid(bank: RunningBank, merchant: Merchant) -> None:
     url = init(bank, NotificationURL=merchant.url)
     bank.rows("UPDATE payments SET expires_at = now() RETURNING 1")
     assert post(url, **CARD).headers["Location"] == "https://shop.example/sorry"
@@ -117,7 +119,7 @@ def test_a_payment_whose_time_is_over_cannot_be_paid(bank: RunningBank, merchant
     eventually(lambda: [b'"DEADLINE_EXPIRED"' in body for *_, body in merchant.received] == [True])
 
 
-def test_sber_names_its_order_when_the_browser_goes_back(bank: RunningBank) -> None:
+def test_sber_return_url_carries_the_order_id(bank: RunningBank) -> None:
     form = {
         "userName": "fastcheck-api",
         "password": "sber-password",
@@ -125,12 +127,14 @@ def test_sber_names_its_order_when_the_browser_goes_back(bank: RunningBank) -> N
         "amount": "100",
         "returnUrl": "https://shop.example/?a=1",
     }
-    answer = requests.post(f"{bank.url}/payment/rest/register.do", data=form, timeout=TIMEOUT).json()
-    back = post(answer["formUrl"], **CARD).headers["Location"]
-    assert parse_qs(urlsplit(back).query) == {"a": ["1"], "orderId": [answer["orderId"]], "lang": ["ru"]}
+    response = requests.post(f"{bank.url}/payment/rest/register.do", data=form, timeout=TIMEOUT).json()
+    back = post(response["formUrl"], **CARD).headers["Location"]
+    assert parse_qs(urlsplit(back).query) == {"a": ["1"], "orderId": [response["orderId"]], "lang": ["ru"]}
 
 
-def test_nothing_of_a_card_is_stored(bank: RunningBank, merchant: Merchant, capfd: pytest.CaptureFixture[str]) -> None:
+def test_card_data_is_neither_stored_nor_logged(
+    bank: RunningBank, merchant: Merchant, capfd: pytest.CaptureFixture[str]
+) -> None:
     url = init(bank, NotificationURL=merchant.url)
     post(url, **{**CARD, "card_number": "5555 5555 5555 4444"})
     post(url, **CARD)

@@ -1,4 +1,4 @@
-"""The servers of a test run start when a test needs them, and end with the run, killed or not."""
+"""The servers of a test run start on demand and end with the run, even when it is killed."""
 
 import os
 import subprocess
@@ -37,7 +37,7 @@ def test_until_killed(test_servers):
 """
 
 
-def test_a_run_without_servers_starts_none(tmp_path: Path) -> None:
+def test_run_without_server_tests_starts_no_server(tmp_path: Path) -> None:
     run = _pytest(tmp_path, WITHOUT_SERVERS, workers="2")
     output, _ = run.communicate(timeout=120)
     assert run.returncode == 0, output

@@ -1,4 +1,4 @@
-"""The report says the same as a table and as a picture."""
+"""The report of the benchmarks as a table and as an SVG chart."""
 
 import xml.etree.ElementTree as ET
 
@@ -20,7 +20,7 @@ def _report() -> Report:
     return report
 
 
-def test_targets_are_met_by_ratio_and_by_figure() -> None:
+def test_targets_are_met_by_ratio_and_by_absolute_value() -> None:
     met = {target.name: target.met for target in _report().targets}
     assert met[f"GET /balance / {READ}, c=32"] is False
     assert met[f"POST /fastcheck / {TRANSFER}, c=8"] is True
@@ -33,12 +33,12 @@ def test_targets_are_met_by_ratio_and_by_figure() -> None:
     assert met["checks expired and refunded"] is False
 
 
-def test_the_part_of_a_target_is_one_where_it_is_just_met() -> None:
+def test_part_of_a_target_is_one_where_it_is_just_met() -> None:
     assert Target("rate", 100, 50, "/s").part == 0.5
     assert Target("time", 10, 20, "ms", at_most=True).part == 0.5
 
 
-def test_the_table_has_every_figure_and_target() -> None:
+def test_table_has_every_figure_and_target() -> None:
     text = as_text(_report())
     assert "| POST /fastcheck | 8 | 1,000 | 5.0 | 9.0 | 21.0 | 0 | 0.40 | 3.0 | 2.0 |" in text
     assert "| checks expired and refunded | ≥ 4,000/s | 3,000/s | missed: 75% of it |" in text
@@ -46,10 +46,10 @@ def test_the_table_has_every_figure_and_target() -> None:
     assert "worked 10% of its time" in text
 
 
-def test_the_picture_has_the_same_numbers() -> None:
+def test_chart_has_the_same_numbers_as_the_table() -> None:
     report = _report()
-    picture = ET.fromstring(as_svg(report))  # noqa: S314  our own
-    texts = {element.text for element in picture.iter("{http://www.w3.org/2000/svg}text")}
+    chart = ET.fromstring(as_svg(report))  # noqa: S314  our own
+    texts = {element.text for element in chart.iter("{http://www.w3.org/2000/svg}text")}
     assert "3,000/s of 4,000/s" in texts
     assert all(target.name in texts for target in report.targets)
     assert any("2 cores <of mine>" in str(text) for text in texts)

@@ -1,4 +1,4 @@
-"""Codes are encrypted with keys that can be changed, and each belongs to its check."""
+"""Encryption of codes: rotating keys, and binding of a ciphertext to its check."""
 
 from collections import Counter
 from uuid import uuid4
@@ -13,24 +13,24 @@ def _key() -> str:
     return Fernet.generate_key().decode()
 
 
-def test_a_code_comes_back_as_it_was() -> None:
+def test_sealed_code_can_be_opened() -> None:
     vault, check_id = CodeVault(_key()), uuid4()
     for code in ("0000", "5864", "9999"):
         assert vault.open(check_id, vault.seal(check_id, code)) == code
 
 
-def test_the_same_code_looks_different_each_time() -> None:
+def test_ciphertexts_of_one_code_differ() -> None:
     vault, check_id = CodeVault(_key()), uuid4()
     assert vault.seal(check_id, "5864") != vault.seal(check_id, "5864")
 
 
-def test_a_ciphertext_opens_for_no_other_check() -> None:
+def test_ciphertext_does_not_open_for_another_check() -> None:
     vault, check_id = CodeVault(_key()), uuid4()
     with pytest.raises(CodeUnreadable):
         vault.open(uuid4(), vault.seal(check_id, "5864"))
 
 
-def test_a_key_is_changed_by_putting_a_new_one_in_front() -> None:
+def test_first_key_seals_and_every_key_opens() -> None:
     old, new = _key(), _key()
     check_id = uuid4()
     sealed_before = CodeVault(old).seal(check_id, "5864")
@@ -42,7 +42,7 @@ def test_a_key_is_changed_by_putting_a_new_one_in_front() -> None:
         CodeVault(new).open(check_id, sealed_before)
 
 
-def test_a_ciphertext_names_its_key() -> None:
+def test_ciphertext_starts_with_the_id_of_its_key() -> None:
     old, new = _key(), _key()
     check_id = uuid4()
     assert CodeVault(old).seal(check_id, "5864")[:KEY_NAME_BYTES] == key_name(old)
@@ -50,26 +50,26 @@ def test_a_ciphertext_names_its_key() -> None:
     assert both.seal(check_id, "5864")[:KEY_NAME_BYTES] == both.newest == key_name(new) != key_name(old)
 
 
-def test_a_code_is_renewed_under_the_newest_key() -> None:
+def test_code_is_renewed_with_the_newest_key() -> None:
     old, new = _key(), _key()
     check_id = uuid4()
     renewed = CodeVault(f"{new},{old}").renew(check_id, CodeVault(old).seal(check_id, "5864"))
     assert CodeVault(new).open(check_id, renewed) == "5864"
 
 
-def test_what_belongs_to_another_check_is_not_renewed() -> None:
+def test_ciphertext_of_another_check_is_not_renewed() -> None:
     vault = CodeVault(_key())
     with pytest.raises(CodeUnreadable):
         vault.renew(uuid4(), vault.seal(uuid4(), "5864"))
 
 
-def test_what_was_written_before_keys_had_names_opens() -> None:
+def test_ciphertext_without_a_key_id_opens() -> None:
     old, new = _key(), _key()
     check_id = uuid4()
     assert CodeVault(f"{new},{old}").open(check_id, Fernet(old).encrypt(check_id.bytes + b"5864")) == "5864"
 
 
-def test_a_ciphertext_under_another_name_than_its_keys_does_not_open() -> None:
+def test_ciphertext_with_a_wrong_key_id_does_not_open() -> None:
     old, new = _key(), _key()
     check_id = uuid4()
     sealed = CodeVault(old).seal(check_id, "5864")
@@ -88,12 +88,12 @@ def test_only_the_code_matches() -> None:
 
 
 @pytest.mark.parametrize("keys", ["", ",", "short", "not base64 at all"])
-def test_without_a_usable_key_there_is_no_vault(keys: str) -> None:
+def test_vault_rejects_invalid_keys(keys: str) -> None:
     with pytest.raises(ValueError):
         CodeVault(keys)
 
 
-def test_codes_are_four_digits_and_spread_evenly() -> None:
+def test_codes_have_four_digits_and_are_uniformly_distributed() -> None:
     codes = [random_code() for _ in range(20_000)]
     assert all(len(code) == 4 and code.isascii() and code.isdigit() for code in codes)
     first_digits = Counter(code[0] for code in codes)

@@ -1,11 +1,11 @@
-"""Settings are complete, or the process says what is missing and does not start."""
+"""Incomplete settings stop the start with a message that names the variable."""
 
 import pytest
 
 from services.checks.config import ChecksSettings
 
 
-def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("CHECKS_DATABASE_URL", "CHECKS_TOKEN_KEY", "CODE_KEYS", "BALANCE_URL", "PUBLIC_URL", "BROKER_URL"):
         monkeypatch.delenv(f"FASTCHECK_{name}", raising=False)
     monkeypatch.setenv("FASTCHECK_CODE_KEYS", "this-is-no-key")

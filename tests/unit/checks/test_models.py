@@ -1,4 +1,4 @@
-"""A check goes only where TRANSITIONS leads, and a freeze doubles."""
+"""Status transitions of a check, and its freezes after wrong codes."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -45,7 +45,7 @@ def _expire(check: Check) -> Check:
     return check.expire(check.expires_at)
 
 
-VERBS: dict[CheckStatus, Callable[[Check], Check]] = {
+METHODS: dict[CheckStatus, Callable[[Check], Check]] = {
     CheckStatus.ACTIVE: Check.activate,
     CheckStatus.REJECTED: lambda check: check.reject(NOW),
     CheckStatus.USED: lambda check: check.accept(ACCEPTOR, NOW),
@@ -54,23 +54,23 @@ VERBS: dict[CheckStatus, Callable[[Check], Check]] = {
 }
 
 
-def test_every_status_has_its_transitions_and_all_but_the_first_a_verb() -> None:
+def test_every_status_has_transitions_and_all_but_pending_a_method() -> None:
     assert set(TRANSITIONS) == set(CheckStatus)
-    assert set(VERBS) == set(CheckStatus) - {CheckStatus.PENDING}
+    assert set(METHODS) == set(CheckStatus) - {CheckStatus.PENDING}
 
 
 @pytest.mark.parametrize("before", list(CheckStatus))
-@pytest.mark.parametrize("after", list(VERBS))
-def test_a_verb_leads_where_the_table_says(before: CheckStatus, after: CheckStatus) -> None:
+@pytest.mark.parametrize("after", list(METHODS))
+def test_method_follows_the_transitions(before: CheckStatus, after: CheckStatus) -> None:
     check = _check(before)
     if after in TRANSITIONS[before]:
-        assert VERBS[after](check).status is after
+        assert METHODS[after](check).status is after
     else:
         with pytest.raises(IllegalTransition):
-            VERBS[after](check)
+            METHODS[after](check)
 
 
-def test_an_ending_says_who_and_when() -> None:
+def test_ended_check_has_its_acceptor_and_its_time() -> None:
     check = _check()
     used, cancelled, expired = check.accept(ACCEPTOR, NOW), check.cancel(NOW), _expire(check)
     assert (used.acceptor_id, used.closes_at) == (ACCEPTOR, NOW)
@@ -78,7 +78,7 @@ def test_an_ending_says_who_and_when() -> None:
     assert (expired.acceptor_id, expired.closes_at) == (None, check.expires_at)
 
 
-def test_time_decides_between_accepting_and_expiring() -> None:
+def test_expiration_decides_between_accept_and_expire() -> None:
     check = _check(expires_at=NOW)
     before = NOW - timedelta(microseconds=1)
     assert (check.status_at(before), check.status_at(NOW)) == (CheckStatus.ACTIVE, CheckStatus.EXPIRED)
@@ -91,14 +91,14 @@ def test_time_decides_between_accepting_and_expiring() -> None:
         check.expire(before)
 
 
-def test_a_new_code_is_for_an_active_check_and_changes_nothing_else() -> None:
+def test_only_an_active_check_gets_a_new_code_and_nothing_else_changes() -> None:
     frozen = replace(_check(), failed_attempts=3, freezes=1, frozen_until=NOW)
     assert frozen.change_code(b"new") == replace(frozen, code_ciphertext=b"new")
     with pytest.raises(IllegalTransition):
         frozen.cancel(NOW).change_code(b"new")
 
 
-def test_a_freeze_comes_after_five_and_doubles() -> None:
+def test_freeze_follows_five_wrong_codes_and_doubles() -> None:
     check, now = _check(), NOW
     for doubling in range(6):
         for wrong in range(1, 5):
@@ -111,14 +111,14 @@ def test_a_freeze_comes_after_five_and_doubles() -> None:
         assert not check.is_frozen(now)
 
 
-def test_a_freeze_has_a_bound_that_outlasts_every_check() -> None:
+def test_freeze_has_a_maximum_that_outlasts_every_check() -> None:
     check = replace(_check(), failed_attempts=4, freezes=1_000_000)
     frozen_until = check.count_wrong_code(NOW, POLICY).frozen_until
     assert frozen_until == NOW + timedelta(minutes=15) * 2**MAX_DOUBLINGS
     assert frozen_until - NOW > timedelta(days=90)
 
 
-def test_events_tell_everything_that_balance_needs() -> None:
+def test_events_have_all_fields_that_balance_needs() -> None:
     check = _check()
     accepted = check.accept(ACCEPTOR, NOW).accepted_event()
     assert (accepted.check_id, accepted.acceptor_id, accepted.fastcheck) == (check.check_id, ACCEPTOR, check.fastcheck)
@@ -129,7 +129,7 @@ def test_events_tell_everything_that_balance_needs() -> None:
         check.accepted_event()
 
 
-def test_a_number_is_twelve_digits_in_three_groups() -> None:
+def test_number_has_twelve_digits_in_three_groups() -> None:
     numbers = {random_number() for _ in range(1_000)}
     assert len(numbers) == 1_000
     for number in numbers:
@@ -139,5 +139,5 @@ def test_a_number_is_twelve_digits_in_three_groups() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "wait"), [(-5, 1), (0, 1), (0.2, 1), (1, 1), (1.001, 2), (900, 900)])
-def test_a_wait_is_rounded_up_and_never_nothing(seconds: float, wait: int) -> None:
+def test_wait_is_rounded_up_to_at_least_one_second(seconds: float, wait: int) -> None:
     assert seconds_until(NOW + timedelta(seconds=seconds), NOW) == wait

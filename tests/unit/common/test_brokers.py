@@ -1,4 +1,4 @@
-"""One application for two brokers: what differs follows from the URL."""
+"""Settings of Celery that depend on the broker's URL."""
 
 import pytest
 from celery import Celery
@@ -12,11 +12,11 @@ from common.core.settings import BusSettings
 
 
 def app(url: str) -> Celery:
-    return create_celery("payments", BusSettings(broker_url=SecretStr(url)), [ScheduledTask("payments.look", 5)])
+    return create_celery("payments", BusSettings(broker_url=SecretStr(url)), [ScheduledTask("payments.poll", 5)])
 
 
 @pytest.mark.parametrize("url", ["amqp://u:p@h:5672/v", "amqps://u:p@h/v", "pyamqp://u:p@h//", "amqp://a//;amqp://b//"])
-def test_on_rabbitmq_every_queue_is_a_quorum_queue_in_the_default_exchange(url: str) -> None:
+def test_every_queue_on_rabbitmq_is_a_quorum_queue_in_the_default_exchange(url: str) -> None:
     assert speaks_amqp(url)
     made = app(url)
     queues = [made.amqp.queues[name] for name in (*queues_of("payments"), events_queue("balance"))]
@@ -28,7 +28,7 @@ def test_on_rabbitmq_every_queue_is_a_quorum_queue_in_the_default_exchange(url: 
 
 
 @pytest.mark.parametrize("url", ["redis://:p@h:6379/0", "rediss://h/0", "unix:///run/redis.sock", "memory://"])
-def test_on_anything_else_nothing_is(url: str) -> None:
+def test_no_queue_on_another_broker_is_a_quorum_queue(url: str) -> None:
     assert not speaks_amqp(url)
     made = app(url)
     queues = [made.amqp.queues[name] for name in (*queues_of("payments"), events_queue("balance"))]
@@ -39,7 +39,7 @@ def test_on_anything_else_nothing_is(url: str) -> None:
     assert made.conf.task_publish_retry is False
 
 
-def test_the_consumer_on_rabbitmq_has_all_steps_but_delayed_delivery() -> None:
+def test_consumer_on_rabbitmq_has_all_steps_except_delayed_delivery() -> None:
     plain = symbol_by_name(app("amqp://h//").conf.worker_consumer)
     usual = symbol_by_name(app("redis://h/0").conf.worker_consumer or "celery.worker.consumer:Consumer")
     left_out = set(usual.Blueprint.default_steps) - set(plain.Blueprint.default_steps)
@@ -49,6 +49,6 @@ def test_the_consumer_on_rabbitmq_has_all_steps_but_delayed_delivery() -> None:
 
 
 @pytest.mark.parametrize("url", ["amqp://h//", "redis://h/0"])
-def test_every_publisher_waits_for_a_bounded_time(url: str) -> None:
+def test_publishers_wait_for_confirms_for_a_bounded_time(url: str) -> None:
     (entry,) = app(url).conf.beat_schedule.values()
     assert 0 < entry["options"]["confirm_timeout"] <= 10

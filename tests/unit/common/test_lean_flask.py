@@ -1,4 +1,4 @@
-"""A direct route answers as Flask would: in status, headers and body, whatever happens in its view."""
+"""A direct route responds as Flask would: same status, headers and body."""
 
 import json
 import re
@@ -75,72 +75,72 @@ def _app(mark: Callable[[View], View]) -> Flask:
 
 
 @pytest.fixture(scope="module")
-def direct_way() -> Flask:
+def direct_app() -> Flask:
     return _app(direct)
 
 
 @pytest.fixture(scope="module")
-def long_way() -> Flask:
+def flask_app() -> Flask:
     return _app(lambda endpoint: endpoint)
 
 
-def _seen(answer: TestResponse) -> tuple[int, dict[str, str], bytes]:
-    return answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, answer.data
+def _seen(response: TestResponse) -> tuple[int, dict[str, str], bytes]:
+    return response.status_code, {name.lower(): value for name, value in response.headers.items()}, response.data
 
 
 @pytest.mark.parametrize("name", VIEWS)
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_both_ways_give_the_same_answer(direct_way: Flask, long_way: Flask, name: str, method: str) -> None:
+def test_direct_route_and_flask_give_the_same_response(
+    direct_app: Flask, flask_app: Flask, name: str, method: str
+) -> None:
     def ask(app: Flask) -> TestResponse:
         return app.test_client().open(f"/{name}", method=method, data=b"0123", headers={"X-Request-ID": "request-0001"})
 
-    assert _seen(ask(direct_way)) == _seen(ask(long_way))
+    assert _seen(ask(direct_app)) == _seen(ask(flask_app))
 
 
-def test_the_long_way_is_not_taken_by_a_direct_route(
-    direct_way: Flask, long_way: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> None:
-        raise AssertionError("Flask was asked")
+def test_direct_route_bypasses_flask(direct_app: Flask, flask_app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("Flask was called")
 
-    monkeypatch.setattr(Flask, "wsgi_app", refuse)
-    assert direct_way.test_client().get("/found").status_code == 200
-    with pytest.raises(AssertionError, match="Flask was asked"):
-        long_way.test_client().get("/found")
+    monkeypatch.setattr(Flask, "wsgi_app", fail)
+    assert direct_app.test_client().get("/found").status_code == 200
+    with pytest.raises(AssertionError, match="Flask was called"):
+        flask_app.test_client().get("/found")
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [("HEAD", "/found"), ("OPTIONS", "/found"), ("PUT", "/found"), ("GET", "/")]
 )
-def test_what_is_not_exactly_a_direct_route_goes_the_long_way(
-    direct_way: Flask, long_way: Flask, method: str, path: str
+def test_request_that_matches_no_direct_route_is_handled_by_flask(
+    direct_app: Flask, flask_app: Flask, method: str, path: str
 ) -> None:
     headers = {"X-Request-ID": "request-0001"}
-    seen = [_seen(app.test_client().open(path, method=method, headers=headers)) for app in (direct_way, long_way)]
+    seen = [_seen(app.test_client().open(path, method=method, headers=headers)) for app in (direct_app, flask_app)]
     assert seen[0] == seen[1]
     assert seen[0][1]["x-frame-options"] == "DENY"
 
 
-def test_an_answer_of_its_own_beats_the_common_headers(direct_way: Flask) -> None:
-    found, made = (direct_way.test_client().get(path) for path in ("/found", "/made"))
+def test_headers_of_a_response_override_the_common_headers(direct_app: Flask) -> None:
+    found, made = (direct_app.test_client().get(path) for path in ("/found", "/made"))
     assert (found.headers["Cache-Control"], made.headers["Cache-Control"]) == ("no-store", "private")
 
 
-def test_a_request_without_an_id_is_given_one(direct_way: Flask) -> None:
-    answer = direct_way.test_client().get("/whoami", headers={"X-Request-ID": "with a blank"})
-    assert re.fullmatch("[0-9a-f]{32}", answer.text)
-    assert answer.headers["X-Request-ID"] == answer.text
+def test_invalid_request_id_is_replaced(direct_app: Flask) -> None:
+    response = direct_app.test_client().get("/whoami", headers={"X-Request-ID": "with a blank"})
+    assert re.fullmatch("[0-9a-f]{32}", response.text)
+    assert response.headers["X-Request-ID"] == response.text
 
 
-def test_a_bug_is_told_as_ours_and_nothing_of_it(direct_way: Flask) -> None:
-    answer = direct_way.test_client().get("/bug")
-    assert (answer.status_code, json.loads(answer.data)["code"]) == (500, "internal_error")
-    assert "secret detail" not in answer.text
+def test_unexpected_exception_is_an_internal_error_without_details(direct_app: Flask) -> None:
+    response = direct_app.test_client().get("/bug")
+    assert (response.status_code, json.loads(response.data)["code"]) == (500, "internal_error")
+    assert "secret detail" not in response.text
 
 
-def test_methods_that_nobody_knows_are_counted_as_one(direct_way: Flask) -> None:
+def test_unknown_methods_share_one_metric_label(direct_app: Flask) -> None:
     for method in ("BREW", "WHEN"):
-        assert direct_way.test_client().open("/found", method=method).status_code == 405
-    metrics = direct_way.test_client().get("/metrics").text
+        assert direct_app.test_client().open("/found", method=method).status_code == 405
+    metrics = direct_app.test_client().get("/metrics").text
     assert 'fastcheck_request_seconds_count{method="other",route="(none)",status="405"}' in metrics
     assert "BREW" not in metrics

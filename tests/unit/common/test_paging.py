@@ -1,4 +1,4 @@
-"""Cursors are opaque, come back as they went, and do not believe what they did not give out."""
+"""Pages and their cursors, which are opaque and validated."""
 
 import base64
 import json
@@ -12,7 +12,7 @@ from common.http.server.paging import decode_cursor, encode_cursor, page_of
 
 
 @given(st.text(), st.integers())
-def test_a_cursor_comes_back_as_it_went(text: str, number: int) -> None:
+def test_decoded_cursor_equals_its_values(text: str, number: int) -> None:
     assert decode_cursor(encode_cursor(text, number), str, int) == (text, number)
 
 
@@ -23,20 +23,20 @@ def test_a_cursor_comes_back_as_it_went(text: str, number: int) -> None:
         base64.urlsafe_b64encode(json.dumps(value).encode()).decode() for value in ({"a": 1}, None, [True, 1], [1.5, 2])
     ],
 )
-def test_anything_else_is_refused(cursor: str) -> None:
+def test_invalid_cursor_is_rejected(cursor: str) -> None:
     with pytest.raises(InvalidRequest):
         decode_cursor(cursor, int, int)
 
 
 @given(st.text(max_size=60))
-def test_no_text_breaks_the_decoder(text: str) -> None:
+def test_any_text_decodes_or_is_rejected(text: str) -> None:
     try:
         decode_cursor(text, int)
     except InvalidRequest:
         return
 
 
-def test_a_page_knows_whether_something_follows() -> None:
+def test_only_a_page_with_a_successor_has_a_cursor() -> None:
     assert page_of([3, 2, 1], 3, lambda n: (n,)).next_cursor is None
     page = page_of([3, 2, 1], 2, lambda n: (n,))
     assert page.items == [3, 2]

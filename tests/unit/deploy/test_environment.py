@@ -1,4 +1,4 @@
-"""Each process is told what is its own, and nothing that is another's."""
+"""The environment of each process: the variables of its service and no others."""
 
 import json
 
@@ -18,20 +18,20 @@ def settings(user: dict[str, str] | None = None) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
-def test_a_process_gets_all_that_its_service_lists(service: Service) -> None:
+def test_process_gets_all_variables_of_its_service(service: Service) -> None:
     environment = process_environment(service, settings())
     assert set(service.variables) <= environment.keys()
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
-def test_a_process_gets_no_database_and_no_private_key_of_another(service: Service) -> None:
+def test_process_gets_no_database_and_no_private_key_of_another_service(service: Service) -> None:
     environment = process_environment(service, settings())
     own = {service.database_variable, f"FASTCHECK_{service.name.upper()}_TOKEN_KEY"}
     secret = {name for name in environment if name.endswith(("_DATABASE_URL", "_TOKEN_KEY"))}
     assert secret <= own
 
 
-def test_only_checks_can_read_codes_and_only_the_bus_has_the_broker() -> None:
+def test_only_services_that_need_a_secret_get_it() -> None:
     have = {
         variable: {service.name for service in SERVICES if variable in process_environment(service, settings())}
         for variable in ("FASTCHECK_CODE_KEYS", "FASTCHECK_BROKER_URL", "FASTCHECK_TBANK_PASSWORD")
@@ -43,7 +43,7 @@ def test_only_checks_can_read_codes_and_only_the_bus_has_the_broker() -> None:
     }
 
 
-def test_what_the_user_has_set_wins_and_a_tuning_knob_reaches_everybody() -> None:
+def test_variable_of_the_user_overrides_and_a_common_setting_reaches_all_services() -> None:
     user = {"FASTCHECK_BALANCE_DATABASE_URL": "postgresql+psycopg2://elsewhere/b", "FASTCHECK_OUTBOX_BATCH_SIZE": "7"}
     environments = {service.name: process_environment(service, settings(user)) for service in SERVICES}
     assert environments["balance"]["FASTCHECK_BALANCE_DATABASE_URL"] == "postgresql+psycopg2://elsewhere/b"
@@ -51,24 +51,24 @@ def test_what_the_user_has_set_wins_and_a_tuning_knob_reaches_everybody() -> Non
     assert all(environment["FASTCHECK_OUTBOX_BATCH_SIZE"] == "7" for environment in environments.values())
 
 
-def test_a_secret_that_nobody_lists_reaches_nobody() -> None:
+def test_secret_that_no_service_lists_reaches_no_process() -> None:
     user = {"FASTCHECK_ADMINISTRATOR_DATABASE_URL": "postgresql://postgres:x@elsewhere/postgres"}
     environments = [process_environment(service, settings(user)) for service in SERVICES]
     assert not any(user.keys() & environment.keys() for environment in environments)
 
 
-def test_an_empty_variable_is_not_set() -> None:
+def test_empty_variable_counts_as_unset() -> None:
     found = user_settings({"FASTCHECK_BANK": "", "FASTCHECK_LOG_LEVEL": "DEBUG", "HOME": "/x"})
     assert found == {"FASTCHECK_LOG_LEVEL": "DEBUG"}
 
 
-def test_public_keys_belong_to_the_private_ones() -> None:
+def test_public_keys_match_the_private_keys() -> None:
     made = credentials.generate()
-    told = system_settings(made, ADDRESSES, public_url=PUBLIC_URL, user={})["FASTCHECK_TOKEN_PUBLIC_KEYS"]
-    assert json.loads(told) == {caller: credentials.public_key(key) for caller, key in made.token_keys.items()}
+    public_keys = system_settings(made, ADDRESSES, public_url=PUBLIC_URL, user={})["FASTCHECK_TOKEN_PUBLIC_KEYS"]
+    assert json.loads(public_keys) == {caller: credentials.public_key(key) for caller, key in made.token_keys.items()}
 
 
-def test_command_lines() -> None:
+def test_command_lines_start_granian_and_the_workers() -> None:
     web = web_command(BY_NAME["checks"], host="127.0.0.1", port=9)
     assert web[:2] == ["-m", "granian"]
     assert "services.checks.app:create_app" in web

@@ -1,4 +1,4 @@
-"""Putting the services' documents together."""
+"""Merging the OpenAPI documents of the services."""
 
 import copy
 from typing import Any
@@ -12,12 +12,12 @@ ERROR = {"type": "object", "properties": {"message": {"type": "string"}}}
 
 
 def document(path: str, schemas: dict[str, Any], **operation: Any) -> dict[str, Any]:
-    answer = {"200": {"description": "OK", "content": {"application/json": {"schema": {"$ref": ref("View")}}}}}
+    response = {"200": {"description": "OK", "content": {"application/json": {"schema": {"$ref": ref("View")}}}}}
     return {
         "openapi": "3.1.0",
         "info": {"title": "a service", "version": "1"},
         "tags": [{"name": "Money"}],
-        "paths": {path: {"get": {"responses": answer, **operation}}},
+        "paths": {path: {"get": {"responses": response, **operation}}},
         "components": {"schemas": {"ErrorBody": ERROR, **schemas}},
     }
 
@@ -26,7 +26,7 @@ def ref(name: str) -> str:
     return f"#/components/schemas/{name}"
 
 
-def test_paths_and_schemas_of_all_services_are_there_and_equal_ones_once() -> None:
+def test_merged_document_has_all_paths_and_each_equal_schema_once() -> None:
     merged = merge(
         {"balance": document("/balance", {"View": {"type": "integer"}}), "checks": document("/fastcheck", {})}, URL
     )
@@ -37,7 +37,7 @@ def test_paths_and_schemas_of_all_services_are_there_and_equal_ones_once() -> No
     assert merged["components"]["securitySchemes"]["session"]["name"] == "Authorization"
 
 
-def test_schemas_that_only_share_a_name_are_kept_apart_with_all_that_refers_to_them() -> None:
+def test_different_schemas_with_one_name_are_renamed_with_their_references() -> None:
     list_of_views = {"type": "array", "items": {"$ref": ref("View")}}
     merged = merge(
         {
@@ -50,12 +50,17 @@ def test_schemas_that_only_share_a_name_are_kept_apart_with_all_that_refers_to_t
     assert schemas["View"] == {"type": "integer"}
     assert schemas["SandboxBankView"] == {"type": "string"}
     assert schemas["List"]["items"] == {"$ref": ref("SandboxBankView")}
-    answers = {path: item["get"]["responses"]["200"] for path, item in merged["paths"].items() if path != "/healthz"}
-    refs = {path: answer["content"]["application/json"]["schema"]["$ref"] for path, answer in answers.items()}
+    responses_by_status = {
+        path: item["get"]["responses"]["200"] for path, item in merged["paths"].items() if path != "/healthz"
+    }
+    refs = {
+        path: response["content"]["application/json"]["schema"]["$ref"]
+        for path, response in responses_by_status.items()
+    }
     assert refs == {"/balance": ref("View"), "/pay": ref("SandboxBankView")}
 
 
-def test_a_schema_that_refers_to_one_of_another_meaning_is_another_one_too() -> None:
+def test_schema_with_a_renamed_reference_is_renamed_too() -> None:
     schemas = {"List": {"items": {"$ref": ref("View")}}, "Page": {"properties": {"list": {"$ref": ref("List")}}}}
     merged = merge(
         {
@@ -70,12 +75,12 @@ def test_a_schema_that_refers_to_one_of_another_meaning_is_another_one_too() -> 
     assert "ChecksErrorBody" not in merged["components"]["schemas"]
 
 
-def test_internal_routes_stay_inside() -> None:
+def test_internal_routes_are_left_out() -> None:
     merged = merge({"balance": document("/internal/holds", {})}, URL)
     assert set(merged["paths"]) == {"/healthz"}
 
 
-def test_what_the_gateway_answers_is_added_where_it_is_missing() -> None:
+def test_responses_of_the_gateway_are_added_where_missing() -> None:
     own = {"200": {"description": "OK"}, "429": {"description": "frozen"}}
     merged = merge(
         {
@@ -86,23 +91,23 @@ def test_what_the_gateway_answers_is_added_where_it_is_missing() -> None:
         },
         URL,
     )
-    answers = merged["paths"]["/x"]["get"]["responses"]
-    assert set(answers) == {"200", "400", "401", "413", "429", "500", "503"}
-    assert "`too_many_requests`" in answers["429"]["description"]
-    assert answers["401"]["content"]["application/json"]["schema"] == {"$ref": ref("ErrorBody")}
+    responses_by_status = merged["paths"]["/x"]["get"]["responses"]
+    assert set(responses_by_status) == {"200", "400", "401", "413", "429", "500", "503"}
+    assert "`too_many_requests`" in responses_by_status["429"]["description"]
+    assert responses_by_status["401"]["content"]["application/json"]["schema"] == {"$ref": ref("ErrorBody")}
     assert {"401", "413"}.isdisjoint(merged["paths"]["/y"]["get"]["responses"])
 
 
-def test_every_answer_bears_its_request_id_and_who_must_wait_is_told_how_long() -> None:
+def test_responses_document_x_request_id_and_retry_after() -> None:
     merged = merge({"balance": document("/balance", {"View": {}})}, URL)
     for item in merged["paths"].values():
-        for status, answer in item["get"]["responses"].items():
-            assert "X-Request-ID" in answer["headers"]
-            assert ("Retry-After" in answer["headers"]) == (status in {"429", "503"})
+        for status, response in item["get"]["responses"].items():
+            assert "X-Request-ID" in response["headers"]
+            assert ("Retry-After" in response["headers"]) == (status in {"429", "503"})
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_merging_leaves_its_sources_as_they_were(times: int) -> None:
+def test_merge_does_not_change_its_sources(times: int) -> None:
     documents = {"a": document("/a", {"View": {"x": 1}}), "b": document("/b", {"View": {"x": 2}})}
     before = copy.deepcopy(documents)
     results = [merge(documents, URL) for _ in range(times)]

@@ -1,4 +1,4 @@
-"""The session header, to the letter of the public API."""
+"""Parsing of the session header."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ HASH = hashlib.sha256(ID.encode()).hexdigest()
         f"Bearer {ID}",
     ],
 )
-def test_both_forms_are_taken(header: str) -> None:
+def test_both_header_formats_are_accepted(header: str) -> None:
     assert session_hash_of(header) == HASH
 
 
@@ -76,13 +76,13 @@ def test_anything_else_is_not_authorized(header: str | None) -> None:
 
 
 @given(st.text())
-def test_no_text_at_all_makes_it_fall(text: str) -> None:
+def test_any_other_text_is_not_authorized(text: str) -> None:
     with pytest.raises(NotAuthorized):
         session_hash_of(text)
 
 
 @given(st.dictionaries(st.text(), st.text() | st.integers() | st.none(), max_size=3))
-def test_an_object_counts_only_with_exactly_a_session_id(content: dict[str, object]) -> None:
+def test_object_with_other_keys_is_not_authorized(content: dict[str, object]) -> None:
     with pytest.raises(NotAuthorized):
         session_hash_of(json.dumps(content))
     assert session_hash_of(json.dumps({"sessionID": ID})) == HASH

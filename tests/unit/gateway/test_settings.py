@@ -1,4 +1,4 @@
-"""Limits as settings, and settings that are not complete."""
+"""Rate limits as settings, and incomplete settings."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def required(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def test_a_limit_is_written_as_requests_per_minute_and_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limit_is_written_as_requests_per_minute_and_burst(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FASTCHECK_RATE_LIMIT_READ", "600/30")
     settings = GatewaySettings.load()
     assert settings.rate_limit_read == Limit(per_minute=600, burst=30)
@@ -31,20 +31,20 @@ def test_a_limit_is_written_as_requests_per_minute_and_at_once(monkeypatch: pyte
 
 
 @pytest.mark.parametrize("value", ["600", "600/", "/30", "0/30", "-1/30", "600/x", "6e2/3", "fast", "[600, 30]"])
-def test_a_limit_that_cannot_be_read_stops_the_start(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_invalid_limit_stops_the_start(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("FASTCHECK_RATE_LIMIT_READ", value)
     with pytest.raises(SystemExit, match=r"FASTCHECK_RATE_LIMIT_READ: .*for example 600/300"):
         GatewaySettings.load()
 
 
 @pytest.mark.parametrize("name", sorted(REQUIRED))
-def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.delenv(name)
     with pytest.raises(SystemExit, match=name):
         GatewaySettings.load()
 
 
-def test_a_barrier_outlives_every_entry_that_could_be_older_than_it() -> None:
+def test_barrier_outlives_every_older_cache_entry() -> None:
     settings = GatewaySettings.load()
     slowest = 1.5 + settings.http_connect_timeout_seconds + settings.http_timeout_seconds
     assert slowest < GRACE_SECONDS

@@ -1,4 +1,4 @@
-"""Folders of files: what is served, and how the release changes."""
+"""Static files: types, release hash, compression, conditional requests."""
 
 import gzip
 from pathlib import Path
@@ -16,16 +16,16 @@ def root(tmp_path: Path) -> Path:
     (tmp_path / "parts").mkdir()
     (tmp_path / "app.js").write_bytes(SCRIPT)
     (tmp_path / "parts" / "dot.svg").write_text("<svg/>")
-    (tmp_path / "README.md").write_text("not for the public")
-    (tmp_path / ".env").write_text("nor this")
+    (tmp_path / "README.md").write_text("private")
+    (tmp_path / ".env").write_text("private")
     return tmp_path
 
 
-def test_only_files_of_known_kinds_are_for_the_public(root: Path) -> None:
+def test_only_files_of_known_types_are_served(root: Path) -> None:
     assert set(Folder.load(root).files) == {"app.js", "parts/dot.svg"}
 
 
-def test_the_release_follows_content_and_names_and_nothing_else(root: Path) -> None:
+def test_release_depends_on_the_served_content_and_names_only(root: Path) -> None:
     first = Folder.load(root).release
     (root / "README.md").write_text("changed")
     assert Folder.load(root).release == first
@@ -35,7 +35,7 @@ def test_the_release_follows_content_and_names_and_nothing_else(root: Path) -> N
     assert len({first, second, Folder.load(root).release}) == 3
 
 
-def test_a_file_is_compressed_for_who_can_read_it(root: Path) -> None:
+def test_file_is_compressed_if_the_client_accepts_it(root: Path) -> None:
     file = Folder.load(root).files["app.js"]
     with Flask("test").test_request_context(headers={"Accept-Encoding": "gzip, br"}):
         packed = file.response(IMMUTABLE, {"X-Extra": "1"})
@@ -48,12 +48,12 @@ def test_a_file_is_compressed_for_who_can_read_it(root: Path) -> None:
     assert plain.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
 
-def test_small_files_and_pictures_are_left_as_they_are() -> None:
+def test_small_files_and_images_are_not_compressed() -> None:
     assert StaticFile.of(b"<svg/>", ".svg").compressed is None
     assert StaticFile.of(b"\x89PNG" * 1000, ".png").compressed is None
 
 
-def test_who_has_the_content_already_is_told_so(root: Path) -> None:
+def test_unchanged_content_gets_304(root: Path) -> None:
     file = Folder.load(root).files["app.js"]
     with Flask("test").test_request_context():
         etag = file.response(REVALIDATE, {}).headers["ETag"]

@@ -1,4 +1,4 @@
-"""The data folder: its lock, its small files, and a full disk."""
+"""The data folder: its lock, its files, and a full disk."""
 
 import errno
 import os
@@ -22,14 +22,14 @@ def data_dir(tmp_path: Path) -> DataDir:
     return folder
 
 
-def test_secrets_are_made_once_and_hidden_from_others(data_dir: DataDir) -> None:
+def test_secrets_are_generated_once_and_readable_by_the_owner_only(data_dir: DataDir) -> None:
     first = stored_credentials.load_or_create(data_dir)
     assert stored_credentials.load_or_create(data_dir) == first == stored_credentials.load(data_dir)
     assert (data_dir.path / stored_credentials.FILE).stat().st_mode & 0o777 == 0o600
     assert data_dir.path.stat().st_mode & 0o777 == 0o700
 
 
-def test_two_systems_have_no_secret_in_common() -> None:
+def test_systems_share_no_secret() -> None:
     one, other = generate(), generate()
     assert one.postgres_password != other.postgres_password
     assert one.code_keys != other.code_keys
@@ -37,7 +37,7 @@ def test_two_systems_have_no_secret_in_common() -> None:
     assert not set(one.role_passwords.values()) & set(other.role_passwords.values())
 
 
-def test_a_secret_that_a_newer_version_needs_is_added_and_the_others_stay(data_dir: DataDir) -> None:
+def test_missing_secret_is_added_and_the_others_stay(data_dir: DataDir) -> None:
     first = stored_credentials.load_or_create(data_dir)
     stored = data_dir.read_json(stored_credentials.FILE)
     assert stored is not None
@@ -49,7 +49,7 @@ def test_a_secret_that_a_newer_version_needs_is_added_and_the_others_stay(data_d
     assert second.postgres_password == first.postgres_password
 
 
-def test_owner_is_told_to_other_processes_only_while_the_lock_is_held(tmp_path: Path) -> None:
+def test_owner_is_visible_to_other_processes_while_the_lock_is_held(tmp_path: Path) -> None:
     holder = DataDir(tmp_path / "data")
     looker = DataDir(tmp_path / "data")
     assert looker.owner() is None
@@ -61,13 +61,13 @@ def test_owner_is_told_to_other_processes_only_while_the_lock_is_held(tmp_path: 
     assert looker.owner() is None
 
 
-def test_an_existing_folder_keeps_its_permissions(tmp_path: Path) -> None:
+def test_existing_folder_keeps_its_permissions(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     DataDir(tmp_path).open()
     assert tmp_path.stat().st_mode & 0o777 == 0o755
 
 
-def test_a_full_disk_is_said_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_is_reported_before_any_file_is_created(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Usage(NamedTuple):
         free: int
 
@@ -76,7 +76,7 @@ def test_a_full_disk_is_said_before_anything_is_made(tmp_path: Path, monkeypatch
         DataDir(tmp_path / "data").open()
 
 
-def test_a_failed_write_leaves_the_old_content_and_no_rubbish(
+def test_failed_write_keeps_the_old_content_and_no_temporary_file(
     data_dir: DataDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data_dir.write_json("small.json", {"a": 1})
@@ -95,13 +95,13 @@ def test_a_failed_write_leaves_the_old_content_and_no_rubbish(
     ("number", "reason"),
     [(errno.ENOSPC, "the disk is full"), (errno.EACCES, "permission is denied"), (errno.EROFS, "read-only")],
 )
-def test_an_os_error_becomes_a_sentence(number: int, reason: str) -> None:
+def test_os_error_is_explained_in_one_sentence(number: int, reason: str) -> None:
     sentence = str(explain_os_error(OSError(number, "x"), "write to /x"))
     assert sentence.startswith("FastCheck cannot write to /x: ")
     assert reason in sentence
 
 
-def test_ports_are_remembered_and_differ(data_dir: DataDir) -> None:
+def test_ports_are_stored_and_distinct(data_dir: DataDir) -> None:
     claims = ports.Claims()
     first = ports.choose(data_dir, ["gateway", "postgres", "redis"], gateway=None, claims=claims)
     assert len(set(first.values())) == 3
@@ -111,8 +111,8 @@ def test_ports_are_remembered_and_differ(data_dir: DataDir) -> None:
     claims.release()
 
 
-def test_two_systems_that_start_at_once_never_get_the_same_port(data_dir: DataDir, tmp_path: Path) -> None:
-    """Neither listens yet, so the port looks free to both; granian would let both have it."""
+def test_systems_that_start_concurrently_get_different_ports(data_dir: DataDir, tmp_path: Path) -> None:
+    """Neither system listens yet, so the port looks free to both, and granian would let both bind it."""
     other = DataDir(tmp_path / "other")
     other.open()
     one, two = ports.Claims(), ports.Claims()
@@ -127,7 +127,7 @@ def test_two_systems_that_start_at_once_never_get_the_same_port(data_dir: DataDi
     other.close()
 
 
-def test_state_comes_back_as_it_was_written(data_dir: DataDir) -> None:
+def test_state_is_read_as_it_was_written(data_dir: DataDir) -> None:
     written = State(
         ready=True,
         gateway_url="http://127.0.0.1:8000",
@@ -143,7 +143,7 @@ def test_state_comes_back_as_it_was_written(data_dir: DataDir) -> None:
     ]
 
 
-def test_without_a_supervisor_nothing_runs_whatever_the_file_says(data_dir: DataDir) -> None:
+def test_state_without_a_supervisor_is_empty(data_dir: DataDir) -> None:
     state.write(data_dir, State(ready=True, gateway_url="http://x", postgres_url=None, redis_url=None))
     data_dir.close()
     assert state.now(data_dir) == NOTHING_RUNS

@@ -1,4 +1,4 @@
-"""The demo's eyes: what it takes for a bank's form, and what it lets pass as a list of checks."""
+"""Helpers of the demo: the bank's form, formats of checks, amounts."""
 
 from typing import Any
 
@@ -45,13 +45,13 @@ ACCEPTED: dict[str, Any] = {
 }
 
 
-def test_the_form_for_the_card_is_found_among_others() -> None:
+def test_card_form_is_found_among_others() -> None:
     form = Form(PAGE)
     assert (form.method, form.action) == ("post", "")
     assert form.fields == {"token": "a&b", "card_number": "", "expiry": "", "cvc": ""}
 
 
-def test_the_examples_of_the_source_document_pass() -> None:
+def test_examples_of_the_source_document_are_valid() -> None:
     check_active(ACTIVE)
     check_history(CREATED)
     check_history(ACCEPTED)
@@ -71,7 +71,7 @@ def test_the_examples_of_the_source_document_pass() -> None:
         {"checkID": "x"},
     ],
 )
-def test_an_active_check_that_looks_otherwise_does_not(change: dict[str, Any]) -> None:
+def test_active_check_with_another_format_is_rejected(change: dict[str, Any]) -> None:
     with pytest.raises((StepFailed, TypeError)):
         check_active(ACTIVE | change)
 
@@ -87,16 +87,16 @@ def test_an_active_check_that_looks_otherwise_does_not(change: dict[str, Any]) -
         {name: value for name, value in CREATED.items() if name != "usedAt"},
     ],
 )
-def test_a_history_that_looks_otherwise_does_not(item: dict[str, Any]) -> None:
+def test_history_entry_with_another_format_is_rejected(item: dict[str, Any]) -> None:
     with pytest.raises(StepFailed):
         check_history(item)
 
 
-def test_waiting_ends_with_what_was_waited_for() -> None:
-    with pytest.raises(StepFailed, match="still not so: the moon is blue"):
-        wait_until("the moon is blue", lambda: False, timeout_seconds=0)
+def test_wait_that_times_out_names_its_condition() -> None:
+    with pytest.raises(StepFailed, match="still not so: the check is used"):
+        wait_until("the check is used", lambda: False, timeout_seconds=0)
 
 
-def test_amounts_are_shown_as_people_write_them() -> None:
+def test_amounts_are_formatted_in_roubles() -> None:
     assert roubles(100_000) == "1\N{NO-BREAK SPACE}000.00 ₽"
     assert roubles(5) == "0.05 ₽"

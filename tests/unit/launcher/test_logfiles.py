@@ -1,4 +1,4 @@
-"""Logs are bounded, and their writers do not notice."""
+"""Log files: rotation by size, and the last line."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from launcher import logfiles
 
 
-def test_a_large_log_is_turned_over_while_its_writer_goes_on(tmp_path: Path) -> None:
+def test_large_log_is_rotated_while_it_is_written(tmp_path: Path) -> None:
     log = tmp_path / "checks-web.log"
     with log.open("a") as writer:
         writer.write("old\n" * 100)
@@ -18,7 +18,7 @@ def test_a_large_log_is_turned_over_while_its_writer_goes_on(tmp_path: Path) -> 
     assert (tmp_path / "checks-web.log.1").read_text() == "old\n" * 100
 
 
-def test_a_small_log_is_left_alone(tmp_path: Path) -> None:
+def test_small_log_is_not_rotated(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text("x")
     logfiles.bound(tmp_path, max_bytes=100)
     assert [path.name for path in tmp_path.iterdir()] == ["a.log"]
@@ -30,15 +30,15 @@ def test_a_small_log_is_left_alone(tmp_path: Path) -> None:
         ("one\ntwo\n\n", 0, "two"),
         ("old\n", 4, ""),
         ("old\nnew\n", 4, "new"),
-        ("turned over\n", 999, "turned over"),
+        ("rotated\n", 999, "rotated"),
         ("the reason\n[ERROR] Unexpected exit from worker-1\n", 0, "the reason"),
     ],
 )
-def test_the_last_line_of_what_is_new(tmp_path: Path, text: str, offset: int, line: str) -> None:
+def test_last_line_after_the_offset_is_returned(tmp_path: Path, text: str, offset: int, line: str) -> None:
     log = tmp_path / "a.log"
     log.write_text(text)
     assert logfiles.last_line(log, offset) == line
 
 
-def test_a_log_that_is_not_there_says_nothing(tmp_path: Path) -> None:
+def test_missing_log_has_no_last_line(tmp_path: Path) -> None:
     assert logfiles.last_line(tmp_path / "none.log") == ""

@@ -1,4 +1,4 @@
-"""How much of a machine PostgreSQL takes for its buffers."""
+"""Settings of the embedded PostgreSQL."""
 
 import pytest
 
@@ -11,9 +11,9 @@ GIB = 2**30
     ("memory", "expected"),
     [(GIB // 2, "128MB"), (2 * GIB, "128MB"), (8 * GIB, "512MB"), (16 * GIB, "1024MB"), (256 * GIB, "1024MB")],
 )
-def test_buffers_are_a_sixteenth_of_the_memory_in_bounds(memory: int, expected: str) -> None:
+def test_shared_buffers_are_a_sixteenth_of_the_memory_within_bounds(memory: int, expected: str) -> None:
     assert shared_buffers(memory) == expected
 
 
-def test_nothing_trades_safety_for_speed() -> None:
+def test_durability_settings_are_on() -> None:
     assert {SETTINGS[name] for name in ("fsync", "synchronous_commit", "full_page_writes")} == {"on"}

@@ -1,4 +1,4 @@
-"""The same process several times over: names of its own, and nothing else that is its own but files."""
+"""Replicas of a process: distinct names and files, everything else shared."""
 
 from collections import Counter
 from pathlib import Path
@@ -21,7 +21,7 @@ def processes(folder: Path, replicas: int) -> list[Process]:
 
 
 @pytest.mark.parametrize("replicas", [1, 2, 4])
-def test_everything_of_ours_runs_so_often_and_the_bank_once(tmp_path: Path, replicas: int) -> None:
+def test_every_process_has_replicas_except_the_sandbox_bank(tmp_path: Path, replicas: int) -> None:
     names = [process.name for process in processes(tmp_path, replicas)]
     assert len(set(names)) == len(names)
     kinds = [f"{service.name}-{role}" for service in SERVICES for role in ("web", *service.bus_roles)]
@@ -39,7 +39,7 @@ def test_replicas_share_address_and_settings_and_no_file(tmp_path: Path) -> None
     assert web[0].launch.env == web[1].launch.env == web[2].launch.env
 
 
-def test_names_of_replicas() -> None:
+def test_replica_names_are_recognized() -> None:
     assert [replica_name("balance-web", number) for number in (1, 2, 11)] == [
         "balance-web",
         "balance-web-2",

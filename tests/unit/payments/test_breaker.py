@@ -1,4 +1,4 @@
-"""The circuit breaker: opens after failures in a row, lets one probe through, closes when it answers."""
+"""The circuit breaker: opens after consecutive failures, allows one probe, closes after a success."""
 
 from services.payments.banks.breaker import CircuitBreaker
 
@@ -11,7 +11,7 @@ class Seconds:
         return self.now
 
 
-def test_it_opens_after_failures_in_a_row_and_tries_again_later() -> None:
+def test_breaker_opens_after_consecutive_failures_and_allows_one_probe_later() -> None:
     seconds = Seconds()
     breaker = CircuitBreaker(failures=3, seconds=10, clock=seconds)
     for _ in range(2):
@@ -32,7 +32,7 @@ def test_it_opens_after_failures_in_a_row_and_tries_again_later() -> None:
     assert [breaker.allows(), breaker.allows()] == [True, True]
 
 
-def test_a_probe_that_is_lost_does_not_shut_the_bank_out_for_ever() -> None:
+def test_lost_probe_is_followed_by_another() -> None:
     seconds = Seconds()
     breaker = CircuitBreaker(failures=1, seconds=10, clock=seconds)
     breaker.failed()

@@ -104,7 +104,7 @@ def verdict(
         (S.EXPIRED, A.SURPLUS, P.CONFIRMED, V.NOTED, None),
     ],
 )
-def test_a_word_in_a_state(
+def test_notification_is_evaluated_by_the_status_of_the_top_up_and_of_the_attempt(
     status: TopUpStatus,
     attempt: AttemptState,
     notification: PaymentStatus,
@@ -116,12 +116,12 @@ def test_a_word_in_a_state(
     assert becomes is None or becomes in TRANSITIONS[status]
 
 
-def test_our_own_refund_is_no_surprise() -> None:
+def test_notification_of_an_own_refund_is_noted() -> None:
     assert verdict(S.PARTLY_REFUNDED, A.PAID, P.PARTLY_REFUNDED, refunded=100).verdict is V.NOTED
     assert verdict(S.REFUNDED, A.PAID, P.REFUNDED, refunded=50_000).verdict is V.NOTED
 
 
-def test_money_that_is_not_credited_goes_back_to_its_card() -> None:
+def test_payment_that_is_not_credited_becomes_surplus() -> None:
     late = verdict(S.EXPIRED, A.PAYABLE, P.CONFIRMED, credit_late=False)
     assert late == Decision(V.LATE_NOT_CREDITED, None, A.SURPLUS)
     assert verdict(S.CONFIRMED, A.VOID, P.CONFIRMED).attempt_becomes is A.SURPLUS
@@ -140,7 +140,7 @@ def test_money_that_is_not_credited_goes_back_to_its_card() -> None:
     ],
 )
 @pytest.mark.parametrize("status", list(S))
-def test_what_does_not_fit_is_refused_in_every_state(
+def test_mismatched_notification_is_rejected_in_every_status(
     notification: Notification, wanted: Verdict, status: TopUpStatus
 ) -> None:
     assert evaluate(replace(TOPUP, status=status), ATTEMPT, notification, TERMINAL, credit_late=True) == Decision(
@@ -148,7 +148,7 @@ def test_what_does_not_fit_is_refused_in_every_state(
     )
 
 
-def test_no_word_of_a_bank_leads_anywhere_that_transitions_do_not() -> None:
+def test_every_decision_follows_the_transitions() -> None:
     for status in S:
         for attempt in A:
             for notification in P:
@@ -156,17 +156,17 @@ def test_no_word_of_a_bank_leads_anywhere_that_transitions_do_not() -> None:
                 assert becomes is None or becomes in TRANSITIONS[status], (status, attempt, notification)
 
 
-def test_a_step_that_is_not_there_is_a_bug() -> None:
+def test_illegal_transition_raises() -> None:
     with pytest.raises(IllegalTransition):
         replace(TOPUP, status=S.REFUNDED).must_become(S.CONFIRMED)
 
 
-def test_order_numbers_fit_every_bank_and_never_repeat() -> None:
+def test_order_numbers_fit_every_bank_and_are_unique() -> None:
     numbers = [order_id_of(TOPUP.topup_id, attempt_no) for attempt_no in range(1, 50)]
     assert len(set(numbers)) == len(numbers)
     assert {len(number) for number in numbers} == {26}
     assert all(number.isascii() and number.isalnum() for number in numbers)
 
 
-def test_every_status_has_a_public_word() -> None:
+def test_every_status_has_a_public_status() -> None:
     assert {public_status(status) for status in S} == {"pending", "confirmed", "failed", "expired", "refunded"}

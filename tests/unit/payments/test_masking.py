@@ -21,7 +21,7 @@ def test_card_numbers_are_masked(card: str, form: str) -> None:
         assert MASK in masked
 
 
-def test_fields_of_a_card_are_masked_whatever_they_hold() -> None:
+def test_card_fields_are_masked_for_every_value() -> None:
     body = {
         "Pan": "430000******0777",
         "ExpDate": "1230",
@@ -35,16 +35,16 @@ def test_fields_of_a_card_are_masked_whatever_they_hold() -> None:
     assert mask_cards("mdOrder=1&cvc=123&pan=4111&amount=5") == f"mdOrder=1&cvc={MASK}&pan={MASK}&amount=5"
 
 
-def test_what_is_no_card_number_stays() -> None:
+def test_other_numbers_are_not_masked() -> None:
     text = '{"PaymentId":2000000001,"OrderId":"4be203f143584 47e7a0d4a428383e56a4","n":"1234567890123","Amount":50000}'
     assert mask_cards(text) == text
 
 
 @given(st.text(max_size=200))
-def test_masking_twice_is_masking_once(text: str) -> None:
+def test_masking_is_idempotent(text: str) -> None:
     assert mask_cards(mask_cards(text)) == mask_cards(text)
 
 
-def test_luhn() -> None:
+def test_luhn_check_accepts_valid_card_numbers() -> None:
     assert all(passes_luhn(card) for card in CARDS)
     assert not passes_luhn("4111111111111112")

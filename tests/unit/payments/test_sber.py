@@ -39,7 +39,7 @@ def sign(key: rsa.RSAPrivateKey, text: str = TEXT, digest: HashAlgorithm | None 
     return key.sign(text.encode(), padding.PKCS1v15(), digest or SHA512()).hex()
 
 
-def test_an_asymmetric_checksum_is_over_sha_512(key: rsa.RSAPrivateKey) -> None:
+def test_asymmetric_checksum_uses_sha_512(key: rsa.RSAPrivateKey) -> None:
     signature = sign(key)
     assert verify_rsa(FIELDS, signature, pem(key))
     assert verify_rsa({**FIELDS, "checksum": "x", "sign_alias": "SHA-256 with RSA"}, signature.upper(), pem(key))
@@ -49,18 +49,18 @@ def test_an_asymmetric_checksum_is_over_sha_512(key: rsa.RSAPrivateKey) -> None:
 
 
 @pytest.mark.parametrize("signature", ["", "zz", "00", "Ω", "0" * 511])
-def test_what_is_no_signature_is_not_right(key: rsa.RSAPrivateKey, signature: str) -> None:
+def test_malformed_signature_is_rejected(key: rsa.RSAPrivateKey, signature: str) -> None:
     assert not verify_rsa(FIELDS, signature, pem(key))
 
 
-def test_a_key_that_is_not_rsa_is_an_error() -> None:
+def test_key_other_than_rsa_raises() -> None:
     for bad in (b"", b"-----BEGIN PUBLIC KEY-----", pem(ec.generate_private_key(ec.SECP256R1()))):
         with pytest.raises(ValueError):
             verify_rsa(FIELDS, "00", bad)
 
 
-def test_a_separator_in_a_field_is_refused(key: rsa.RSAPrivateKey) -> None:
-    """``a;1;b;2;`` is what {"a": "1", "b": "2"} and {"a": "1;b;2"} both come to."""
+def test_separator_in_a_field_is_rejected(key: rsa.RSAPrivateKey) -> None:
+    """Both {"a": "1", "b": "2"} and {"a": "1;b;2"} would be signed as ``a;1;b;2;``."""
     assert checksum({"a": "1", "b": "2"}, SECRET)
     for ambiguous in ({"a": "1;b;2"}, {"a;1;b": "2"}):
         with pytest.raises(AmbiguousFields):
@@ -75,7 +75,7 @@ def bank(**settings: object) -> Sber:
     )
 
 
-def test_a_signed_callback_that_names_the_amount_is_believed_by_itself(key: rsa.RSAPrivateKey) -> None:
+def test_signed_callback_with_an_amount_needs_no_poll(key: rsa.RSAPrivateKey) -> None:
     symmetric = bank(callback_secret=SecretStr(SECRET))
     asymmetric = bank(callback_public_key=pem(key).decode())
     for adapter, signature in ((symmetric, checksum(FIELDS, SECRET)), (asymmetric, sign(key))):
@@ -88,7 +88,7 @@ def test_a_signed_callback_that_names_the_amount_is_believed_by_itself(key: rsa.
         assert (notification.bank_payment_id, notification.order_id) == ("3ff6962a", "0784sse49d")
 
 
-def test_a_callback_by_post_is_a_form() -> None:
+def test_callback_by_post_is_parsed_as_a_form() -> None:
     signature = checksum(FIELDS, SECRET).lower()
     raw = "&".join(f"{name}={value}" for name, value in {**FIELDS, "checksum": signature}.items()).encode()
     adapter = bank(callback_secret=SecretStr(SECRET))
@@ -98,14 +98,14 @@ def test_a_callback_by_post_is_a_form() -> None:
             adapter.parse_notification("POST", {}, broken, {}, "")
 
 
-def test_without_its_checksum_a_callback_is_forged(key: rsa.RSAPrivateKey) -> None:
+def test_callback_without_a_checksum_is_rejected(key: rsa.RSAPrivateKey) -> None:
     for adapter in (bank(callback_secret=SecretStr(SECRET)), bank(callback_public_key=pem(key).decode())):
         for forged in (FIELDS, {**FIELDS, "checksum": ""}, {**FIELDS, "checksum": "00" * 32}, {"a": ";"}):
             with pytest.raises(BadSignature):
                 adapter.parse_notification("GET", {}, b"", forged, "")
 
 
-def test_a_public_key_that_is_none_stops_the_start() -> None:
+def test_invalid_public_key_stops_the_start() -> None:
     with pytest.raises(ValueError):
         bank(callback_public_key="not a key")
 

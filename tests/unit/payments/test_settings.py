@@ -1,4 +1,4 @@
-"""Settings: complete, and no test system where real money is meant, or the process does not start."""
+"""Settings of payments: complete, and free of test systems in production."""
 
 import pytest
 from pydantic import SecretStr, ValidationError
@@ -42,7 +42,9 @@ def test_all_banks_open_when_their_settings_are_complete() -> None:
 
 @pytest.mark.parametrize("name", sorted(COMPLETE))
 @pytest.mark.parametrize("empty", [True, False])
-def test_a_gap_stops_the_start_and_is_named(name: str, empty: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_setting_of_a_bank_stops_the_start_and_is_named(
+    name: str, empty: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if empty:
         monkeypatch.setenv(name, "")
     else:
@@ -51,7 +53,7 @@ def test_a_gap_stops_the_start_and_is_named(name: str, empty: bool, monkeypatch:
         open_banks(BANKS, PRODUCTION)
 
 
-def test_a_bank_that_is_off_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disabled_bank_needs_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FASTCHECK_SBER_PASSWORD")
     assert set(open_banks(["tbank"], PRODUCTION)) == {"tbank"}
 
@@ -72,25 +74,25 @@ def test_a_bank_that_is_off_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> No
         ("FASTCHECK_SBER_URL", "http://sandbox_bank:8000/payment/rest/"),
     ],
 )
-def test_production_refuses_what_is_for_testing(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_production_rejects_test_settings(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit, match=name):
         open_banks(BANKS, PRODUCTION)
     assert open_banks(BANKS, BankEnvironment(environment="sandbox"))
 
 
-def test_a_bank_that_nobody_knows_stops_the_start() -> None:
+def test_unknown_bank_stops_the_start() -> None:
     for wrong in ({"bank": "bankofantarctica"}, {"banks": ("tbank", "x")}):
         with pytest.raises(ValidationError, match="FASTCHECK_BANK"):
             PaymentsSettings.model_validate({**BASE, **wrong})
 
 
-def test_the_bank_of_new_topups_is_always_on() -> None:
+def test_bank_of_new_top_ups_is_always_enabled() -> None:
     settings = PaymentsSettings.model_validate({**BASE, "bank": "sber", "banks": ("tbank", "sber")})
     assert settings.enabled_banks == ("sber", "tbank")
 
 
-def test_origins() -> None:
+def test_return_origins_are_validated() -> None:
     assert origin_of("https://Shop.Example:443/a?b#c") == "https://shop.example"
     assert origin_of("http://localhost:8080/x") == "http://localhost:8080"
     assert origin_of("http://[::1]:81/") == "http://[::1]:81"
@@ -108,6 +110,6 @@ def test_origins() -> None:
             origin_of(bad)
 
 
-def test_our_own_origin_is_allowed() -> None:
+def test_own_origin_is_allowed() -> None:
     settings = PaymentsSettings.model_validate({**BASE, "return_origins": ("https://shop.example/",)})
     assert settings.allowed_return_origins == {"https://api.fastcheck.store", "https://shop.example"}

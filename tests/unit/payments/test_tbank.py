@@ -1,4 +1,4 @@
-"""T-Bank's protocol: tokens over what came, and what its statuses mean."""
+"""T-Bank's protocol: tokens over the received fields, and the meaning of its statuses."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -45,7 +45,7 @@ def test_adapter_and_sandbox_agree_on_every_token(fields: dict[str, object]) -> 
     assert token(fields, PASSWORD) == sign(fields, PASSWORD)
 
 
-def test_what_is_nested_is_left_out_and_what_is_unknown_is_not() -> None:
+def test_token_covers_unknown_fields_and_omits_nested_ones() -> None:
     plain = {"Amount": 100, "Success": True}
     assert token({**plain, "DATA": {"a": 1}, "Receipt": [1], "Token": "x", "Empty": None}, PASSWORD) == token(
         plain, PASSWORD
@@ -53,7 +53,7 @@ def test_what_is_nested_is_left_out_and_what_is_unknown_is_not() -> None:
     assert token({**plain, "NewField": "x"}, PASSWORD) != token(plain, PASSWORD)
 
 
-def test_numbers_are_signed_as_the_text_that_came(bank: TBank) -> None:
+def test_numbers_are_signed_as_received(bank: TBank) -> None:
     signed = token({"TerminalKey": "Terminal", "Amount": "100.10", "PaymentId": "7", "Status": "NEW"}, PASSWORD)
     notification = bank.parse_notification(
         "POST",
@@ -70,12 +70,12 @@ def test_numbers_are_signed_as_the_text_that_came(bank: TBank) -> None:
     ["", "[]", "null", "{", "OK", '{"Token": 5}', '{"Token": null}', '{"a": 1}', "[" * 100_000, '{"Token":"Ω"}'],
     ids=range(10),
 )
-def test_what_is_no_notification_is_a_bad_signature(bank: TBank, raw: str) -> None:
+def test_malformed_notification_is_a_bad_signature(bank: TBank, raw: str) -> None:
     with pytest.raises(BadSignature):
         notify(bank, raw)
 
 
-def test_one_changed_character_is_a_bad_signature(bank: TBank) -> None:
+def test_changed_notification_is_a_bad_signature(bank: TBank) -> None:
     fields = {"TerminalKey": "Terminal", "OrderId": "1", "Amount": 100, "PaymentId": 7, "Status": "CONFIRMED"}
     good = json.dumps({**fields, "Token": token(fields, PASSWORD)})
     assert notify(bank, good)
@@ -86,7 +86,7 @@ def test_one_changed_character_is_a_bad_signature(bank: TBank) -> None:
         notify(bank, good, method="GET")
 
 
-def test_money_counts_when_it_is_taken_and_not_before() -> None:
+def test_only_charged_payments_are_confirmed() -> None:
     meant = {status: {name for name, found in STATUSES.items() if found is status} for status in PaymentStatus}
     assert meant[PaymentStatus.CONFIRMED] == {"CONFIRMED", "REFUNDING"}
     assert "AUTHORIZED" in meant[PaymentStatus.HELD]
@@ -95,7 +95,7 @@ def test_money_counts_when_it_is_taken_and_not_before() -> None:
     assert "AUTH_FAIL" in meant[PaymentStatus.OPEN]
 
 
-def test_a_status_of_tomorrow_is_noted(bank: TBank) -> None:
+def test_unknown_status_is_noted(bank: TBank) -> None:
     fields = {"TerminalKey": "Terminal", "Status": "RECEIPT", "PaymentId": 7}
     notification = bank.parse_notification(
         "POST", {}, json.dumps({**fields, "Token": token(fields, PASSWORD)}).encode(), {}, ""

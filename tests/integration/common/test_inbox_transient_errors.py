@@ -1,4 +1,4 @@
-"""The inbox and failures of the moment: they say nothing of an event, and are never held against it."""
+"""The inbox and transient errors, which do not count against an event's attempts."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +30,7 @@ def _event() -> Envelope:
 
 
 class Handler:
-    """Counts how often each event takes effect and is tried; before that it does what a test says, event by event."""
+    """Record each attempt and effect of an event. Before an effect, run the act that the test set for the event."""
 
     def __init__(self) -> None:
         self.acts: dict[UUID, Act] = {}
@@ -44,12 +44,12 @@ class Handler:
             tx.execute(text("INSERT INTO effects VALUES (:id)"), {"id": event.topup_id})
 
     def acting(self, act: Act) -> Envelope:
-        """A new event that meets ``act``."""
+        """Return a new event whose handler runs ``act`` first."""
         envelope = _event()
         self.acts[_topup(envelope)] = act
         return envelope
 
-    def relent(self) -> None:
+    def stop_failing(self) -> None:
         self.acts.clear()
 
 
@@ -62,8 +62,8 @@ def handler() -> Handler:
 def db(subscriber_db: Database) -> Database:
     with subscriber_db.autocommit() as tx:
         tx.execute(text("CREATE TABLE effects (topup_id uuid NOT NULL)"))
-        tx.execute(text("CREATE TABLE lockers (name text PRIMARY KEY)"))
-        tx.execute(text("INSERT INTO lockers VALUES ('anna')"))
+        tx.execute(text("CREATE TABLE locks (name text PRIMARY KEY)"))
+        tx.execute(text("INSERT INTO locks VALUES ('alice')"))
     return subscriber_db
 
 
@@ -98,38 +98,38 @@ def _parked(db: Database) -> list[UUID]:
         return [letter.event_id for letter in dead_letters.list_open(tx, limit=1_000)]
 
 
-def _want_the_lock(tx: Connection) -> None:
+def _wait_for_the_lock(tx: Connection) -> None:
     tx.execute(text("SET LOCAL lock_timeout = '30ms'"))
-    tx.execute(text("SELECT 1 FROM lockers WHERE name = 'anna' FOR UPDATE"))
+    tx.execute(text("SELECT 1 FROM locks WHERE name = 'alice' FOR UPDATE"))
 
 
 def _raise(sqlstate: str) -> Act:
     def act(tx: Connection) -> None:
-        tx.execute(text(f"DO $$ BEGIN RAISE EXCEPTION 'as told' USING ERRCODE = '{sqlstate}'; END $$"))
+        tx.execute(text(f"DO $$ BEGIN RAISE EXCEPTION 'test' USING ERRCODE = '{sqlstate}'; END $$"))
 
     return act
 
 
 @contextmanager
 def _held(db: Database) -> Iterator[None]:
-    """Another session holds the lock."""
+    """Hold the lock in another session."""
     with db.transaction() as tx:
-        tx.execute(text("SELECT 1 FROM lockers WHERE name = 'anna' FOR UPDATE"))
+        tx.execute(text("SELECT 1 FROM locks WHERE name = 'alice' FOR UPDATE"))
         yield
 
 
-def test_a_held_lock_never_parks_an_event(db: Database, handler: Handler, receiver: Inbox) -> None:
-    locked, free = handler.acting(_want_the_lock), [_event() for _ in range(3)]
+def test_held_lock_does_not_park_an_event(db: Database, handler: Handler, receiver: Inbox) -> None:
+    locked, free = handler.acting(_wait_for_the_lock), [_event() for _ in range(3)]
     with _held(db):
         first = receiver.receive("payments", [free[0], locked, *free[1:]])
-        again = [receiver.receive("payments", [locked]) for _ in range(2 * MAX_ATTEMPTS)]
-    assert set(first) == {envelope.event_id for envelope in free}, "the others are not held up"
-    assert again == [[]] * (2 * MAX_ATTEMPTS)
+        repeat = [receiver.receive("payments", [locked]) for _ in range(2 * MAX_ATTEMPTS)]
+    assert set(first) == {envelope.event_id for envelope in free}, "the other events are not delayed"
+    assert repeat == [[]] * (2 * MAX_ATTEMPTS)
     assert _parked(db) == []
     attempts, last_error = _row(db, locked)
     assert attempts == 0
-    assert "LockNotAvailable" in str(last_error), "an operator sees why it does not arrive"
-    # Once with its batch, and then once per delivery: how often is for the outbox to say.
+    assert "LockNotAvailable" in str(last_error), "the reason is recorded for operators"
+    # Once with its batch and once alone in the first delivery, then once per delivery.
     assert handler.tried.count(_topup(locked)) == 2 + 2 * MAX_ATTEMPTS
     assert receiver.receive("payments", [locked]) == [locked.event_id]
     assert receiver.receive("payments", [locked]) == [locked.event_id]
@@ -139,18 +139,20 @@ def test_a_held_lock_never_parks_an_event(db: Database, handler: Handler, receiv
 @pytest.mark.parametrize(
     "sqlstate", ["08006", "25006", "40001", "40P01", "53100", "53200", "53300", "55P03", "57014", "57P03"]
 )
-def test_a_failure_of_the_moment_is_not_counted(db: Database, handler: Handler, receiver: Inbox, sqlstate: str) -> None:
+def test_transient_error_does_not_count_as_an_attempt(
+    db: Database, handler: Handler, receiver: Inbox, sqlstate: str
+) -> None:
     event = handler.acting(_raise(sqlstate))
     for _ in range(MAX_ATTEMPTS + 2):
         assert receiver.receive("payments", [event]) == []
     assert _parked(db) == []
-    handler.relent()
+    handler.stop_failing()
     assert receiver.receive("payments", [event]) == [event.event_id]
     assert _effects(db) == [_topup(event)]
 
 
 @pytest.mark.parametrize("sqlstate", ["22003", "23503", "23505", "23514", "42P01", "54000", "P0001", "XX000"])
-def test_any_other_failure_of_the_database_is_poison(
+def test_other_database_error_counts_as_an_attempt(
     db: Database, handler: Handler, receiver: Inbox, sqlstate: str
 ) -> None:
     event = handler.acting(_raise(sqlstate))
@@ -159,7 +161,7 @@ def test_any_other_failure_of_the_database_is_poison(
     assert _parked(db) == [event.event_id]
 
 
-def test_poison_between_failures_of_the_moment_has_all_its_attempts_and_no_more(
+def test_transient_errors_between_failures_do_not_change_the_number_of_attempts(
     db: Database, handler: Handler, receiver: Inbox
 ) -> None:
     event = _event()
@@ -174,7 +176,7 @@ def test_poison_between_failures_of_the_moment_has_all_its_attempts_and_no_more(
     assert "CheckViolation" in letter.error
 
 
-def test_a_lost_connection_never_parks_an_event(db: Database, handler: Handler, receiver: Inbox) -> None:
+def test_lost_connection_does_not_park_an_event(db: Database, handler: Handler, receiver: Inbox) -> None:
     def lose(tx: Connection) -> None:
         own = tx.execute(text("SELECT pg_backend_pid()")).scalar_one()
         with db.autocommit() as other:
@@ -186,7 +188,7 @@ def test_a_lost_connection_never_parks_an_event(db: Database, handler: Handler, 
         assert receiver.receive("payments", [event]) == []
     assert _parked(db) == []
     assert _row(db, event)[0] == 0
-    handler.relent()
+    handler.stop_failing()
     assert receiver.receive("payments", [event]) == [event.event_id]
     assert sorted(_effects(db)) == sorted([_topup(event), _topup(beside)])
 
@@ -203,7 +205,7 @@ def _administration(servers: Servers) -> Iterator[psycopg2.extensions.cursor]:
 
 
 class Outage:
-    """The database lets nobody in: begins within a handler, ends when the test says."""
+    """A database that rejects all connections from :meth:`begin`, which a handler calls, to :meth:`end`."""
 
     def __init__(self, servers: Servers, db: Database) -> None:
         self._servers = servers
@@ -226,12 +228,12 @@ def outage(db: Database, test_servers: Servers) -> Outage:
     return Outage(test_servers, db)
 
 
-def test_what_cannot_be_given_back_during_an_outage_is_given_back_after_it(
+def test_attempts_counted_during_an_outage_are_refunded_after_it(
     db: Database, handler: Handler, receiver: Inbox, outage: Outage
 ) -> None:
     event, beside = handler.acting(outage.begin), handler.acting(outage.begin)
     for _ in range(2 * MAX_ATTEMPTS):
-        assert receiver.receive("payments", [event, beside]) == [], "it reports nothing, and does not fall"
+        assert receiver.receive("payments", [event, beside]) == [], "the inbox reports nothing and raises nothing"
         with pytest.raises(psycopg2.OperationalError), psycopg2.connect(_plain(db)):
             pass  # the outage is real
         with pytest.raises(Exception, match="not currently accepting connections"):
@@ -241,7 +243,7 @@ def test_what_cannot_be_given_back_during_an_outage_is_given_back_after_it(
         assert _row(db, event)[0] == 0
         assert _row(db, beside)[0] == 0
     assert "OperationalError" in f"{_row(db, event)[1]} {_row(db, beside)[1]}"
-    handler.relent()
+    handler.stop_failing()
     assert set(receiver.receive("payments", [event, beside])) == {event.event_id, beside.event_id}
     assert sorted(_effects(db)) == sorted([_topup(event), _topup(beside)])
     assert _parked(db) == []
@@ -251,24 +253,22 @@ def _plain(db: Database) -> str:
     return db.url.replace("+psycopg2", "")
 
 
-def test_a_process_that_dies_during_an_outage_has_cost_one_attempt(
+def test_process_killed_during_an_outage_uses_one_attempt(
     db: Database, handler: Handler, receiver: Inbox, outage: Outage
 ) -> None:
     event = handler.acting(outage.begin)
     assert receiver.receive("payments", [event]) == []
     outage.end()
-    handler.relent()
+    handler.stop_failing()
     successor = _inbox(db, handler)
     assert successor.receive("payments", []) == []
     assert _row(db, event)[0] == 1
     assert successor.receive("payments", [event]) == [event.event_id]
 
 
-def test_what_lies_behind_an_event_that_kills_its_worker_is_not_parked_with_it(
-    db: Database, handler: Handler, receiver: Inbox
-) -> None:
+def test_events_after_one_that_kills_its_worker_are_not_parked(db: Database, handler: Handler, receiver: Inbox) -> None:
     def die(_tx: Connection) -> None:
-        raise SystemExit  # what os._exit leaves behind, as far as the database can tell
+        raise SystemExit  # the database state is that after os._exit
 
     deadly = handler.acting(die)
     others = [_event() for _ in range(6)]
@@ -286,35 +286,35 @@ def test_what_lies_behind_an_event_that_kills_its_worker_is_not_parked_with_it(
     assert sorted(_effects(db)) == sorted(_topup(envelope) for envelope in others)
 
 
-def test_an_event_is_not_parked_while_its_last_attempt_is_under_way(
+def test_event_is_not_parked_while_its_last_attempt_is_in_progress(
     db: Database, handler: Handler, receiver: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     event = handler.acting(_raise("40001"))
     receiver.receive("payments", [event])
     with db.autocommit() as tx:
         tx.execute(text("UPDATE inbox SET attempts = :last"), {"last": MAX_ATTEMPTS - 1})
-    begun, go_on = threading.Event(), threading.Event()
+    started, finish = threading.Event(), threading.Event()
 
-    def take_long(_tx: Connection) -> None:
-        begun.set()
-        assert go_on.wait(30)
+    def wait_long(_tx: Connection) -> None:
+        started.set()
+        assert finish.wait(30)
 
-    handler.acts[_topup(event)] = take_long
+    handler.acts[_topup(event)] = wait_long
     monkeypatch.setattr(inbox, "WORKER_DEAD_AFTER_SECONDS", 0)
     with ThreadPoolExecutor(1) as thread:
         slow = thread.submit(receiver.receive, "payments", [event])
-        assert begun.wait(30)
+        assert started.wait(30)
         assert _inbox(db, handler).receive("payments", [event]) == []
-        go_on.set()
+        finish.set()
         assert slow.result() == [event.event_id]
     assert _parked(db) == []
     assert _effects(db) == [_topup(event)]
 
 
-def test_one_message_has_its_time_and_the_rest_is_sent_again(
+def test_message_is_processed_for_a_bounded_time_and_the_rest_is_redelivered(
     db: Database, handler: Handler, receiver: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    locked, free = [handler.acting(_want_the_lock) for _ in range(20)], [_event() for _ in range(20)]
+    locked, free = [handler.acting(_wait_for_the_lock) for _ in range(20)], [_event() for _ in range(20)]
     message = [*locked, *free]
     with _held(db):
         monkeypatch.setattr(inbox, "ONE_BY_ONE_SECONDS", 0.1)
@@ -331,9 +331,9 @@ def test_one_message_has_its_time_and_the_rest_is_sent_again(
     assert len(_effects(db)) == 40
 
 
-def test_more_copies_at_once_than_there_are_attempts_park_nothing(db: Database, handler: Handler) -> None:
-    """As when messages have piled up: every worker has one with the same event, and all meet the lock."""
-    events = [handler.acting(_want_the_lock) for _ in range(4)]
+def test_more_concurrent_copies_than_attempts_park_nothing(db: Database, handler: Handler) -> None:
+    """Several workers receive copies of the same events concurrently, and all wait for the lock."""
+    events = [handler.acting(_wait_for_the_lock) for _ in range(4)]
     receivers = [_inbox(db, handler) for _ in range(4)]
     with _held(db):
         threads = [
@@ -350,8 +350,8 @@ def test_more_copies_at_once_than_there_are_attempts_park_nothing(db: Database, 
     assert len(_effects(db)) == 4
 
 
-def test_a_full_pool_is_a_failure_of_the_moment(db: Database, handler: Handler) -> None:
-    """The handler's connection is had; that for the attempts is not."""
+def test_exhausted_pool_is_a_transient_error(db: Database, handler: Handler) -> None:
+    """The handler has a connection; none is free to record the attempt."""
     small = Database(
         db.url,
         settings=DatabaseSettings(database_pool_size=1, database_pool_timeout_seconds=0.1),
