@@ -1,1 +1,1 @@
-"""The auditor: reads every database as a role that can write none, and proves that the books are right."""
+"""The auditor: reads all databases with a role that cannot write, and verifies the rules of the books."""

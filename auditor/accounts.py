@@ -1,4 +1,4 @@
-"""The accounts of the ledger: each has the id that its owner and its currency give."""
+"""The accounts of the ledger: each id derives from the owner and the currency."""
 
 from typing import Final
 from uuid import UUID
@@ -13,7 +13,7 @@ _ACCOUNTS: Final = "SELECT encode(uuid_send(account_id), 'hex'), kind, user_id::
 
 
 def examine(ledger: Source, report: Report) -> None:
-    """Derive every id anew."""
+    """Compare every account id with the one that its owner and currency derive."""
     report.apply(
         RULE,
         [

@@ -1,4 +1,4 @@
-"""One audit from beginning to end."""
+"""Run one audit."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +17,9 @@ from auditor.sources import Source, Sources, could_not_read
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What an audit looks at: all of the books or what has changed ``since``; and the head of the chain that an
-    operator kept elsewhere, which must still be in the chain.
+    """What an audit covers: all books, or the changes since ``since``.
+
+    ``expected_head`` is a head of the chain that an operator stored; the chain must still contain it.
     """
 
     since: datetime | None = None
@@ -26,7 +27,7 @@ class Scope:
 
 
 def audit(sources: Sources, scope: Scope = Scope()) -> Report:
-    """Prove the books, or say where they are wrong. Raises LaunchError when they cannot be read."""
+    """Verify the rules and return all violations. Raise LaunchError if a database cannot be read."""
     started = time.monotonic()
     report = Report(since=scope.since, started_at=datetime.now(UTC))
     try:
@@ -43,20 +44,20 @@ def _examine(sources: Sources, scope: Scope, report: Report) -> None:
     report.head = chain.head(sources.balance)
     guards.examine(sources, report)
     trail.examine(sources, report)
-    # Two halves in parallel, each with its own connection to the ledger and both on the same snapshot.
+    # Two parts run in parallel, each with its own connection to the ledger, on the same snapshot.
     with closing(sources.balance.beside()) as beside, ThreadPoolExecutor(1, thread_name_prefix="audit") as thread:
-        by_itself = thread.submit(_ledger_by_itself, beside, scope, start, report.head)
+        ledger_part = thread.submit(_examine_ledger, beside, scope, start, report.head)
         try:
             crossed = Report()
             _cross(sources, scope, crossed, start)
-            report.take(by_itself.result())
+            report.take(ledger_part.result())
             report.take(crossed)
         except BaseException:
-            beside.give_up()  # the audit fails, so the other half is not needed
+            beside.cancel()  # the audit fails, so the other part is not needed
             raise
 
 
-def _ledger_by_itself(ledger_now: Source, scope: Scope, start: chain.Start, head: Head | None) -> Report:
+def _examine_ledger(ledger_now: Source, scope: Scope, start: chain.Start, head: Head | None) -> Report:
     report = Report(head=head)
     chain.examine(ledger_now, report, start, scope.expected_head)
     ledger.examine(ledger_now, report, start)
@@ -67,13 +68,13 @@ def _ledger_by_itself(ledger_now: Source, scope: Scope, start: chain.Start, head
 
 def _cross(sources: Sources, scope: Scope, report: Report, start: chain.Start) -> None:
     dead = DeadEvents.of(sources.balance)
-    # Without a sealed block before it there is no place in the ledger to begin from: then all is compared.
+    # Without a sealed block before ``since`` the start in the ledger is unknown, so everything is compared.
     since = scope.since if start.is_partial else None
     checks = cross_checks.examine(sources, report, since=since, low=start.low, dead=dead)
     topups = cross_payments.examine(sources, report, since=since, low=start.low, dead=dead)
     refunds = cross_refunds.examine(sources, report)
     orders = cross_bank.examine(sources, sources.bank, report) if sources.bank else Comparison()
-    # New snapshots of the deciding services, taken after the ledger's, which stays.
+    # New snapshots of checks and payments; the ledger's snapshot stays.
     if checks.doubtful:
         sources.checks.take_snapshot()
         cross_checks.settle(sources, checks, dead)

@@ -1,4 +1,4 @@
-"""The hash chain: whether its blocks and links are whole, what they cover, and where its head is."""
+"""The hash chain: the integrity of its blocks and links, its coverage of transfers, and its head."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,20 +8,20 @@ from auditor.digest import BLOCK_DIGEST
 from auditor.findings import Finding, Head, Report
 from auditor.sources import Row, Source
 
-WHOLE: Final = "the chain of hashes is whole, and covers every transfer up to its head"
-KEPT_HEAD: Final = "the chain still holds the head that was kept"
-ALIVE: Final = "the chain is led on"
+WHOLE: Final = "the hash chain is intact and covers every transfer up to its head"
+EXPECTED_HEAD: Final = "the hash chain contains the expected head"
+ALIVE: Final = "new transfers are sealed"
 
-#: The chain is led on every few seconds. Whatever is open for so long was forgotten.
+#: New transfers are sealed every few seconds. An older unsealed one is a violation.
 MAX_UNSEALED: Final = timedelta(minutes=10)
-#: So far the clock of the database may be set back or forward before times count as false.
+#: How far a clock adjustment of the database may move a time before it counts as false.
 CLOCK_TOLERANCE: Final = timedelta(minutes=1)
 
 _HEAD: Final = (
     "SELECT block_no, last_no, sealed_at, encode(hash, 'hex') FROM chain_blocks ORDER BY block_no DESC LIMIT 1"
 )
 
-#: Blocks that are not what they must be, with what is wrong: the hash, the place, or the links.
+#: Blocks with a wrong hash, position or links.
 _BLOCKS: Final = f"""
     WITH linked AS (
         SELECT block_no, count(*) AS links_count, min(transfer_no) AS first, max(transfer_no) AS last,
@@ -54,7 +54,8 @@ _UNSEALED: Final = """
     SELECT count(*), min(created_at), now() FROM transfers WHERE transfer_no > %(sealed_upto)s
 """
 
-#: Whoever has a number above a complete block drew it after that block was complete, and before its own was sealed.
+#: A transfer with a number above a complete block was created after that block was complete, and before its own block
+#: was sealed.
 _MISDATED: Final = """
     SELECT t.transfer_id::text, t.transfer_no, t.created_at, b.block_no, b.sealed_at
       FROM (SELECT block_no, last_no, sealed_at, COALESCE(lag(last_no) OVER w, 0) AS above,
@@ -71,9 +72,7 @@ _MISDATED: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """From where on the books are looked at: after which block, and which number. By default from the beginning, and
-    from numbers that no sequence gives.
-    """
+    """Where an audit starts: after which block and transfer number. The default is the beginning, below all numbers."""
 
     block_no: int = 0
     low: int = 1 - 2**63
@@ -85,7 +84,7 @@ class Start:
 
 
 def start_after(ledger: Source, since: datetime | None) -> Start:
-    """The last block that was sealed before ``since``."""
+    """Return the start after the last block that was sealed before ``since``."""
     if since is None:
         return Start()
     found = ledger.rows(
@@ -96,13 +95,13 @@ def start_after(ledger: Source, since: datetime | None) -> Start:
 
 
 def head(ledger: Source) -> Head | None:
-    """The newest block; None while nothing is sealed."""
+    """Return the newest block; None while nothing is sealed."""
     found = ledger.rows(_HEAD)
     return Head(*found[0]) if found else None
 
 
 def examine(ledger: Source, report: Report, start: Start, expected_head: str | None) -> None:
-    """Prove that the chain is whole from ``start`` on, and that it contains ``expected_head``."""
+    """Verify that the chain is intact from ``start`` on, and that it contains ``expected_head``."""
     sealed_upto = report.head.last_no if report.head else 0
     parameters = {
         "low": start.low,
@@ -124,36 +123,31 @@ def examine(ledger: Source, report: Report, start: Start, expected_head: str | N
     late = oldest is not None and now - oldest > MAX_UNSEALED
     report.apply(
         ALIVE,
-        [Finding(ALIVE, "chain", f"{count} transfers are not sealed, the oldest since {oldest}: nothing seals")]
-        if late
-        else [],
+        [Finding(ALIVE, "chain", f"{count} transfers are not sealed, the oldest since {oldest}")] if late else [],
     )
     if expected_head:
-        report.apply(KEPT_HEAD, _missing_head(ledger, expected_head))
+        report.apply(EXPECTED_HEAD, _missing_head(ledger, expected_head))
 
 
 def _missing_head(ledger: Source, expected: str) -> list[Finding]:
-    wanted = expected.rpartition(":")[2].lower()
-    if ledger.rows("SELECT 1 FROM chain_blocks WHERE encode(hash, 'hex') = %(hash)s", {"hash": wanted}):
+    block_hash = expected.rpartition(":")[2].lower()
+    if ledger.rows("SELECT 1 FROM chain_blocks WHERE encode(hash, 'hex') = %(hash)s", {"hash": block_hash}):
         return []
-    return [
-        Finding(
-            KEPT_HEAD, "chain", f"no block has the hash {wanted} any more: what was sealed was taken out or sealed anew"
-        )
-    ]
+    message = f"no block has the hash {block_hash}: sealed transfers were removed or the chain was rebuilt"
+    return [Finding(EXPECTED_HEAD, "chain", message)]
 
 
 def _broken(row: Row) -> Finding:
     block_no, linked_no, links, transfers, hash_fits, follows, joined, links_fit = row
     if block_no is None:
-        return Finding(WHOLE, f"block {linked_no}", f"is not there; {links} links speak of it")
+        return Finding(WHOLE, f"block {linked_no}", f"is missing, but {links} links refer to it")
     reasons = [
         reason
         for is_wrong, reason in (
-            (not follows, "the block before it is not there"),
-            (not joined, "it does not follow on the hash of the block before it"),
-            (not links_fit, f"it sealed {transfers} transfers in its range, and {links or 0} links are left"),
-            (not hash_fits, "its hash is not that of its content: it, or a link in it, was changed"),
+            (not follows, "the block before it is missing"),
+            (not joined, "its previous hash is not that of the block before it"),
+            (not links_fit, f"it sealed {transfers} transfers in its range, and {links or 0} links exist"),
+            (not hash_fits, "its hash does not match its content: the block or one of its links was changed"),
         )
         if is_wrong
     ]
@@ -162,9 +156,7 @@ def _broken(row: Row) -> Finding:
 
 def _removed(row: Row) -> Finding:
     number, transfer_id, block_no = row
-    return Finding(
-        WHOLE, f"transfer {transfer_id}", f"block {block_no} sealed it as no. {number}, and it is not in the books"
-    )
+    return Finding(WHOLE, f"transfer {transfer_id}", f"block {block_no} sealed it as no. {number}, but it is missing")
 
 
 def _misdated(row: Row) -> Finding:
@@ -172,5 +164,5 @@ def _misdated(row: Row) -> Finding:
     return Finding(
         WHOLE,
         f"transfer {transfer_id}",
-        f"no. {number} says it is of {created_at}, but block {block_no} of {sealed_at} sealed it: its time is false",
+        f"no. {number} has the time {created_at}, which does not fit block {block_no} sealed at {sealed_at}",
     )

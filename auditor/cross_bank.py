@@ -1,17 +1,17 @@
-"""Our payments against the bank's own books, where they can be read: what was paid there is what was confirmed here."""
+"""Payments compared with the bank's own records, where those can be read."""
 
 from collections.abc import Sequence
 from typing import Final
 
-from auditor.crossing import Comparison, Verdict, ask_again, side_by_side
+from auditor.crossing import Comparison, Verdict, decide_doubtful, side_by_side
 from auditor.findings import Finding, InFlight, Report
 from auditor.sources import Row, Source, Sources
 
-RULE: Final = "what the bank says was paid is what was confirmed"
+RULE: Final = "an order is confirmed if and only if the bank has its payment"
 
-#: ``is_asked_about``: the schedule will ask the bank again, so that its word cannot be missed for ever, or is giving
-#: surplus money back. Surplus money that the bank did not take back is the user's. ``refunding``: what the bank has
-#: been asked to give back, or is about to be, and may have given back already.
+#: Column 6 (``is_confirmed``): surplus that the bank rejected was credited to the user, so it counts as confirmed.
+#: Column 8 (``is_polled``): the schedule will poll the bank or is refunding a surplus, so a lost report does no harm.
+#: Column 9 (``refunding``): amounts that the bank may have refunded without a stored response.
 _OURS: Final = """
     SELECT (a.bank || ' ' || a.bank_order_id) COLLATE "C", t.topup_id::text, t.amount_minor, t.currency, t.status,
            a.state = 'paid' AND t.confirmed_at IS NOT NULL OR s.status IS NOT DISTINCT FROM 'returned',
@@ -39,7 +39,7 @@ _BANK_REFUNDED: Final = 4
 
 
 def examine(sources: Sources, bank: Source, report: Report) -> Comparison:
-    """Compare every order; what does not fit stays in ``doubtful`` for :func:`settle`."""
+    """Compare every order. Mismatches stay in ``doubtful`` for :func:`settle`."""
     comparison = Comparison()
     for left, right in side_by_side(
         sources.payments.stream(_OURS.format(where="")), bank.stream(_PAID), comparison.repeated(RULE, "order")
@@ -65,23 +65,23 @@ def settle(sources: Sources, comparison: Comparison) -> None:
         return sources.payments.rows(_OURS.format(where=where), {"keys": list(keys)})
 
     def decide(_: str, a: Row | None, b: Row | None, seen: Row | None) -> Verdict:
-        # Confirmed here and not there was wrong from the start; what came there first may have come here since.
+        # Confirmed here and not there is always wrong. A payment that the bank had first may be confirmed here by now.
         return _verdict(a, seen) if seen is None else _verdict(_as_of(a, b, seen), seen)
 
-    ask_again(comparison, fetch, decide)
+    decide_doubtful(comparison, fetch, decide)
 
 
 def _verdict(ours: Row | None, theirs: Row | None) -> Verdict:
     if ours is None:
-        return _nobodys(theirs) if theirs else None
+        return _unknown(theirs) if theirs else None
     if theirs is None:
         _, topup_id, amount, currency, status = ours[:5]
-        return _wrong(topup_id, f"is {status} with {amount} {currency}, but the bank has no such money")
-    return _both_have_it(ours, theirs) if ours[5] else _bank_alone_has_it(ours, theirs)
+        return _wrong(topup_id, f"is {status} with {amount} {currency}, but the bank has no such payment")
+    return _confirmed(ours, theirs) if ours[5] else _unconfirmed(ours, theirs)
 
 
 def _as_of(a: Row | None, b: Row | None, seen: Row) -> Row | None:
-    """The newest that we have, without the refunds that are younger than the bank's snapshot: they only grow."""
+    """Return the newest row without refunds that are younger than the bank's snapshot. Refunds only grow."""
     if b is None:
         return a
     refunded = b[_REFUNDED]
@@ -90,36 +90,38 @@ def _as_of(a: Row | None, b: Row | None, seen: Row) -> Row | None:
     return (*b[:_REFUNDED], refunded, *b[_REFUNDED + 1 :])
 
 
-def _nobodys(theirs: Row) -> Finding:
+def _unknown(theirs: Row) -> Finding:
     key, amount, currency = theirs[:3]
-    return Finding(RULE, f"order {key}", f"the bank holds {amount} {currency} for an order that nobody made")
+    return Finding(RULE, f"order {key}", f"the bank has {amount} {currency} for an unknown order")
 
 
-def _bank_alone_has_it(ours: Row, theirs: Row) -> Verdict:
-    _, topup_id, _, _, status, _, _, is_asked_about = ours[:8]
+def _unconfirmed(ours: Row, theirs: Row) -> Verdict:
+    _, topup_id, _, _, status, _, _, is_polled = ours[:8]
     _, amount, currency, state, refunded, payment = theirs
     if refunded == amount:
         return None
-    if is_asked_about:
-        return InFlight(f"top-up {topup_id}", amount, currency, "paid at the bank, whose word is on the way")
+    if is_polled:
+        return InFlight(f"top-up {topup_id}", amount, currency, "paid at the bank, not reported yet")
     return _wrong(topup_id, f"is {status}, but the bank has {amount} {currency} for it (payment {payment}, {state})")
 
 
-def _both_have_it(ours: Row, theirs: Row) -> Verdict:
+def _confirmed(ours: Row, theirs: Row) -> Verdict:
     _, topup_id, amount, currency, _, _, refunded, _, refunding, payment_id = ours
     _, bank_amount, bank_currency, _, bank_refunded, bank_payment_id = theirs
     if (amount, currency) != (bank_amount, bank_currency):
-        return _wrong(topup_id, f"is of {amount} {currency}, the bank has {bank_amount} {bank_currency}")
+        return _wrong(topup_id, f"has {amount} {currency}, but the bank has {bank_amount} {bank_currency}")
     if payment_id != bank_payment_id:
         return _wrong(
-            topup_id, f"was paid by payment {payment_id}, the bank has payment {bank_payment_id} for its order"
+            topup_id, f"was paid by payment {payment_id}, but the bank has payment {bank_payment_id} for its order"
         )
     if refunded > bank_refunded:
-        return _wrong(topup_id, f"{refunded} {currency} of it count as refunded, {bank_refunded} are at the bank")
+        return _wrong(topup_id, f"{refunded} {currency} are recorded as refunded, but {bank_refunded} at the bank")
     if bank_refunded > refunded and bank_refunded == refunded + refunding:
-        return InFlight(f"top-up {topup_id}", bank_refunded - refunded, currency, "refunded at the bank, being noted")
+        return InFlight(
+            f"top-up {topup_id}", bank_refunded - refunded, currency, "refunded at the bank, not recorded yet"
+        )
     if bank_refunded > refunded:
-        return _wrong(topup_id, f"the bank has given back {bank_refunded} {currency} of it, we know of {refunded}")
+        return _wrong(topup_id, f"the bank refunded {bank_refunded} {currency}, but {refunded} are recorded")
     return None
 
 

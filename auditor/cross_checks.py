@@ -1,11 +1,11 @@
-"""The checks against the ledger: each check's state must be what the ledger did, or be on its way there."""
+"""Checks compared with the ledger: each check's status matches its transfers, or its event is still open."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from auditor.crossing import Comparison, Verdict, ask_again, in_batches, side_by_side
+from auditor.crossing import Comparison, Verdict, decide_doubtful, in_batches, side_by_side
 from auditor.dead import DeadEvents
 from auditor.digest import derived_hex
 from auditor.findings import Finding, InFlight, Report
@@ -13,10 +13,10 @@ from auditor.sources import Row, Source, Sources
 from common.contracts.events import CheckAccepted, CheckCancelled, CheckExpired
 from common.core.ids import derived_id
 
-RULE: Final = "every check stands in the ledger as its own state says"
-PAYLOADS: Final = "every open event of a check says what the check says"
+RULE: Final = "the transfers of every check match its status"
+PAYLOADS: Final = "every open event of a check matches the check"
 
-#: The first seven columns are those of the ledger below, for a check that is where it must be.
+#: The first seven columns are equal to those of ``_LEDGER`` if the check matches the ledger.
 _CHECKS: Final = """
     SELECT check_id::text, creator_id::text, amount_minor, currency,
            substr(number, 1, 4) || '-' || substr(number, 5, 4) || '-' || substr(number, 9),
@@ -61,7 +61,7 @@ _UNDECIDED_SECONDS: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """A check as its service has it."""
+    """A check in the database of checks."""
 
     check_id: str
     creator_id: str
@@ -74,16 +74,16 @@ class _Check:
     tries: int
     age_seconds: int
 
-    def says(self, message: str) -> Finding:
+    def finding(self, message: str) -> Finding:
         return Finding(RULE, f"check {self.check_id}", message)
 
-    def on_its_way(self, reason: str) -> InFlight:
+    def in_flight(self, reason: str) -> InFlight:
         return InFlight(f"check {self.check_id}", self.amount_minor, self.currency, reason)
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A check as the ledger has it: the hold, and how it ended."""
+    """A check in the ledger: its hold, and the transfer that closed it."""
 
     check_id: str
     user_id: str
@@ -98,14 +98,14 @@ class _Held:
 
 
 def examine(sources: Sources, report: Report, *, since: datetime | None, low: int, dead: DeadEvents) -> Comparison:
-    """Compare all, or what has changed since ``since``; what does not fit stays in ``doubtful`` for :func:`settle`."""
+    """Compare all checks, or those changed since ``since``. Mismatches stay in ``doubtful`` for :func:`settle`."""
     comparison = Comparison()
     open_events = set()
     payloads = []
     for check_id, event_id, event_type, fits in sources.checks.rows(_OPEN_EVENTS):
         open_events.add(check_id)
         if not fits or event_id != str(derived_id(event_type, check_id)):
-            payloads.append(Finding(PAYLOADS, f"event {event_id}", f"does not say what check {check_id} says"))
+            payloads.append(Finding(PAYLOADS, f"event {event_id}", f"differs from check {check_id}"))
     report.apply(PAYLOADS, payloads)
     where = "AND (h.transfer_no > %(low)s OR e.transfer_no > %(low)s)" if since else ""
     pairs = side_by_side(
@@ -138,11 +138,11 @@ def settle(sources: Sources, comparison: Comparison, dead: DeadEvents) -> None:
     def decide(_: str, a: Row | None, b: Row | None, seen: Row | None) -> Verdict:
         return _between(a, b, seen, dead)
 
-    ask_again(comparison, fetch, decide)
+    decide_doubtful(comparison, fetch, decide)
 
 
 def _plain(left: Row, right: Row) -> bool:
-    """Whether a pair that is equal is also in order: an active or ended check with its hold, under their own ids."""
+    """Return whether equal rows need no further check: an active or ended check with a posted hold and derived ids."""
     return (
         left[7] in ("active", "used", "expired", "cancelled")
         and right[7] == "posted"
@@ -151,14 +151,14 @@ def _plain(left: Row, right: Row) -> bool:
 
 
 def _ids_fit(check_id: str, hold_id: str, ending: str | None, ending_id: str | None) -> bool:
-    """An id that its cause does not give would let the same cause be booked a second time."""
+    """Return whether the ids derive from their causes. With other ids the same cause could be posted twice."""
     return hold_id == derived_hex("check_created", check_id) and (
         ending is None or ending_id == derived_hex(ending, check_id)
     )
 
 
 def _complete(sources: Sources, comparison: Comparison, *, partly: bool) -> None:
-    """Where only a part was read, the other side of a pair may lie outside of it."""
+    """In a partial audit, read the rows of doubtful pairs that lie outside of the part."""
     if not partly:
         return
     for ids in in_batches(comparison.doubtful):
@@ -177,7 +177,7 @@ def _some_checks(source: Source, ids: Sequence[str]) -> list[Row]:
 
 
 def _verdict(left: Row | None, right: Row | None, open_events: set[str], dead: DeadEvents) -> Verdict:
-    """Return what the older snapshot of checks alone implies about the ledger."""
+    """Compare one check in the older snapshot of checks with the ledger."""
     held = _Held(*right) if right else None
     if left is None:
         return _unknown(held) if held else None
@@ -191,81 +191,85 @@ def _verdict(left: Row | None, right: Row | None, open_events: set[str], dead: D
 
 def _held(check: _Check, held: _Held, open_events: set[str], dead: DeadEvents) -> Verdict:
     if check.status not in _STATUSES:
-        return check.says(f"is {check.status}, which no check can be")
+        return check.finding(f"has the unknown status {check.status}")
     if check.status == "rejected":
-        return check.says(f"is rejected, but the ledger holds its {check.amount_minor} {check.currency}")
+        return check.finding(f"is rejected, but the ledger holds its {check.amount_minor} {check.currency}")
     if check.ending is None and held.ending is not None:
-        return check.says(f"is {check.status}, but the ledger has paid it out ({held.ending} for {held.ended_for})")
+        return check.finding(f"is {check.status}, but the ledger closed its hold ({held.ending} for {held.ended_for})")
     if check.status == "pending":
-        return check.on_its_way(_pending(check, "held, not yet active"))
+        return check.in_flight(_pending(check, "held, not yet active"))
     if check.ending is not None and held.ending is None:
         if check.check_id in open_events:
-            return check.on_its_way(f"{check.status}: its event is on the way")
+            return check.in_flight(f"{check.status}: its event is not processed yet")
         lost = dead.explain(_EVENT_TYPES[check.status], check.check_id)
-        return check.says(f"is {check.status}, its money is still in escrow and no event is on the way{lost}")
+        return check.finding(f"is {check.status}, but its money is still in escrow and no event is open{lost}")
     if (check.ending, check.owner_id) != (held.ending, held.ended_for):
-        return check.says(f"is {check.status} for {check.owner_id}, the ledger has {held.ending} for {held.ended_for}")
+        return check.finding(
+            f"is {check.status} for {check.owner_id}, but the ledger has {held.ending} for {held.ended_for}"
+        )
     return None
 
 
 def _unknown(held: _Held) -> Finding:
     what = f"holds {held.amount_minor} {held.currency} of {held.user_id}"
     if held.outcome != "posted":
-        what = f"has refused {held.amount_minor} {held.currency} to {held.user_id}"
-    return Finding(RULE, f"check {held.check_id}", f"the ledger {what} for this check, which nobody knows")
+        what = f"rejected a hold of {held.amount_minor} {held.currency} by {held.user_id}"
+    return Finding(RULE, f"check {held.check_id}", f"the ledger {what} for this check, which does not exist")
 
 
 def _other_particulars(check: _Check, held: _Held) -> Finding | None:
     ours = (check.creator_id, check.amount_minor, check.currency, check.fastcheck)
     theirs = (held.user_id, held.amount_minor, held.currency, held.reference)
     if ours != theirs:
-        return check.says(f"is {_told(ours)}, the ledger has {_told(theirs)}")
+        return check.finding(f"has {_described(ours)}, but the ledger has {_described(theirs)}")
     if not _ids_fit(held.check_id, held.hold_id, held.ending, held.ending_id):
-        return check.says(
-            f"its transfers {held.hold_id} and {held.ending_id} do not have the ids of their cause: it could be booked"
-            " a second time"
+        return check.finding(
+            f"its transfers {held.hold_id} and {held.ending_id} do not have the ids of their cause: it could be posted"
+            " twice"
         )
     return None
 
 
-def _told(particulars: tuple[Any, ...]) -> str:
+def _described(particulars: tuple[Any, ...]) -> str:
     user_id, amount_minor, currency, number = particulars
     return f"{amount_minor} {currency} of {user_id} under {number}"
 
 
 def _not_held(check: _Check, held: _Held | None) -> Verdict:
     if check.status == "pending":
-        return check.on_its_way(_pending(check, "the hold is not decided yet" if held is None else "refused"))
+        return check.in_flight(
+            _pending(check, "the hold is not decided yet" if held is None else "the hold is rejected")
+        )
     if check.status == "rejected":
         if held is None:
-            return check.says(
-                "is rejected, but the ledger has not refused its money: a late command could still take it"
+            return check.finding(
+                "is rejected, but the ledger did not reject its hold: a late request could still hold the money"
             )
         return None
-    refused = "has refused" if held else "never held"
-    return check.says(f"is {check.status}, but the ledger {refused} its {check.amount_minor} {check.currency}")
+    refused = "rejected a hold of" if held else "did not hold"
+    return check.finding(f"is {check.status}, but the ledger {refused} {check.amount_minor} {check.currency}")
 
 
 def _pending(check: _Check, how: str) -> str:
     if check.age_seconds <= _UNDECIDED_SECONDS:
         return f"being created: {how}"
-    return f"undecided for {check.age_seconds} s, balance was asked {check.tries} times: {how}"
+    return f"undecided for {check.age_seconds} s after {check.tries} attempts at balance: {how}"
 
 
 def _between(a: Row | None, b: Row | None, seen: Row | None, dead: DeadEvents) -> Verdict:
-    """Whether what the ledger shows lies on the way from the check as it was to the check as it is now."""
+    """Return whether the ledger's state lies between the check's older and newer status."""
     before = _verdict(a, seen, set(), dead)
     if b is None or seen is None:
-        return before  # nothing that came later can excuse it
+        return before  # a later change cannot explain it
     now = _verdict(b, seen, set(), dead)
     held, check = _Held(*seen), _Check(*b)
     if held.outcome != "posted":
         return _finding(now) if a is None else before
     if _other_particulars(check, held) or check.status == "rejected" or check.status not in _STATUSES:
         return now
-    was_over = a is not None and a[5] is not None
+    had_ended = a is not None and a[5] is not None
     if held.ending is None:
-        return before if was_over else None
+        return before if had_ended else None
     return _finding(now)
 
 

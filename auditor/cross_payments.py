@@ -1,10 +1,10 @@
-"""The payments against the ledger: what the bank has confirmed is what users were credited."""
+"""Payments compared with the ledger: users are credited exactly what the banks confirmed."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from auditor.crossing import Comparison, Verdict, ask_again, in_batches, side_by_side
+from auditor.crossing import Comparison, Verdict, decide_doubtful, in_batches, side_by_side
 from auditor.dead import DeadEvents
 from auditor.digest import derived_hex
 from auditor.findings import Finding, InFlight, Report
@@ -13,8 +13,8 @@ from common.contracts.events import PaymentConfirmed
 from common.core.ids import derived_id
 
 RULE: Final = "confirmed payments equal credited payments"
-PAYLOADS: Final = "every open event of a top-up says what the top-up says"
-WORD: Final = "every confirmed top-up has the bank's word, and every such word was heard"
+PAYLOADS: Final = "every open event of a top-up matches the top-up"
+REPORTED: Final = "a top-up is confirmed if and only if the bank reported it as paid"
 
 #: The first five columns are those of the ledger below.
 _TOPUPS: Final = """
@@ -22,7 +22,7 @@ _TOPUPS: Final = """
       FROM topups WHERE confirmed_at IS NOT NULL {where} ORDER BY topups.topup_id
 """
 
-#: Money of a refused refund comes back as a credit too; its cause is the refund, see ``cross_refunds``.
+#: A rejected refund is returned as a credit too. Its cause is the refund, see ``cross_refunds``.
 _CREDITS: Final = """
     SELECT subject_id::text, user_id::text, amount_minor, currency, reference, encode(uuid_send(transfer_id), 'hex')
       FROM transfers WHERE kind = 'topup' AND outcome = 'posted' AND reference = subject_id::text {where}
@@ -37,49 +37,49 @@ _OPEN_EVENTS: Final = """
      WHERE o.closed_at IS NULL AND o.payload ? 'topup_id'
 """
 
-#: How the banks say that a payment is paid; of a bank that is not here any word that was acted on is taken for it.
-_SAYS_PAID: Final = """
+#: The statuses with which each bank reports a paid payment. For other banks, any applied notification counts.
+_REPORTS_PAID: Final = """
     (bank, bank_status) IN (('tbank', 'CONFIRMED'), ('tbank', 'REFUNDING'), ('yookassa', 'succeeded'),
                             ('sber', 'deposited'), ('sber', '2'))
     OR bank NOT IN ('tbank', 'yookassa', 'sber')
 """
-#: Words of banks are kept for 400 days.
-_WORDS_ARE_KEPT: Final = "390 days"
+#: Notifications are purged after 400 days.
+_NOTIFICATIONS_RETAINED: Final = "390 days"
 
-_WITHOUT_WORD: Final = f"""
+_UNREPORTED: Final = f"""
     SELECT t.topup_id::text, t.status, t.amount_minor, t.currency, t.confirmed_at IS NOT NULL,
-           COALESCE(a.paid, 0), n.said, n.said_currency
+           COALESCE(a.paid, 0), n.reported, n.reported_currency
       FROM topups t
       LEFT JOIN (SELECT topup_id, count(*) AS paid FROM attempts WHERE state = 'paid' GROUP BY topup_id) a
             USING (topup_id)
-      LEFT JOIN (SELECT topup_id, max(amount_minor) AS said, min(amount_minor) AS said_least,
-                        max(currency) AS said_currency
-                   FROM notifications WHERE verdict = 'applied' AND ({_SAYS_PAID}) GROUP BY topup_id) n
+      LEFT JOIN (SELECT topup_id, max(amount_minor) AS reported, min(amount_minor) AS least_reported,
+                        max(currency) AS reported_currency
+                   FROM notifications WHERE verdict = 'applied' AND ({_REPORTS_PAID}) GROUP BY topup_id) n
             USING (topup_id)
       LEFT JOIN (SELECT DISTINCT topup_id, true AS by_the_bank FROM notifications WHERE verdict = 'unexpected_refund')
-            given_back USING (topup_id)
+            refunded USING (topup_id)
      WHERE (%(since)s::timestamptz IS NULL OR t.confirmed_at >= %(since)s OR t.confirmed_at IS NULL)
        AND CASE WHEN t.confirmed_at IS NOT NULL
                 THEN a.paid IS DISTINCT FROM 1
-                     OR t.confirmed_at > now() - interval '{_WORDS_ARE_KEPT}'
-                        AND ((n.said, n.said_least) IS DISTINCT FROM (t.amount_minor, t.amount_minor)
-                             OR COALESCE(n.said_currency, t.currency) <> t.currency)
-                ELSE n.said IS NOT NULL OR a.paid > 0 AND given_back.by_the_bank IS NULL END
+                     OR t.confirmed_at > now() - interval '{_NOTIFICATIONS_RETAINED}'
+                        AND ((n.reported, n.least_reported) IS DISTINCT FROM (t.amount_minor, t.amount_minor)
+                             OR COALESCE(n.reported_currency, t.currency) <> t.currency)
+                ELSE n.reported IS NOT NULL OR a.paid > 0 AND refunded.by_the_bank IS NULL END
      ORDER BY t.topup_id
 """  # noqa: S608
 
 
 def examine(sources: Sources, report: Report, *, since: datetime | None, low: int, dead: DeadEvents) -> Comparison:
-    """Compare all, or what has changed since ``since``; what does not fit stays in ``doubtful`` for :func:`settle`."""
+    """Compare all top-ups, or those changed since ``since``. Mismatches stay in ``doubtful`` for :func:`settle`."""
     comparison = Comparison()
     open_events = set()
     payloads = []
     for topup_id, event_id, event_type, fits in sources.payments.rows(_OPEN_EVENTS):
         open_events.add(topup_id)
         if not fits or event_id != str(derived_id(event_type, topup_id)):
-            payloads.append(Finding(PAYLOADS, f"event {event_id}", f"does not say what top-up {topup_id} says"))
+            payloads.append(Finding(PAYLOADS, f"event {event_id}", f"differs from top-up {topup_id}"))
     report.apply(PAYLOADS, payloads)
-    report.apply(WORD, map(_without_word, sources.payments.rows(_WITHOUT_WORD, {"since": since})))
+    report.apply(REPORTED, map(_unreported, sources.payments.rows(_UNREPORTED, {"since": since})))
     pairs = side_by_side(
         sources.payments.stream(
             _TOPUPS.format(where="AND confirmed_at >= %(since)s" if since else ""), {"since": since}
@@ -116,7 +116,7 @@ def settle(sources: Sources, comparison: Comparison, dead: DeadEvents) -> None:
             return _verdict(b, seen, set(), dead)
         return _verdict(a, seen, set(), dead)
 
-    ask_again(comparison, fetch, decide)
+    decide_doubtful(comparison, fetch, decide)
 
 
 def _complete(sources: Sources, comparison: Comparison) -> None:
@@ -136,7 +136,7 @@ def _some_topups(source: Source, ids: Sequence[str]) -> list[Row]:
 
 
 def _id_fits(right: Row) -> bool:
-    """An id that its cause does not give would let the same cause be booked a second time."""
+    """Return whether the id derives from its cause. With another id the same cause could be posted twice."""
     return bool(right[5] == derived_hex("topup", right[0]))
 
 
@@ -145,37 +145,35 @@ def _verdict(left: Row | None, right: Row | None, open_events: set[str], dead: D
         if right is None:
             return None
         topup_id, user_id, amount, currency = right[:4]
-        return _wrong(topup_id, f"the ledger has credited {amount} {currency} to {user_id}, no bank confirmed it")
+        return _wrong(topup_id, f"the ledger credited {amount} {currency} to {user_id}, but no bank confirmed it")
     topup_id, user_id, amount, currency, _, status = left
     if right is None:
         if topup_id in open_events:
-            return InFlight(f"top-up {topup_id}", amount, currency, "confirmed: its event is on the way")
+            return InFlight(f"top-up {topup_id}", amount, currency, "confirmed: its event is not processed yet")
         lost = dead.explain(PaymentConfirmed.TYPE, topup_id)
-        return _wrong(
-            topup_id, f"is {status} by the bank, {amount} {currency} for {user_id}, and was never credited{lost}"
-        )
+        return _wrong(topup_id, f"is {status} with {amount} {currency} for {user_id}, but was not credited{lost}")
     if left[:5] != right[:5]:
         return _wrong(
             topup_id,
-            f"is of {amount} {currency} for {user_id}, the ledger credited {right[2]} {right[3]} to {right[1]} for"
+            f"has {amount} {currency} for {user_id}, but the ledger credited {right[2]} {right[3]} to {right[1]} for"
             f" {right[4]}",
         )
     if not _id_fits(right):
-        return _wrong(
-            topup_id, f"its transfer {right[5]} does not have the id of its cause: it could be booked a second time"
-        )
+        return _wrong(topup_id, f"its transfer {right[5]} does not have the id of its cause: it could be posted twice")
     return None
 
 
-def _without_word(row: Row) -> Finding:
-    topup_id, status, amount, currency, confirmed, paid, said, said_currency = row
+def _unreported(row: Row) -> Finding:
+    topup_id, status, amount, currency, confirmed, paid, reported, reported_currency = row
+    subject, report = f"top-up {topup_id}", f"the bank reported {reported} {reported_currency or currency}"
     if not confirmed:
-        what = f"the bank said that it was paid ({said} {said_currency or currency})" if said else "an attempt is paid"
-        return Finding(WORD, f"top-up {topup_id}", f"is {status}, but {what}")
+        return Finding(
+            REPORTED, subject, f"is {status}, but {f'{report} as paid' if reported else 'an attempt is paid'}"
+        )
     if paid != 1:
-        return Finding(WORD, f"top-up {topup_id}", f"is {status}, and {paid} of its attempts are paid")
-    word = f"the bank said {said} {said_currency or currency}" if said else "no bank ever said so"
-    return Finding(WORD, f"top-up {topup_id}", f"is {status} with {amount} {currency}, but {word}")
+        return Finding(REPORTED, subject, f"is {status}, but {paid} of its attempts are paid")
+    what = report if reported else "no report of the bank confirms it"
+    return Finding(REPORTED, subject, f"is {status} with {amount} {currency}, but {what}")
 
 
 def _wrong(topup_id: str, message: str) -> Finding:

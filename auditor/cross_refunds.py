@@ -1,17 +1,17 @@
-"""The refunds of top-ups against the ledger: debited from the user once, and credited again if the bank rejects."""
+"""Refunds compared with the ledger: debited from the user once, and credited again if the bank rejects."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from auditor.crossing import Comparison, Verdict, ask_again, side_by_side
+from auditor.crossing import Comparison, Verdict, decide_doubtful, side_by_side
 from auditor.digest import derived_hex
 from auditor.findings import Finding, InFlight, Report
 from auditor.sources import Row, Sources
 
-RULE: Final = "every refund stands in the ledger as its own state says"
-SUMS: Final = "what counts as refunded of a top-up is the sum of its refunds"
-STATUS: Final = "the status of a top-up says what became of its money"
-SURPLUS: Final = "surplus money goes back, once for each payment that is surplus"
+RULE: Final = "the transfers of every refund match its status"
+SUMS: Final = "the refunded amount of a top-up is the sum of its refunds"
+STATUS: Final = "the status of a top-up matches its confirmation and refunds"
+SURPLUS: Final = "every surplus payment has exactly one refund"
 
 #: The first five columns are those of the ledger below.
 _REFUNDS: Final = """
@@ -20,7 +20,7 @@ _REFUNDS: Final = """
       FROM refunds r JOIN topups t USING (topup_id) {where} ORDER BY r.refund_id
 """
 
-#: Per refund: the debit of the user, or its refusal, and the credit that returns it.
+#: Per refund: the posted or rejected debit of the user, and the credit that returns it.
 _LEDGER: Final = """
     SELECT subject_id::text, min(user_id::text), min(amount_minor), min(currency), min(reference),
            string_agg(kind || ' ' || outcome, ', ' ORDER BY kind DESC),
@@ -31,7 +31,7 @@ _LEDGER: Final = """
      GROUP BY subject_id ORDER BY subject_id
 """
 
-#: A refund that was done but is not counted makes the sum wrong, and not the status too.
+#: A completed refund that is not counted violates the sum only, not the status.
 _SUMS: Final = """
     SELECT * FROM (
         SELECT t.topup_id::text, t.status, t.refunded_minor, COALESCE(r.done, 0) AS done,
@@ -45,7 +45,7 @@ _SUMS: Final = """
           LEFT JOIN (SELECT topup_id, sum(amount_minor) FILTER (WHERE status = 'done') AS done,
                             bool_or(status IN ('requested', 'debited', 'returning')) AS is_under_way
                        FROM refunds WHERE was_credited GROUP BY topup_id) r
-                USING (topup_id)) looked_at
+                USING (topup_id)) examined
      WHERE refunded_minor <> done OR status <> expected
 """
 
@@ -60,11 +60,11 @@ _SURPLUS: Final = """
 NOTHING: Final = ""
 REFUSED: Final = "topup_refunded refused"
 TAKEN: Final = "topup_refunded posted"
-#: Surplus money was never on the balance; the user gets it where the bank does not take it back.
+#: Surplus was never credited. If the bank rejects its refund, the user is credited.
 GIVEN: Final = "topup posted"
 TAKEN_AND_GIVEN_BACK: Final = "topup_refunded posted, topup posted"
 
-#: What the ledger may show of a refund in a status: the payments ask first and write down the answer after it.
+#: The transfers that a refund in a status may have. Payments calls balance first and stores the response after it.
 _MAY_SHOW: Final[Mapping[str, tuple[str, ...]]] = {
     "requested": (NOTHING, REFUSED, TAKEN),
     "debited": (TAKEN,),
@@ -77,7 +77,7 @@ _MAY_SHOW: Final[Mapping[str, tuple[str, ...]]] = {
     "surplus done": (NOTHING,),
     "surplus returned": (GIVEN,),
 }
-#: What it may show when the refund came into a status after the ledger was looked at.
+#: The transfers that it may have if it reached the status after the ledger's snapshot.
 _MAY_HAVE_SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "requested": (NOTHING, REFUSED, TAKEN),
     "debited": (NOTHING, TAKEN),
@@ -91,16 +91,16 @@ _MAY_HAVE_SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "surplus returned": (NOTHING, GIVEN),
 }
 _UNDER_WAY: Final[Mapping[str, str]] = {
-    "requested": "refund is asked for: the balance has not answered yet",
-    "debited": "refund is taken from the balance: the bank has not answered yet",
-    "returning": "refund was refused by the bank: on its way back to the balance",
-    "surplus debited": "surplus money: on its way back to the card",
-    "surplus returning": "surplus money was not taken back by the bank: on its way to the balance",
+    "requested": "refund requested: not debited yet",
+    "debited": "refund debited from the balance: the bank has not confirmed yet",
+    "returning": "refund rejected by the bank: not returned to the balance yet",
+    "surplus debited": "surplus payment: not refunded to the card yet",
+    "surplus returning": "refund of a surplus payment rejected by the bank: not credited to the balance yet",
 }
 
 
 def examine(sources: Sources, report: Report) -> Comparison:
-    """Compare every refund; what does not fit stays in ``doubtful`` for :func:`settle`."""
+    """Compare every refund. Mismatches stay in ``doubtful`` for :func:`settle`."""
     comparison = Comparison()
     _examine_topups(sources, report)
     for left, right in side_by_side(
@@ -119,20 +119,20 @@ def examine(sources: Sources, report: Report) -> Comparison:
 
 
 def _examine_topups(sources: Sources, report: Report) -> None:
-    """What a top-up says of its refunds, in the payments' own books."""
+    """Compare each top-up with its refunds in the database of payments."""
     sums, statuses = [], []
     for topup_id, status, refunded, done, expected in sources.payments.rows(_SUMS):
         subject = f"top-up {topup_id}"
         if refunded != done:
-            sums.append(Finding(SUMS, subject, f"counts {refunded} as refunded, its refunds sum to {done}"))
+            sums.append(Finding(SUMS, subject, f"has {refunded} as refunded, but its refunds sum to {done}"))
         if status != expected:
-            statuses.append(Finding(STATUS, subject, f"is {status}, and ought to be {expected}"))
+            statuses.append(Finding(STATUS, subject, f"is {status}, but must be {expected}"))
     report.apply(SUMS, sums)
     report.apply(STATUS, statuses)
     surplus = []
     for topup_id, order_id, is_refund in sources.payments.rows(_SURPLUS):
-        what = "is given back, and is not surplus" if is_refund else "is surplus, and nothing gives it back"
-        surplus.append(Finding(SURPLUS, f"top-up {topup_id}", f"the money of order {order_id} {what}"))
+        what = "has a refund but is not surplus" if is_refund else "is surplus but has no refund"
+        surplus.append(Finding(SURPLUS, f"top-up {topup_id}", f"the payment of order {order_id} {what}"))
     report.apply(SURPLUS, surplus)
 
 
@@ -148,7 +148,7 @@ def settle(sources: Sources, comparison: Comparison) -> None:
             return _verdict(a, seen, _MAY_SHOW)
         return _verdict(b, seen, _MAY_HAVE_SHOWN)
 
-    ask_again(comparison, fetch, decide)
+    decide_doubtful(comparison, fetch, decide)
 
 
 def _verdict(left: Row | None, right: Row | None, may_show: Mapping[str, tuple[str, ...]]) -> Verdict:
@@ -157,18 +157,18 @@ def _verdict(left: Row | None, right: Row | None, may_show: Mapping[str, tuple[s
     refund_id, _, amount, currency, topup_id, status = left
     shown = right[5] if right else NOTHING
     if right is not None and (left[:5] != right[:5] or not right[6]):
-        return _wrong(refund_id, f"is of {amount} {currency} of top-up {topup_id}, the ledger has other particulars")
+        return _wrong(refund_id, f"has {amount} {currency} of top-up {topup_id}, but the ledger has other values")
     if right is not None and (wrong := _false_ids(right)):
-        return _wrong(refund_id, f"{wrong} does not have the id of its cause: it could be booked a second time")
+        return _wrong(refund_id, f"{wrong} does not have the id of its cause: it could be posted twice")
     if shown not in may_show.get(status, ()):
-        return _wrong(refund_id, f"of {amount} {currency} is {status}, the ledger shows {shown or 'nothing of it'}")
+        return _wrong(refund_id, f"of {amount} {currency} is {status}, but the ledger has {shown or 'no transfer'}")
     if status in _UNDER_WAY:
         return InFlight(f"refund {refund_id}", amount, currency, _UNDER_WAY[status])
     return None
 
 
 def _unknown(right: Row) -> Finding:
-    return _wrong(right[0], f"the ledger has {right[5]} of {right[2]} {right[3]} for it, and nobody asked for it")
+    return _wrong(right[0], f"the ledger has {right[5]} of {right[2]} {right[3]} for it, but it does not exist")
 
 
 def _false_ids(right: Row) -> str:

@@ -1,9 +1,10 @@
-"""How two services' books are compared while both are being written.
+"""Comparison of two services' records while both are being written.
 
-The older snapshot is of the one who decides (A), the newer of the ledger, which follows (L). What A has decided and L
-does not show is either on its way, and then A itself says so with an open event, or it is lost. What L shows and A does
-not have yet was decided in between: a third snapshot of the decider (B), newer than L, must bear it out. Statuses only
-move forward, so whatever L shows must lie between A and B. Nothing is guessed, and nothing is waited for.
+The older snapshot (A) is of the deciding service, the newer one (L) of the ledger, which follows its decisions. A
+decision in A that is missing in L is in flight if A has an open event for it; otherwise it is lost. A transfer in L
+that is missing in A was decided in between, and a third snapshot of the deciding service (B), newer than L, must
+contain the decision. Statuses only move forward, so the state in L must lie between A and B. The comparison waits for
+nothing.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,11 +21,11 @@ Verdict = Finding | InFlight | None
 
 @dataclass(slots=True)
 class Comparison:
-    """What came out of comparing one kind of thing: how many, what is wrong, what is on its way."""
+    """The result of comparing one kind of record: the number compared, the findings, and what is in flight."""
 
     compared: int = 0
     verdicts: list[Finding | InFlight] = field(default_factory=list)
-    #: Where A and L do not fit: what both show, until B is asked.
+    #: Pairs (A, L) that do not match, by id, until they are decided with B.
     doubtful: dict[str, tuple[Row | None, Row | None]] = field(default_factory=dict)
 
     def take(self, verdict: Verdict) -> None:
@@ -32,17 +33,17 @@ class Comparison:
             self.verdicts.append(verdict)
 
     def repeated(self, rule: str, what: str) -> Callable[[Row], None]:
-        """What to do with a row whose like was there before."""
-        return lambda row: self.verdicts.append(Finding(rule, f"{what} {row[0]}", "is in the books more than once"))
+        """Return a function that reports a row with an id that occurred before."""
+        return lambda row: self.verdicts.append(Finding(rule, f"{what} {row[0]}", "exists more than once"))
 
 
 def side_by_side(
     left: Iterable[Row], right: Iterable[Row], repeated: Callable[[Row], None]
 ) -> Iterator[tuple[Row | None, Row | None]]:
-    """Pairs of rows whose first columns are equal; None where one side has no such row.
+    """Iterate over pairs of rows with equal first columns; None where one side has no such row.
 
-    Both sides must be sorted by their first column. The memory that it takes is that of two rows. A further row of
-    one side with the same first column has nothing to stand beside: it goes to ``repeated``.
+    Both sides must be sorted by their first column. Memory use is two rows. A further row of one side with the same
+    first column is passed to ``repeated``.
     """
     lefts, rights = _distinct(left, repeated), _distinct(right, repeated)
     a, b = next(lefts, None), next(rights, None)
@@ -69,17 +70,17 @@ def _distinct(rows: Iterable[Row], repeated: Callable[[Row], None]) -> Iterator[
 
 
 def in_batches(ids: Iterable[str]) -> Iterator[list[str]]:
-    """Ids in lists that a query can take."""
+    """Split ids into sorted lists of bounded length."""
     every = sorted(ids)
     return (every[start : start + IDS_AT_ONCE] for start in range(0, len(every), IDS_AT_ONCE))
 
 
-def ask_again(
+def decide_doubtful(
     comparison: Comparison,
     fetch: Callable[[Sequence[str]], Iterable[Row]],
     decide: Callable[[str, Row | None, Row | None, Row | None], Verdict],
 ) -> None:
-    """Look at the doubtful ones in the newest snapshot of the decider: ``decide(id, a, b, l)``."""
+    """Decide the doubtful pairs with the newest snapshot of the deciding service: ``decide(id, a, b, l)``."""
     for ids in in_batches(comparison.doubtful):
         newest = {row[0]: row for row in fetch(ids)}
         for key in ids:

@@ -1,4 +1,4 @@
-"""Events that balance has parked: where one is, money that does not move is explained, and still wrong."""
+"""Events that balance has parked. A parked event explains a missing transfer, which stays a finding."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,7 +11,7 @@ _DEAD: Final = "SELECT event_id::text, error, resolution, reason FROM dead_lette
 
 @dataclass(frozen=True, slots=True)
 class DeadEvents:
-    """What is parked, or was, by event id."""
+    """Explanations of parked, replayed and discarded events, by event id."""
 
     explanations: dict[str, str]
 
@@ -26,6 +26,6 @@ class DeadEvents:
         return cls(explanations)
 
     def explain(self, event_type: str, subject_id: str) -> str:
-        """Why nothing came of an event, as an end of a sentence; empty where nothing is known."""
+        """Return why an event had no effect, as the end of a sentence; empty if it was not parked."""
         explanation = self.explanations.get(str(derived_id(event_type, subject_id)))
         return f"; {explanation}" if explanation else ""

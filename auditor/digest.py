@@ -1,7 +1,6 @@
-"""What hashes and ids are made of, in the auditor's own words.
+"""The hashes and ids of the ledger, computed independently of the service that seals it.
 
-The sealing service has its own. A shared function in the database would be within reach of an attacker who can change
-the ledger; this code is not.
+A function shared through the database could be changed by an attacker who can change the ledger; this code cannot.
 """
 
 from hashlib import sha1
@@ -22,7 +21,7 @@ def _leg(entry: str) -> str:
     )
 
 
-#: The hash of transfer ``t`` with its user's entry ``u`` and the system's ``s``. A refused one has no entries.
+#: The hash of transfer ``t`` with its user's entry ``u`` and the system's ``s``. A rejected transfer has no entries.
 TRANSFER_DIGEST: Final = f"""sha256(
         int8send(t.transfer_no) || uuid_send(t.transfer_id) || uuid_send(t.subject_id) || uuid_send(t.user_id)
         || COALESCE('\\x01'::bytea || uuid_send(t.closes_id), '\\x00'::bytea)
@@ -48,7 +47,7 @@ ACTION_DIGEST: Final = (
 
 
 def derived_hex(kind: str, *causes: str) -> str:
-    """The id that ``common.core.ids`` derives (RFC 9562, 5.5), as 32 digits: in a quarter of the time, for millions."""
+    """Return the id that ``common.core.ids`` derives (RFC 9562, 5.5) as 32 hex digits, in a quarter of the time."""
     digest = bytearray(sha1(NAMESPACE.bytes + "|".join((kind, *causes)).encode()).digest()[:16])  # noqa: S324
     digest[6] = digest[6] & 0x0F | 0x50
     digest[8] = digest[8] & 0x3F | 0x80

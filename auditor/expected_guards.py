@@ -1,4 +1,4 @@
-"""The guards as they must be, printed by ``auditor.guards``: fingerprints of their definitions."""
+"""The expected guards: fingerprints of their definitions, printed by ``auditor.guards``."""
 
 from typing import Final
 

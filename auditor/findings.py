@@ -1,17 +1,17 @@
-"""What an audit says: what is wrong, what is on its way, and how much money is where."""
+"""The result of an audit: violations, transfers in flight, and totals."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-#: Of one rule, so many findings are told one by one; the rest is counted.
+#: Maximum number of findings per rule that are reported individually; the rest is counted.
 MAX_FINDINGS_PER_RULE: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that cannot be right. ``subject`` says where to look."""
+    """A violation of ``rule`` by the record ``subject``."""
 
     rule: str
     subject: str
@@ -20,7 +20,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
-    """Money whose move is decided and not yet in the ledger, and why that is in order."""
+    """An amount whose transfer is decided and not yet posted, and the reason."""
 
     subject: str
     amount_minor: int
@@ -30,7 +30,7 @@ class InFlight:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The end of the hash chain: kept elsewhere, it holds everything before it in place."""
+    """The newest block of the hash chain. A copy stored elsewhere proves everything before it."""
 
     block_no: int
     last_no: int
@@ -57,7 +57,7 @@ class Report:
         return not self.findings
 
     def apply(self, rule: str, findings: Iterable[Finding]) -> None:
-        """Note that a rule was applied, and what it found; of very many findings the rest is counted."""
+        """Record that a rule was applied, and its distinct findings up to MAX_FINDINGS_PER_RULE."""
         if rule not in self.rules:
             self.rules.append(rule)
         found = list({(finding.subject, finding.message): finding for finding in findings}.values())
@@ -66,7 +66,7 @@ class Report:
             self.findings.append(Finding(rule, "more", f"{len(found) - MAX_FINDINGS_PER_RULE} further violations"))
 
     def take(self, part: "Report") -> None:
-        """Add what another part of the same audit has found."""
+        """Merge the report of another part of the same audit."""
         self.rules += [rule for rule in part.rules if rule not in self.rules]
         self.findings += part.findings
         self.in_flight += part.in_flight

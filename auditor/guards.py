@@ -1,7 +1,7 @@
-"""The databases' own guards: triggers, the functions behind them, constraints. None may be off, gone or softened.
+"""The guards in the databases: triggers with their functions, and constraints. All must exist, enabled and unchanged.
 
-What they must be is written down in ``expected_guards``; a test compares that with freshly migrated databases, and
-``python -m auditor.guards URL...`` prints it anew after a migration has changed them on purpose.
+``expected_guards`` lists their fingerprints. A test compares the list with newly migrated databases, and
+``python -m auditor.guards URL...`` prints it after a migration has changed a guard on purpose.
 """
 
 import hashlib
@@ -12,9 +12,9 @@ from auditor.expected_guards import GUARDS
 from auditor.findings import Finding, Report
 from auditor.sources import Source, Sources
 
-RULE: Final = "the databases' own guards are in place"
+RULE: Final = "the triggers and constraints of the databases are unchanged"
 
-#: Whose guards are looked at. A table of payments changes too often in harmless ways; its facts are compared twice.
+#: The tables whose guards are compared. Those of payments change often; their rows are compared with two other sources.
 TABLES: Final = {
     "balance": ("accounts", "transfers", "entries", "chain_blocks", "chain_links", "inbox", "operator_actions"),
     "checks": ("checks", "operator_actions"),
@@ -36,30 +36,28 @@ _CONSTRAINTS: Final = """
 
 
 def found(source: Source, service: str) -> dict[str, str]:
-    """The guards of a database as they are: name -> fingerprint of the definition."""
+    """Return the guards of a database: name -> fingerprint of the definition."""
     parameters = {"tables": list(TABLES[service])}
     rows = [*source.rows(_TRIGGERS, parameters), *source.rows(_CONSTRAINTS, parameters)]
     return {name: hashlib.sha256(definition.encode()).hexdigest()[:16] for name, definition in sorted(rows)}
 
 
 def examine(sources: Sources, report: Report) -> None:
-    """Compare. A guard too many does no harm."""
+    """Compare the guards with the expected ones. Additional guards are accepted."""
     findings = []
     for service, guards in GUARDS.items():
         present = found(getattr(sources, service), service)
         for name, fingerprint in guards.items():
             if name not in present:
-                findings.append(Finding(RULE, f"{service} {name}", "is missing: what it refused can be done"))
+                findings.append(Finding(RULE, f"{service} {name}", "is missing"))
             elif present[name] != fingerprint:
-                findings.append(
-                    Finding(RULE, f"{service} {name}", "is switched off, or says another thing than it must")
-                )
+                findings.append(Finding(RULE, f"{service} {name}", "is disabled or changed"))
     report.apply(RULE, findings)
 
 
 def main(urls: list[str]) -> None:
     """Print ``expected_guards`` for the databases of balance, checks and payments at these URLs."""
-    print('"""The guards as they must be, printed by ``auditor.guards``: fingerprints of their definitions."""\n')
+    print('"""The expected guards: fingerprints of their definitions, printed by ``auditor.guards``."""\n')
     print("from typing import Final\n\nGUARDS: Final = {")
     for service, url in zip(TABLES, urls, strict=True):
         source = Source(url.replace("+psycopg2", ""))

@@ -1,7 +1,7 @@
-"""The rules of the ledger by itself, proved on one snapshot.
+"""The rules within the ledger, verified on one snapshot.
 
-Each query reads a table once and joins by hashing, so the time grows with the books and no faster. After a later
-start only transfers with higher numbers are looked at, and what was before them is taken as proved.
+Each query reads a table once and uses hash joins, so the time grows linearly with the books. With a later start, only
+transfers with higher numbers are read; the earlier ones are assumed to be verified.
 """
 
 from typing import Final
@@ -12,10 +12,10 @@ from auditor.findings import Finding, Report
 from auditor.sources import Row, Source
 
 BALANCED: Final = "every transfer has two entries that sum to zero"
-FITTING: Final = "every entry is on an account that fits its transfer"
-SEALED: Final = "every sealed transfer is as it was when it was sealed"
+FITTING: Final = "every entry is on the accounts of its transfer"
+SEALED: Final = "every sealed transfer is unchanged"
 
-#: Every row is a transfer with a mistake: what it is, and which of the three rules it keeps.
+#: Transfers that violate a rule, with one flag for each of the three rules.
 _TRANSFERS: Final = f"""
     SELECT * FROM (
         SELECT t.transfer_no, t.transfer_id::text, t.kind, t.outcome, t.amount_minor, t.currency, t.user_id::text,
@@ -38,7 +38,7 @@ _TRANSFERS: Final = f"""
           LEFT JOIN accounts ua ON ua.account_id = u.account_id
           LEFT JOIN accounts sa ON sa.account_id = s.account_id
           LEFT JOIN chain_links l ON l.transfer_id = t.transfer_id
-         WHERE t.transfer_no > %(low)s) looked_at
+         WHERE t.transfer_no > %(low)s) examined
      WHERE NOT (balanced AND fitting AND sealed)
 """  # noqa: S608
 
@@ -46,18 +46,19 @@ _ENTRY_COUNT: Final = """
     SELECT (SELECT count(*) FROM entries), 2 * count(*) FILTER (WHERE outcome = 'posted'), count(*) FROM transfers
 """
 
-_STRAY_ENTRIES: Final = """
+_ENTRIES_WITH_TRANSFER: Final = """
     SELECT e.entry_id, e.transfer_id::text, e.account_id::text, e.amount_minor, e.currency, t.kind, t.outcome,
            count(*) OVER (PARTITION BY e.transfer_id)
       FROM entries e LEFT JOIN transfers t USING (transfer_id)
 """
-#: One entry too many hides behind one too few elsewhere: where the counts differ, or a mistake was found, all are seen.
-_ALL_STRAY_ENTRIES: Final = f"""
-    SELECT * FROM ({_STRAY_ENTRIES}) x (entry_id, transfer_id, account_id, amount_minor, currency, kind, outcome, legs)
+#: A surplus entry can offset a missing one in the counts, so all are read if the counts differ or a rule is violated.
+_SURPLUS_ENTRIES: Final = f"""
+    SELECT * FROM ({_ENTRIES_WITH_TRANSFER})
+           x (entry_id, transfer_id, account_id, amount_minor, currency, kind, outcome, legs)
      WHERE outcome IS DISTINCT FROM 'posted' OR legs > 2 ORDER BY entry_id
 """  # noqa: S608
-_LATE_STRAY_ENTRIES: Final = f"""
-    SELECT * FROM ({_STRAY_ENTRIES}
+_SURPLUS_ENTRIES_SINCE: Final = f"""
+    SELECT * FROM ({_ENTRIES_WITH_TRANSFER}
          WHERE e.entry_id >= (SELECT min(f.entry_id) FROM entries f JOIN transfers USING (transfer_id)
                                WHERE transfer_no > %(low)s))
            x (entry_id, transfer_id, account_id, amount_minor, currency, kind, outcome, legs)
@@ -66,20 +67,20 @@ _LATE_STRAY_ENTRIES: Final = f"""
 
 _ENTRIES: Final = "(SELECT e.* FROM entries e JOIN transfers USING (transfer_id) WHERE transfer_no > %(low)s)"
 
-#: Rule -> a query whose every row is a violation: (subject, message). ``{entries}``: those that are looked at.
+#: Rule -> query that returns violations as (subject, message). ``{entries}``: the entries that the audit covers.
 RULES: Final[dict[str, str]] = {
     "every balance equals its entries": """
         SELECT 'account ' || a.account_id,
-               format('user %%s has a balance of %%s %%s, his entries sum to %%s', a.user_id, a.balance_minor,
+               format('user %%s has a balance of %%s %%s, the entries sum to %%s', a.user_id, a.balance_minor,
                       a.currency, COALESCE(e.total, 0))
           FROM accounts a
           LEFT JOIN (SELECT account_id, sum(amount_minor) AS total FROM entries GROUP BY account_id) e
                 USING (account_id)
          WHERE a.kind = 'user' AND a.balance_minor IS DISTINCT FROM COALESCE(e.total, 0)
     """,
-    "every entry carries on from the one before": """
+    "every balance after an entry follows from the entry before": """
         SELECT 'entry ' || entry_id,
-               format('says that %%s is left on account %%s, the entry before it and its amount make %%s',
+               format('has the balance %%s on account %%s, but the entry before it and its amount make %%s',
                       balance_after, account_id, expected)
           FROM (SELECT entry_id, account_id, balance_after,
                        COALESCE(lag(balance_after) OVER (PARTITION BY account_id ORDER BY entry_id),
@@ -90,7 +91,7 @@ RULES: Final[dict[str, str]] = {
                   FROM {entries} e WHERE balance_after IS NOT NULL) steps
          WHERE balance_after <> expected OR balance_after < 0
     """,
-    "every ending closes its own hold, and money goes back to whom it came from": """
+    "every settlement and release closes its own hold, and a release returns the money to its owner": """
         SELECT 'transfer ' || t.transfer_id,
                format('%%s of %%s %%s for user %%s closes a hold of %%s %%s by user %%s (%%s)', t.kind,
                       t.amount_minor, t.currency, t.user_id, h.amount_minor, h.currency, h.user_id, h.outcome)
@@ -107,13 +108,13 @@ RULES: Final[dict[str, str]] = {
          WHERE transfer_no > %(low)s AND closes_id IS NULL
            AND kind IN ('check_accepted', 'check_expired', 'check_cancelled')
     """,
-    "a hold is ended once": """
-        SELECT 'transfer ' || closes_id, format('this hold is ended %%s times', count(*))
+    "every hold is closed at most once": """
+        SELECT 'transfer ' || closes_id, format('this hold is closed %%s times', count(*))
           FROM transfers WHERE closes_id IS NOT NULL GROUP BY closes_id HAVING count(*) > 1
     """,
-    "the escrow holds exactly the open holds": """
+    "the escrow balance equals the open holds": """
         SELECT 'escrow ' || COALESCE(e.currency, h.currency),
-               format('holds %%s, the open holds are %%s', COALESCE(e.total, 0), COALESCE(h.total, 0))
+               format('holds %%s, the open holds sum to %%s', COALESCE(e.total, 0), COALESCE(h.total, 0))
           FROM (SELECT a.currency, sum(e.total) AS total
                   FROM (SELECT account_id, sum(amount_minor) AS total FROM entries
                          WHERE balance_after IS NULL GROUP BY account_id) e
@@ -127,11 +128,11 @@ RULES: Final[dict[str, str]] = {
     """,
 }
 
-#: Of these, what stands instead when only a part of the books is looked at; None: needs all of them.
+#: Queries that replace those of RULES in a partial audit. None: the rule needs all books.
 _RULES_SINCE: Final[dict[str, str | None]] = {
     "every balance equals its entries": """
         SELECT 'account ' || a.account_id,
-               format('user %%s has a balance of %%s %%s, his last entry leaves %%s', a.user_id, a.balance_minor,
+               format('user %%s has a balance of %%s %%s, the last entry leaves %%s', a.user_id, a.balance_minor,
                       a.currency, last.balance_after)
           FROM (SELECT DISTINCT account_id FROM {entries} e WHERE balance_after IS NOT NULL) moved
           JOIN accounts a USING (account_id)
@@ -140,7 +141,7 @@ _RULES_SINCE: Final[dict[str, str | None]] = {
                               ORDER BY entry_id DESC LIMIT 1) last
          WHERE a.balance_minor IS DISTINCT FROM last.balance_after
     """,
-    "the escrow holds exactly the open holds": None,
+    "the escrow balance equals the open holds": None,
 }
 
 _TOTALS: Final = """
@@ -151,17 +152,17 @@ _TOTALS: Final = """
 
 
 def examine(ledger: Source, report: Report, start: Start) -> None:
-    """Apply every rule to the transfers after ``start``; as far as they are sealed the chain says how they were."""
+    """Apply every rule to the transfers after ``start``. Sealed transfers must match the chain."""
     sealed_upto = report.head.last_no if report.head else 0
     parameters = {"low": start.low, "sealed_upto": sealed_upto}
     wrong = ledger.rows(_TRANSFERS, parameters)
     entries, expected, transfers = ledger.rows(_ENTRY_COUNT)[0]
-    stray: list[Row] = []
+    surplus: list[Row] = []
     if start.is_partial:
-        stray = ledger.rows(_LATE_STRAY_ENTRIES, parameters)
+        surplus = ledger.rows(_SURPLUS_ENTRIES_SINCE, parameters)
     elif wrong or entries != expected:
-        stray = ledger.rows(_ALL_STRAY_ENTRIES)
-    report.apply(BALANCED, [*(_unbalanced(row) for row in wrong if not row[17]), *map(_stray, stray)])
+        surplus = ledger.rows(_SURPLUS_ENTRIES)
+    report.apply(BALANCED, [*(_unbalanced(row) for row in wrong if not row[17]), *map(_surplus, surplus)])
     report.apply(FITTING, (_misplaced(row) for row in wrong if not row[18]))
     report.apply(SEALED, (_unsealed(row, sealed_upto) for row in wrong if not row[19]))
     for rule, query in RULES.items():
@@ -182,17 +183,17 @@ def _unbalanced(row: Row) -> Finding:
     return Finding(
         BALANCED,
         f"transfer {transfer_id}",
-        f"{kind} of {amount} {currency}, {outcome}, stands in the books with {legs}",
+        f"{kind} of {amount} {currency}, {outcome}, has {legs}",
     )
 
 
-def _stray(row: Row) -> Finding:
+def _surplus(row: Row) -> Finding:
     entry_id, transfer_id, account_id, amount, currency, kind, outcome, legs = row
-    whose = f"a {outcome} {kind} with {legs} entries" if outcome else "a transfer that is not in the books"
+    whose = f"a {outcome} {kind} with {legs} entries" if outcome else "a transfer that does not exist"
     return Finding(
         BALANCED,
         f"entry {entry_id}",
-        f"puts {amount} {currency} on account {account_id} for transfer {transfer_id}, {whose}",
+        f"posts {amount} {currency} to account {account_id} for transfer {transfer_id}, {whose}",
     )
 
 
@@ -210,7 +211,7 @@ def _unsealed(row: Row, sealed_upto: int) -> Finding:
     number, transfer_id, kind, outcome, amount, currency, user_id = row[:7]
     what = f"{kind} of {amount} {currency} for user {user_id}, {outcome}, no. {number},"
     if row[16]:
-        message = f"{what} was put into the past: everything up to no. {sealed_upto} is sealed, and it was not there"
+        message = f"{what} was inserted later: everything up to no. {sealed_upto} is sealed without it"
     else:
-        message = f"{what} is not what block {row[15]} sealed: it, or one of its entries, was changed"
+        message = f"{what} differs from what block {row[15]} sealed: the transfer or one of its entries was changed"
     return Finding(SEALED, f"transfer {transfer_id}", message)

@@ -59,17 +59,17 @@ def report(audit: Callable[[], Report], *, as_json: bool) -> int:
 def _show(found: Report) -> None:
     console = Console()
     if found.totals:
-        places = Table("place", "money", title="Where the money is")
+        places = Table("account", "total", title="Totals")
         for place, totals in sorted(found.totals.items()):
             for currency, amount_minor in sorted(totals.items()):
                 places.add_row(place, _amount(amount_minor, currency))
         console.print(places)
     for item in found.in_flight:
-        console.print(f"on its way: {_amount(item.amount_minor, item.currency)}, {item.subject}: {item.reason}")
+        console.print(f"in flight: {_amount(item.amount_minor, item.currency)}, {item.subject}: {item.reason}")
     if found.head:
         # click does not wrap the line, so that it can be copied whole.
         click.echo(f"head of the chain: {found.head.block_no}:{found.head.hash}")
-    what = f"since {format_utc(found.since)}" if found.since else "from the first entry on"
+    what = f"since {format_utc(found.since)}" if found.since else "since the first entry"
     compared = ", ".join(f"{count} {name}" for name, count in sorted(found.counts.items()))
     if found.is_clean:
         console.print(

@@ -56,7 +56,7 @@ def run_once(audit_once: Callable[[], Report], metrics: AuditMetrics) -> float:
         log.warning(BOOKS_UNREADABLE, reason=str(error))
         return 0.0
     except Exception:
-        # A defect of the auditor. The metrics show that nothing was proved, and the next audit may succeed.
+        # A defect of the auditor. The metrics count the failure, and the next audit may succeed.
         metrics.observe_failure()
         log.exception(AUDIT_FAILED)
         return 0.0

@@ -14,8 +14,8 @@ from deploy.failure import CANNOT_RUN, LaunchError
 
 ROWS_AT_ONCE: Final = 5_000
 
-#: A long look must not be cut off. Whoever reads everything reads it from end to end, and hashes and sorts in memory:
-#: the planner must not hope for rows that are fetched one by one, in a cache that holds them all, until we have enough.
+#: No time-outs, because an audit runs for long. The costs make the planner choose sequential scans with hash joins and
+#: sorts in memory: an audit reads whole tables, which are larger than the cache.
 _SESSION: Final = (
     "-c timezone=UTC -c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c work_mem=64MB"
     " -c random_page_cost=4 -c effective_cache_size=128MB -c cursor_tuple_fraction=1"
@@ -45,7 +45,7 @@ class Source:
     def stream(self, query: str, parameters: Parameters | None = None) -> Iterator[Row]:
         """Iterate over the rows of a query whose result may be larger than memory.
 
-        The database works on the next ones while these are looked at, and on the first ones from now on.
+        The database fetches the next batch while the caller processes the current one; the first fetch starts at once.
         """
         self._cursors += 1
         cursor = self._connection.cursor(name=f"audit_{self._cursors}")
@@ -60,7 +60,7 @@ class Source:
         other._connection.cursor().execute("SET TRANSACTION SNAPSHOT %s", (snapshot,))
         return other
 
-    def give_up(self) -> None:
+    def cancel(self) -> None:
         """Cancel the query that another thread is waiting for."""
         self._connection.cancel()
 
@@ -82,7 +82,7 @@ def _batches(cursor: Any, ahead: ThreadPoolExecutor, rows: "Future[list[Row]]") 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The databases that an audit reads. ``bank`` is None where no books of a bank can be read."""
+    """The databases that an audit reads. ``bank`` is None if no records of a bank are available."""
 
     checks: Source
     payments: Source
@@ -101,7 +101,7 @@ class Sources:
 
 @contextmanager
 def opened(where: Mapping[str, str]) -> Iterator[Sources]:
-    """Connect to all; raises LaunchError with a sentence for each that cannot be read, then or later."""
+    """Connect to all databases. Raise LaunchError with one line for each that is unreachable."""
     with ExitStack() as stack:
         sources: dict[str, Source] = {}
         closed: list[LaunchError] = []
@@ -124,6 +124,6 @@ def _connected(name: str, url: str) -> Source:
 
 
 def could_not_read(what: str, error: psycopg2.Error) -> LaunchError:
-    """The sentence for a database that does not answer, or not to us."""
+    """Return the error for a database that is unreachable or rejects the auditor."""
     reason = (str(error).strip() or type(error).__name__).splitlines()[0]
     return LaunchError(f"The audit cannot read {what}: {reason}", exit_code=CANNOT_RUN)

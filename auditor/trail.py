@@ -1,4 +1,4 @@
-"""The trail of operators' actions: no link of it is changed or missing."""
+"""The log of operator actions, a hash chain in each database: no action is changed or missing."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ from auditor.digest import ACTION_DIGEST
 from auditor.findings import Finding, Report
 from auditor.sources import Sources
 
-RULE: Final = "what operators did stands as it was written"
+RULE: Final = "the log of operator actions is unchanged"
 
 _BROKEN: Final = f"""
     SELECT action_no, acted_at, action, subject
@@ -19,14 +19,14 @@ _BROKEN: Final = f"""
 
 
 def examine(sources: Sources, report: Report) -> None:
-    """Follow the trail in every database that has one."""
+    """Verify the log in every database that has one."""
     report.apply(
         RULE,
         [
             Finding(
                 RULE,
                 f"{name} action {action_no}",
-                f"{action} of {subject} at {acted_at}: it was changed, or one before it is gone",
+                f"{action} of {subject} at {acted_at}: it was changed, or the action before it is missing",
             )
             for name, source in (
                 ("balance", sources.balance),

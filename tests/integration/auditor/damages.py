@@ -286,7 +286,7 @@ DAMAGES: Final = [
         ("amount in a credit in flight", "UPDATE outbox SET payload = jsonb_set(payload, '{{amount_minor}}', '1400000') WHERE payload ->> 'topup_id' = '{credit in flight}'", "event {event of credit in flight}"),
         ("a credit in flight for a pending top-up", "INSERT INTO outbox (event_id, subscriber, type, payload, occurred_at) SELECT '{unknown}', subscriber, type, jsonb_set(payload, '{{topup_id}}', '\"{pending topup}\"'), now() FROM outbox WHERE payload ->> 'topup_id' = '{credit in flight}'", "event {unknown}"),
     ),
-    *_of("payments", cross_payments.WORD,
+    *_of("payments", cross_payments.REPORTED,
         ("notification deleted", "DELETE FROM notifications WHERE topup_id = '{topup}'", "top-up {topup}"),
         ("amount of a notification", "UPDATE notifications SET amount_minor = amount_minor - 1 WHERE topup_id = '{topup}'", "top-up {topup}"),
         ("currency of a notification", "UPDATE notifications SET currency = 'USD' WHERE topup_id = '{topup}'", "top-up {topup}"),

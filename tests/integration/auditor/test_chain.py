@@ -49,7 +49,7 @@ def test_falsified_and_resealed_history_is_found_only_by_the_expected_head(sampl
     sample_books.damage("balance", "UPDATE entries SET created_at = created_at - interval '1 hour'", *REMOVE_SEALS)
     _seal(sample_books)
     assert _findings(sample_books, Scope()) == set(), "without an expected head a resealed chain is consistent"
-    assert _findings(sample_books, Scope(expected_head=expected)) == {(chain.KEPT_HEAD, "chain")}
+    assert _findings(sample_books, Scope(expected_head=expected)) == {(chain.EXPECTED_HEAD, "chain")}
 
 
 def test_truncated_chain_is_found_by_the_expected_head(sample_books: SampleBooks) -> None:
@@ -59,14 +59,14 @@ def test_truncated_chain_is_found_by_the_expected_head(sample_books: SampleBooks
         "DELETE FROM chain_links WHERE block_no = {last block}",
         "DELETE FROM chain_blocks WHERE block_no = {last block}",
     )
-    assert (chain.KEPT_HEAD, "chain") in _findings(sample_books, Scope(expected_head=expected))
+    assert (chain.EXPECTED_HEAD, "chain") in _findings(sample_books, Scope(expected_head=expected))
 
 
 def test_chain_without_blocks_does_not_hold_the_expected_head(sample_books: SampleBooks) -> None:
     expected = _head(sample_books)
     sample_books.damage("balance", *REMOVE_SEALS)
     report = sample_books.audit(Scope(expected_head=expected))
-    assert {finding.rule for finding in report.findings} == {chain.KEPT_HEAD}
+    assert {finding.rule for finding in report.findings} == {chain.EXPECTED_HEAD}
     assert report.head is None
 
 

@@ -16,9 +16,9 @@ def test_money_in_flight_is_listed_with_its_reason(sample_books: SampleBooks) ->
     in_flight = {item.subject: (item.amount_minor, item.reason) for item in sample_books.audit().in_flight}
     assert in_flight == {
         f"check {ids['pending']}": (500, "being created: the hold is not decided yet"),
-        f"check {ids['in flight']}": (8_000, "used: its event is on the way"),
-        f"top-up {ids['credit in flight']}": (14_000, "confirmed: its event is on the way"),
-        f"top-up {ids['paid at the bank']}": (16_000, "paid at the bank, whose word is on the way"),
+        f"check {ids['in flight']}": (8_000, "used: its event is not processed yet"),
+        f"top-up {ids['credit in flight']}": (14_000, "confirmed: its event is not processed yet"),
+        f"top-up {ids['paid at the bank']}": (16_000, "paid at the bank, not reported yet"),
     }
 
 

@@ -34,8 +34,8 @@ def _settings(books: SampleBooks) -> dict[str, str]:
 def test_clean_books_end_with_0_and_a_summary(sample_books: SampleBooks) -> None:
     result = fastcheck("audit", environ=_settings(sample_books))
     assert result.returncode == 0, result.stderr
-    assert "The books are right from the first entry on" in result.stdout
-    assert "on its way: 80.00 RUB" in result.stdout
+    assert "The books are right since the first entry" in result.stdout
+    assert "in flight: 80.00 RUB" in result.stdout
     assert re.search(r"^head of the chain: \d+:[0-9a-f]{64}$", result.stdout, re.MULTILINE)
 
 
@@ -132,7 +132,7 @@ def test_unknown_currency_is_reported_in_minor_units(sample_books: SampleBooks) 
     result = fastcheck("audit", environ=_settings(sample_books))
     assert result.returncode == 1, result.stderr
     assert "100000 XYZ" in result.stdout
-    assert "on its way: 500 XYZ" in result.stdout
+    assert "in flight: 500 XYZ" in result.stdout
 
 
 def test_database_of_another_service_ends_with_2(sample_books: SampleBooks) -> None:
@@ -152,7 +152,7 @@ def test_invalid_since_ends_with_2(sample_books: SampleBooks) -> None:
 def test_missing_expected_head_is_a_finding(sample_books: SampleBooks) -> None:
     result = fastcheck("audit", "--expect-head", "3:" + "0" * 64, environ=_settings(sample_books))
     assert result.returncode == 1
-    assert "the chain still holds the head that was kept" in result.stdout
+    assert "the hash chain contains the expected head" in result.stdout
 
 
 def test_head_file_is_updated_only_after_a_clean_audit(sample_books: SampleBooks, tmp_path: Path) -> None:
