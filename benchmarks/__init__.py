@@ -1,1 +1,1 @@
-"""How fast FastCheck is, measured on a whole system through its gateway, beside what the machine could do at best."""
+"""Benchmarks of a complete system through its gateway, compared with floors measured on the same machine."""

@@ -7,7 +7,7 @@ from benchmarks.system import System
 
 
 def audited(system: System, checkout: Checkout = PRESENT) -> str:
-    """Return the last line of ``fastcheck audit``; raise RuntimeError when the books are not right."""
+    """Return the last line of ``fastcheck audit``; raise RuntimeError if the books are not right."""
     command = [checkout.python, "-m", "cli", "audit", "--data-dir", str(system.data_dir.path)]
     result = subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=checkout.folder, env=checkout.environment()

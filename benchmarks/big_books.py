@@ -1,8 +1,8 @@
-"""Books of any size, consistent in all databases: what the system and its auditor are measured on.
+"""Generator of books of any size, consistent in all databases, for measurements of the system and its auditor.
 
-The same lives that the services lead, without the services: users top up and write checks; a while later these are
-used, expire or are cancelled, and the last ones stay active. Each process writes the lives of its own part of the
-users, so that no two ever change one balance. Its memory is that of its users and of the checks that are open.
+It writes the rows that the services would write: users top up and create checks, which later are used, expire or are
+cancelled; the last ones stay active. Each process writes a separate part of the users, so that no two processes change
+one balance. A process holds its users and open checks in memory.
 """
 
 import multiprocessing
@@ -27,18 +27,18 @@ TOPUP_AMOUNT: Final = 100_000
 BANK: Final = derived_hex("account", "bank", "RUB")
 ESCROW: Final = derived_hex("account", "escrow", "RUB")
 CHECKS_PER_USER: Final = 25
-#: The busiest user writes, and accepts, one check in so many: his lists and his statement grow with the books.
+#: The busiest user creates and accepts one check in this many: the lists and the statement grow with the books.
 BUSIEST_ONE_IN: Final = 100
-#: One check in twenty is open, and no more than these in each process.
+#: One check in twenty is open, up to this number per process.
 OPEN_ONE_IN: Final = 20
 MOST_OPEN: Final = 50_000
-#: All lives are lived in this time, which ends now; what is open then stays so for a while.
+#: The period of all operations, which ends now. Open checks expire some time after it.
 SPAN: Final = timedelta(days=300)
 STILL_OPEN: Final = timedelta(days=30)
 WEEK: Final = timedelta(days=7)
 #: Transfers per check, about: its hold, its end, and sometimes a top-up.
 TRANSFERS_PER_CHECK: Final = 2.1
-#: As long as a real one.
+#: Has the length of a real ciphertext.
 CODE: Final = "g" * 140
 
 #: Table -> the columns that are written.
@@ -82,7 +82,7 @@ class _Check:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one process writes: the ``number``-th of ``of`` parts."""
+    """The part of the books that one process writes: the ``number``-th of ``of`` parts."""
 
     number: int
     of: int
@@ -109,12 +109,12 @@ class Books:
         self._transfers = 0
 
     def fill(self) -> int:
-        """Live all lives; returns the highest number of a transfer."""
+        """Write all operations; return the highest transfer number."""
         for user in self._users:
             self._top_up(user)
         most_open = min(self._part.checks // OPEN_ONE_IN, MOST_OPEN)
         for _ in range(self._part.checks):
-            creator = self._somebody()
+            creator = self._random_user()
             if creator.balance < CHECK_AMOUNT:
                 self._top_up(creator)
             self._open.append(self._hold(creator))
@@ -122,14 +122,14 @@ class Books:
                 self._end(self._open.popleft())
         fernet = Fernet(self._part.code_key)
         for check in self._open:
-            # Their creators may look at these codes; nobody does at those of checks that are over.
+            # Only the codes of active checks are ever decrypted.
             code = fernet.encrypt(UUID(check.check_id).bytes + b"0000").decode()
             self._write_check(check, "active", None, str(self._ends_at + STILL_OPEN), code)
         for user in self._users:
             self._lines["balance.accounts"].add(f"{user.account_id}\tuser\t{user.user_id}\tRUB\t{user.balance}")
         return self._number()
 
-    def _somebody(self) -> _User:
+    def _random_user(self) -> _User:
         if self._random.random() < 1 / BUSIEST_ONE_IN:
             return self._users[0]
         return self._users[int(self._random.random() * len(self._users))]
@@ -139,13 +139,13 @@ class Books:
         return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
     def _number(self) -> int:
-        """Of the newest transfer. The processes take turns, as if they shared a sequence."""
+        """Return the number of the newest transfer. Numbers of the processes alternate, as from a shared sequence."""
         return self._part.of * (self._transfers - 1) + self._part.number + 1
 
     def _post(
         self, kind: str, subject: str, user: _User, signed: int, *, reference: str, closes: str = r"\N"
     ) -> tuple[str, str]:
-        """Write a transfer with its entries; returns its id and its time."""
+        """Write a transfer with its entries; return its id and its time."""
         self._transfers += 1
         self._now += self._step
         user.balance += signed
@@ -179,18 +179,18 @@ class Books:
 
     def _hold(self, creator: _User) -> _Check:
         check_id = self._id()
-        # Each number once, and spread as if by chance: the factor has no divisor in common with 10.
+        # Distinct numbers in pseudo-random order: the factor is coprime to 10.
         number = f"{(self._part.of * self._transfers + self._part.number) * 387_420_489_001 % 10**12:012d}"
         shown = f"{number[:4]}-{number[4:8]}-{number[8:]}"
         hold_id, at = self._post("check_created", check_id, creator, -CHECK_AMOUNT, reference=shown)
         return _Check(check_id, number, creator, hold_id, at)
 
     def _end(self, check: _Check) -> None:
-        fate = self._random.choices(("used", "expired", "cancelled"), (74, 15, 11))[0]
-        user = self._somebody() if fate == "used" else check.creator
-        kind = "check_accepted" if fate == "used" else f"check_{fate}"
+        ending = self._random.choices(("used", "expired", "cancelled"), (74, 15, 11))[0]
+        user = self._random_user() if ending == "used" else check.creator
+        kind = "check_accepted" if ending == "used" else f"check_{ending}"
         _, at = self._post(kind, check.check_id, user, CHECK_AMOUNT, reference=check.shown, closes=check.hold_id)
-        self._write_check(check, fate, user if fate == "used" else None, at)
+        self._write_check(check, ending, user if ending == "used" else None, at)
 
     def _write_check(self, check: _Check, status: str, acceptor: _User | None, closes: str, code: str = CODE) -> None:
         expires = closes if status in ("expired", "active") else str(self._now + WEEK)
@@ -229,10 +229,10 @@ def _tables(service: str) -> list[str]:
 
 
 def write(urls: Mapping[str, str], *, checks: int, known: Sequence[UUID], code_key: str, seed: int = 1) -> None:
-    """Fill empty, migrated databases (superuser's URLs by service), to which nobody else is connected.
+    """Fill empty, migrated databases without other connections; ``urls`` are a superuser's, by service.
 
-    ``known`` are users who exist already, the first two of them the busiest; ``code_key`` encrypts codes. Raises
-    psycopg2.Error where a rule that an index keeps is broken.
+    ``known`` are existing users, the first two of them the busiest; ``code_key`` encrypts codes. Raises psycopg2.Error
+    if a unique index is violated.
     """
     parts = [
         Part(number, PROCESSES, checks // PROCESSES, tuple(known[number::PROCESSES]), code_key, seed)

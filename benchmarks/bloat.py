@@ -1,4 +1,4 @@
-"""What many changes leave behind in PostgreSQL: dead rows, free space, the fullness of indexes (pgstattuple)."""
+"""Bloat in PostgreSQL after many changes: dead rows, free space, index density (pgstattuple)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from typing import Final
 
 from benchmarks.system import System
 
-#: The tables that every check leaves a mark in.
+#: The tables that every check writes.
 TABLES: Final[Mapping[str, tuple[str, ...]]] = {
     "balance": ("accounts", "transfers", "entries", "chain_links", "inbox"),
     "checks": ("checks", "idempotency_keys", "outbox"),
 }
-#: Tables are counted to the page; dead rows are those that vacuum has not met yet.
+#: Dead rows are those that vacuum has not removed yet.
 _TABLE: Final = """
     SELECT s.n_tup_ins, s.n_tup_upd, s.n_tup_hot_upd, s.autovacuum_count, t.tuple_count, t.dead_tuple_percent,
            t.free_percent, pg_relation_size(s.relid), pg_indexes_size(s.relid)
@@ -29,7 +29,7 @@ _MIB: Final = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table as it is, and what was done to it. Sizes in bytes."""
+    """The state and the write counters of one table. Sizes are in bytes."""
 
     inserted: int
     updated: int
@@ -40,17 +40,17 @@ class Table:
     free_percent: float
     bytes: int
     index_bytes: int
-    #: Name of an index -> its bytes, and how full its leaves are in percent.
+    #: Name of an index -> its size in bytes, and the density of its leaves in percent.
     indexes: Mapping[str, tuple[int, float]]
 
     @property
     def bytes_per_row(self) -> float:
-        """With its indexes."""
+        """The size with indexes per row, in bytes."""
         return (self.bytes + self.index_bytes) / max(self.rows, 1)
 
 
-def look(system: System) -> dict[str, Table]:
-    """Every table of interest, by name; reads each of them whole."""
+def inspect_tables(system: System) -> dict[str, Table]:
+    """Return the state of each table in TABLES, by name. Reads every table completely."""
     found = {}
     for service, names in TABLES.items():
         system.rows(service, "CREATE EXTENSION IF NOT EXISTS pgstattuple")
@@ -62,7 +62,7 @@ def look(system: System) -> dict[str, Table]:
 
 
 def table(before: Mapping[str, Table], after: Mapping[str, Table]) -> str:
-    """Markdown: a line per table and per index, at an earlier look and at the last one."""
+    """Return a Markdown table with one line per table and index, at an earlier time and now."""
     lines = ["| table | rows | updates | in place | vacuums | dead | free | bytes per row, earlier and now |"]
     lines += ["| --- |" + " ---: |" * 7]
     lines += [_table_line(name, before[name], one) for name, one in after.items()]

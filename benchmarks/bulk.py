@@ -8,7 +8,7 @@ import psycopg2
 
 LINES_AT_ONCE: Final = 20_000
 
-#: How a server is set while rows are written that can be written again: it need not survive a crash.
+#: Settings of a server without durability, for rows that can be written again after a crash.
 THROWAWAY: Final = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -25,7 +25,7 @@ _SUSPEND: Final = "UPDATE pg_index SET indisready = false, indisvalid = false WH
 
 
 class Lines:
-    """Gathers lines of one table, in COPY's text format, and sends them in batches."""
+    """Collects lines of one table in COPY's text format and sends them in batches."""
 
     def __init__(self, connection: Any, table: str, columns: str) -> None:
         self._connection = connection
@@ -44,7 +44,7 @@ class Lines:
 
 
 class _Joined:
-    """What COPY reads: all lines in one piece, once."""
+    """A file object from which COPY reads all lines at once."""
 
     def __init__(self, lines: Sequence[str]) -> None:
         self._text = "".join(f"{line}\n" for line in lines)
@@ -56,7 +56,7 @@ class _Joined:
 
 @contextmanager
 def connected(url: str) -> Iterator[Any]:
-    """A superuser's connection for which the rules of the tables sleep: the audit looks at every row afterwards."""
+    """Open a superuser's connection with triggers and foreign keys disabled; the audit verifies the rows afterwards."""
     connection = psycopg2.connect(url)
     try:
         connection.autocommit = True
@@ -68,13 +68,13 @@ def connected(url: str) -> Iterator[Any]:
 
 
 def suspend_indexes(connection: Any, tables: Sequence[str]) -> None:
-    """Rows that come from now on are in no index: one that is made at the end, by sorting, costs far less."""
+    """Disable all indexes of the tables. Rebuilding them at the end by sorting is much cheaper than updating them."""
     with connection.cursor() as cursor:
         cursor.execute(_SUSPEND, (list(tables),))
 
 
 def finish(connection: Any, tables: Sequence[str]) -> None:
-    """Make all indexes, which finds what is twice, and leave the tables as vacuum would leave them in time."""
+    """Rebuild all indexes, which detects duplicates, and vacuum the tables."""
     with connection.cursor() as cursor:
         for table in tables:
             cursor.execute(f"REINDEX TABLE {table}")

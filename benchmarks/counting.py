@@ -1,4 +1,4 @@
-"""Counts what a request asks of PostgreSQL, from the server's own log: round trips, and commits that wrote."""
+"""Counts round trips and writing commits of a request, from PostgreSQL's log."""
 
 import re
 import time
@@ -13,14 +13,14 @@ from benchmarks.system import System
 _POLL_SECONDS: Final = 0.01
 _TIMEOUT_SECONDS: Final = 10.0
 _STATEMENT: Final = re.compile(r"\[(\d+)\] \S+ (\S+) LOG:  statement: (.*(?:\n\t.*)*)")
-#: Who serves requests; schedulers and workers have their own rhythm.
+#: Application names of the processes that serve requests. Schedulers and workers are not counted.
 _SERVERS: Final = frozenset({"checks-web", "balance-web", "accounts-web", "payments-web"})
 _NOT_WRITING: Final = ("SELECT", "SHOW", "BEGIN", "COMMIT", "ROLLBACK")
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Per operation."""
+    """Averages per operation."""
 
     round_trips: float
     commits: float
@@ -28,7 +28,7 @@ class Cost:
 
 @contextmanager
 def _logged(system: System) -> Iterator[None]:
-    """Every statement is in the log: a server process writes its line before it begins the work."""
+    """Log every statement. A server process writes the line before it executes the statement."""
     _set_logging(system, "SET log_statement = 'all'", "all")
     try:
         yield
@@ -37,7 +37,7 @@ def _logged(system: System) -> Iterator[None]:
 
 
 def _set_logging(system: System, change: str, expected: str) -> None:
-    """All server processes are told by one round of signals: what a connection from before has, the others have."""
+    """Change the setting and wait until an existing connection has it; all others then have it too."""
     connection = system.database("postgres")
     try:
         with connection.cursor() as cursor:
@@ -55,7 +55,7 @@ def _set_logging(system: System, change: str, expected: str) -> None:
 
 
 def cost_of(system: System, act: Callable[[], int]) -> Cost:
-    """What the web processes sent while ``act`` ran, by the number of operations that it says it did."""
+    """Return the costs of the web processes per operation of ``act``, which returns the number of its operations."""
     with _logged(system):
         before = system.postgres_log.stat().st_size
         operations = act()

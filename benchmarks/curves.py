@@ -1,5 +1,6 @@
 """Curves over the number of clients as SVG charts."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -7,6 +8,9 @@ from typing import Final
 import pygal
 
 from benchmarks.results import Figures
+
+# pygal adds a finder without ``find_spec`` for its map plugins. Python 3.12 ignores it, and pytest fails on it.
+sys.meta_path[:] = [finder for finder in sys.meta_path if hasattr(finder, "find_spec")]
 
 #: File name -> title and the figure that it shows.
 CHARTS: Final[dict[str, tuple[str, Callable[[Figures], float]]]] = {

@@ -1,6 +1,6 @@
-"""Systems with large books in folders that stay: made once, started and measured as often as wanted.
+"""Systems with large books in persistent folders, which are created once and measured repeatedly.
 
-``python -m benchmarks.datasets FOLDER CHECKS`` makes one; it takes 3 GB of disk per million checks.
+``python -m benchmarks.datasets FOLDER CHECKS`` creates one. It needs 3 GB of disk per million checks.
 """
 
 import os
@@ -25,9 +25,9 @@ from launcher.children import Child
 from launcher.data_dir import DataDir
 from launcher.embedded.postgres import EmbeddedPostgres
 
-#: Those who are measured live in the books too, and the first of them is their busiest user.
+#: The measured users have entries in the books; the first of them is the busiest.
 USERS: Final = 64
-#: Nothing of the background disturbs a measurement that did not ask for it.
+#: Disables background tasks that would disturb a measurement.
 SETTINGS: Final = {"FASTCHECK_AUDIT_EVERY_SECONDS": "86400"}
 _FILE: Final = "people.json"
 _STOP_TIMEOUT_SECONDS: Final = 600.0
@@ -39,14 +39,14 @@ _END_AUDIT: Final = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHER
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A running system and those of its users who can sign in."""
+    """A running system and its users with a session."""
 
     system: System
     users: list[User]
 
 
 def make(folder: Path, checks: int) -> float:
-    """Make a system, let users register, stop it, and write its books; returns the seconds that the writing took."""
+    """Create a system, register users, stop it, and write its books; return the duration of the writing in seconds."""
     data_dir = DataDir(folder)
     with running(data_dir, SETTINGS) as system:
         users = user_pool.register(system, USERS)
@@ -80,7 +80,7 @@ def until_sealed(system: System) -> None:
 
 @contextmanager
 def _without_auditor(system: System) -> Iterator[None]:
-    """The audit that a system begins with reads all of its books; it would be measured with all else."""
+    """Stop the auditor, whose first audit reads all books and would disturb the measurement."""
     auditor = system.processes["auditor"]
     os.kill(auditor, signal.SIGSTOP)
     try:
@@ -128,7 +128,7 @@ def _wait(condition: Callable[[], bool], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise LaunchError(f"What was waited for did not come true within {seconds:.0f} seconds.")
+            raise LaunchError(f"The condition was not met within {seconds:.0f} seconds.")
         time.sleep(_POLL_SECONDS)
 
 

@@ -1,8 +1,9 @@
-"""How the costs grow with the books: ``python -m benchmarks.growth FOLDER 10000 1000000``, the numbers of checks.
+"""Growth of costs with the size of the books: ``python -m benchmarks.growth FOLDER 10000 1000000`` (numbers of checks).
 
-Each size is a system of its own below the folder, made by ``benchmarks.datasets`` where it is not there yet, and kept.
-All run at once and are measured in turn, a short while each, so that what else the machine does strikes all alike.
-Each figure is held against the one of the smallest books in the same round; the median of these ratios is what counts.
+Each size is a separate system below the folder, created by ``benchmarks.datasets`` if it is missing, and not removed.
+All systems run at the same time and are measured alternately for short periods, so that other load on the machine
+affects all alike. Each figure is divided by that of the smallest books in the same round; the median of these ratios
+counts.
 """
 
 import json
@@ -31,12 +32,11 @@ CONNECTIONS: Final = 8
 SECONDS: Final = 1.5
 EXPIRING: Final = 4_000
 EXPIRING_ROUNDS: Final = 4
-#: Whose pages are read: the lists of the busiest are as long as the books are large; an ordinary user has fifty lines
-#: somewhere in the books.
+#: The users whose pages are read. The lists of the busiest grow with the books; an ordinary user has fifty lines.
 READERS: Final = {"the busiest": slice(0, 2), "an ordinary": slice(2, 4)}
 LONG_AGO: Final = (datetime.now(UTC) - timedelta(days=200)).strftime("%Y-%m-%dT00:00:00Z")
 PAGES: Final = (f"/balance?at={LONG_AGO}", "/balance/history", "/fastcheck/history", "/fastcheck/active")
-#: Readers write so many pages of checks first: a page costs by its lines, so it must be full whatever the books.
+#: Pages of checks that readers create first: the cost of a page depends on its lines, so it must be full.
 FULL_PAGES: Final = 3
 
 _ENTRIES: Final = "SELECT count(*) FROM entries"
@@ -49,7 +49,7 @@ _SEALING: Final = """
           FROM chain_blocks WHERE complete_at IS NULL) gaps
      WHERE tenth IN (1, 10) GROUP BY tenth ORDER BY tenth
 """
-#: What the sweep asks for when nothing is due.
+#: The query of the sweep when nothing is due.
 _IDLE_SWEEP: Final = """
     EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)
     SELECT check_id FROM checks WHERE status = 'active' AND closes_at <= now() ORDER BY closes_at LIMIT 500
@@ -58,7 +58,7 @@ _IDLE_SWEEP: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one path cost in one round."""
+    """The cost of one path in one round."""
 
     p50_ms: float
     cpu_ms: float
@@ -67,7 +67,7 @@ class Sample:
 
 @dataclass
 class Size:
-    """One size of the books: its dataset, and what was measured there."""
+    """One size of the books: its dataset and its measurements."""
 
     checks: int
     dataset: Dataset
@@ -88,7 +88,7 @@ class Size:
 
 
 def measure(sizes: Sequence[Size]) -> None:
-    """All paths of all sizes, in turn."""
+    """Measure all paths of all sizes alternately."""
     for size in sizes:
         user_pool.enrich(size.dataset.system, size.dataset.users)
         _fill_lists(size.dataset)
@@ -103,18 +103,18 @@ def measure(sizes: Sequence[Size]) -> None:
             sample = Sample(1000 / sweep.per_second, sweep.cpu_ms, sweep.per_second)
             size.samples.setdefault("expired and refunded", []).append(sample)
     for size in sizes:
-        _look_at(size)
+        _add_facts(size)
 
 
 def _fill_lists(dataset: Dataset) -> None:
-    """Whoever's pages are read has some that are full."""
+    """Create checks for the readers until their lists have full pages."""
     for user in (user for readers in READERS.values() for user in dataset.users[readers]):
         for _ in range(FULL_PAGES * DEFAULT_LIMIT):
             status, response = user_pool.call(
                 dataset.system, "POST", "/fastcheck", session=user.session, body={"amount": 1}
             )
             if status != 201:
-                raise RuntimeError(f"no check was written: {status} {response!r}")
+                raise RuntimeError(f"no check was created: {status} {response!r}")
 
 
 def _round(size: Size) -> None:
@@ -134,7 +134,7 @@ def _create(size: Size) -> Outcome:
 
 
 def _read_page(size: Size, path: str, readers: Sequence[User]) -> Outcome:
-    """The first page, and the one that follows it."""
+    """Read the first two pages repeatedly."""
     dataset = size.dataset
     messages: list[bytes] = []
     for user in readers:
@@ -147,12 +147,12 @@ def _read_page(size: Size, path: str, readers: Sequence[User]) -> Outcome:
     return repeated.run(dataset.system.gateway_url, messages, connections=CONNECTIONS, seconds=SECONDS / 2)
 
 
-def _look_at(size: Size) -> None:
+def _add_facts(size: Size) -> None:
     system = size.dataset.system
     size.facts["entries"] = f"{system.rows('balance', _ENTRIES)[0][0]:,}"
     plan = system.rows("checks", _IDLE_SWEEP)[0][0][0]["Plan"]
     pages = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
-    size.facts["pages that a sweep looks at when nothing is due"] = f"{pages}"
+    size.facts["pages read by a sweep when nothing is due"] = f"{pages}"
     size.facts["databases, MiB"] = f"{float(system.rows('postgres', _DISK)[0][0]):,.0f}"
     sealing = [float(row[0]) for row in system.rows("balance", _SEALING) if row[0] is not None]
     size.facts["sealing 10,000 transfers, first and last tenth, ms"] = " and ".join(f"{ms:.0f}" for ms in sealing)
@@ -163,7 +163,7 @@ def _look_at(size: Size) -> None:
 
 
 def table(sizes: Sequence[Size]) -> str:
-    """Markdown: a column per size; each figure with its ratio to that of the smallest books."""
+    """Return a Markdown table with a column per size; each figure has its ratio to that of the smallest books."""
     smallest = sizes[0]
     lines = [f"| | {' | '.join(f'{size.checks:,} checks' for size in sizes)} |", f"| --- |{' ---: |' * len(sizes)}"]
     rows = {fact: [size.facts[fact] for size in sizes] for fact in smallest.facts}
@@ -185,7 +185,7 @@ def _cell(samples: Sequence[Sample], smallest: Sequence[Sample]) -> str:
 
 
 def main(folder: Path, counts: Sequence[int]) -> None:
-    """Make what is missing, measure all, print the table."""
+    """Create missing datasets, measure all, and print the table."""
     for checks in counts:
         if not (folder / str(checks)).exists():
             print(f"{checks:,} checks written in {datasets.make(folder / str(checks), checks):.0f} s", flush=True)

@@ -1,4 +1,4 @@
-"""What a running system uses: processor time and memory of every process, read from /proc."""
+"""Processor time and memory of the processes of a running system, read from /proc."""
 
 import os
 from collections import defaultdict
@@ -10,19 +10,19 @@ _TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(roots: Mapping[str, int]) -> dict[str, float]:
-    """Processor time used so far by each named process (name -> pid) and its descendants, ended ones included."""
+    """Return the CPU seconds of each named process (name -> pid) with its descendants, ended ones included."""
     children = _children()
     return {name: sum(map(_cpu_of, _tree(pid, children))) for name, pid in roots.items()}
 
 
 def memory_mib(roots: Mapping[str, int]) -> dict[str, float]:
-    """Memory of each tree in MiB: proportional set size, in which a shared page counts once for all its users."""
+    """Return the memory of each process tree in MiB: proportional set size, which splits shared pages."""
     children = _children()
     return {name: sum(map(_pss_kib, _tree(pid, children))) / 1024 for name, pid in roots.items()}
 
 
 def used_between(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
-    """What was used from one reading to the next."""
+    """Return the differences between two readings."""
     return {name: after[name] - before.get(name, 0.0) for name in after}
 
 
@@ -41,7 +41,7 @@ def _tree(pid: int, children: Mapping[int, list[int]]) -> Iterable[int]:
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields after the name of the program, which may hold anything; none when the process is gone."""
+    """Return the fields of /proc/PID/stat after the program name; empty if the process has exited."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -49,7 +49,7 @@ def _stat(pid: int) -> list[str]:
 
 
 def _cpu_of(pid: int) -> float:
-    """Its own time, and that of children which have ended and been waited for."""
+    """Return the CPU seconds of a process and its reaped children."""
     fields = _stat(pid)
     return sum(map(int, fields[11:15])) / _TICKS_PER_SECOND if fields else 0.0
 

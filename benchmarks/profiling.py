@@ -1,8 +1,8 @@
-"""Where Python's time goes in each hot path: ``python -m benchmarks.profiling``.
+"""CPU profile of each hot path by part of the system: ``python -m benchmarks.profiling``.
 
-py-spy looks at every web process some hundred times a second while a path is loaded, and takes down who has the
-interpreter's lock. A look is put down to the part of the system whose code is nearest; what a library does for us
-counts as the part that it stands for.
+py-spy samples every web process some hundred times a second while a path is loaded, and records the thread that holds
+the GIL. A sample is attributed to the part of the system whose code is nearest; library code counts as the part that it
+serves.
 """
 
 import subprocess
@@ -21,10 +21,10 @@ from benchmarks.user_pool import User
 
 CONNECTIONS: Final = 16
 SECONDS: Final = 12
-LOOKS_PER_SECOND: Final = 400
+SAMPLES_PER_SECOND: Final = 400
 PROCESSES: Final = ("gateway-web", "checks-web", "balance-web")
 
-#: What the path of a source file has in it -> the part. The first that fits counts.
+#: Substring of a source path -> part of the system. The first match counts.
 PARTS: Final[Sequence[tuple[str, str]]] = (
     ("redis/", "Redis"),
     ("gateway/scripts", "Redis"),
@@ -56,7 +56,7 @@ PARTS: Final[Sequence[tuple[str, str]]] = (
 
 
 def part_of(stack: str) -> str:
-    """The part of the system that one look is put down to; ``stack`` is py-spy's raw format, outermost first."""
+    """Return the part to which a sample is attributed; ``stack`` is in py-spy's raw format, outermost first."""
     for frame in reversed(stack.split(";")):
         for mark, part in PARTS:
             if mark in frame:
@@ -65,7 +65,7 @@ def part_of(stack: str) -> str:
 
 
 def profile(running: system.System, act: Callable[[], object]) -> dict[str, Counter[str]]:
-    """Looks by part, for each web process, while ``act`` loads the system for SECONDS."""
+    """Return samples by part for each web process, while ``act`` loads the system for SECONDS."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         files = {name: Path(folder) / name for name in PROCESSES}
         spies = [stack.enter_context(_spy(_worker_of(running.processes[name]), file)) for name, file in files.items()]
@@ -76,13 +76,13 @@ def profile(running: system.System, act: Callable[[], object]) -> dict[str, Coun
 
 
 def _spy(pid: int, file: Path) -> "subprocess.Popen[bytes]":
-    command = [str(Path(sys.executable).parent / "py-spy"), "record", "--gil", f"--rate={LOOKS_PER_SECOND}"]
+    command = [str(Path(sys.executable).parent / "py-spy"), "record", "--gil", f"--rate={SAMPLES_PER_SECOND}"]
     command += [f"--duration={SECONDS - 1}", "--format=raw", f"--output={file}", f"--pid={pid}"]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _worker_of(pid: int) -> int:
-    """granian's worker, which is the only child of the process that was started."""
+    """Return the pid of granian's worker, the only child of the started process."""
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
 
@@ -95,7 +95,7 @@ def _counted(file: Path) -> Counter[str]:
 
 
 def table(profiles: Mapping[str, Mapping[str, Counter[str]]]) -> str:
-    """Markdown: shares of the time in which each process computed, by path."""
+    """Return a Markdown table with each part's share of the CPU time, by path and process."""
     columns = [
         (path, name) for path, found in profiles.items() for name in PROCESSES if sum(found[name].values()) > SECONDS
     ]
@@ -109,7 +109,7 @@ def table(profiles: Mapping[str, Mapping[str, Counter[str]]]) -> str:
 
 
 def main() -> None:
-    """Load each path, and print who had the interpreter."""
+    """Profile each path and print the table."""
     with system.started() as running:
         users = user_pool.register(running, CONNECTIONS)
         user_pool.enrich(running, users)
@@ -126,7 +126,7 @@ def _of_all_paths(running: system.System, users: Sequence[User]) -> dict[str, di
 
     reading = profile(running, partial(requests.read_balances, url, users, CONNECTIONS, SECONDS))
     creating = profile(running, partial(create, SECONDS))
-    create(SECONDS)  # so that there are enough to accept for as long
+    create(SECONDS)  # enough checks to accept for the same time
     accepting = profile(running, partial(requests.accept_checks, url, users, codes, CONNECTIONS))
     return {"read": reading, "create": creating, "accept": accepting}
 

@@ -7,7 +7,7 @@ from benchmarks.results import Figures, Report, Target
 
 
 def as_text(report: Report) -> str:
-    """Markdown, which reads well in a terminal too."""
+    """Return the report as Markdown, which is readable in a terminal."""
     lines = [f"Machine: {report.machine}; PostgreSQL, Redis, FastCheck and the load share it.", ""]
     lines += [f"Load generator for reads and floors: {repeated.generator()}.", ""]
     lines += ["| floor | per second |", "| --- | ---: |"]
@@ -60,7 +60,7 @@ _LINE, _LEFT, _SCALE, _WIDTH = 26, 330, 220, 900
 
 
 def as_svg(report: Report) -> str:
-    """A bar per target; the line is where it is met. Bars end at twice the target."""
+    """Return an SVG with a bar per target, cut at twice the target; the line marks the target."""
     height = _LINE * (len(report.targets) + 3)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}"',

@@ -1,4 +1,4 @@
-"""What was measured, and what it is held against."""
+"""Measurements and their targets."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from benchmarks.load import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One way of using the system at one concurrency: medians over the rounds. Latencies in milliseconds."""
+    """One operation at one concurrency: medians over the rounds. Latencies are in milliseconds."""
 
     name: str
     connections: int
@@ -31,7 +31,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A figure, and the least or most that it is to be."""
+    """A figure and its minimum or maximum."""
 
     name: str
     wanted: float
@@ -45,13 +45,13 @@ class Target:
 
     @property
     def part(self) -> float:
-        """1 where the target is just met, more where it is passed."""
+        """The ratio to the target: 1 if it is just met, more if it is exceeded."""
         return self.wanted / max(self.reached, 1e-9) if self.at_most else self.reached / max(self.wanted, 1e-9)
 
 
 @dataclass
 class Report:
-    """All of one run."""
+    """The results of one run."""
 
     machine: str
     floors: dict[str, float] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Report:
         return {name: line for name, line in lines.items() if len(line) > 1}
 
     def of(self, name: str, connections: int) -> Figures:
-        """The figures of one way at one concurrency."""
+        """Return the figures of one operation at one concurrency."""
         return next(item for item in self.figures if (item.name, item.connections) == (name, connections))
 
 
@@ -74,14 +74,14 @@ _QUANTILES: Final = (0.50, 0.95, 0.99)
 
 
 def quantiles_ms(latencies: Sequence[float]) -> tuple[float, float, float]:
-    """p50, p95 and p99 in milliseconds."""
+    """Return p50, p95 and p99 in milliseconds."""
     ordered = sorted(latencies)
     p50, p95, p99 = (ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1000 for part in _QUANTILES)
     return p50, p95, p99
 
 
 def median_of(name: str, connections: int, rounds: Sequence[tuple[Outcome, Mapping[str, float]]]) -> Figures:
-    """Rounds are an outcome and the CPU seconds that each process used in it."""
+    """Return the medians over rounds, each an outcome and the CPU seconds of each process in it."""
     quantiles = [quantiles_ms(outcome.latencies) for outcome, _ in rounds]
     names = {process for _, cpu in rounds for process in cpu}
     return Figures(

@@ -1,4 +1,4 @@
-"""One run: floors and FastCheck in turn, on one system, with nothing else changed between them."""
+"""One run: floors and FastCheck are measured alternately on one system."""
 
 import os
 import platform
@@ -30,7 +30,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured."""
+    """The extent of a run."""
 
     users: int = 64
     rounds: int = 3
@@ -58,7 +58,7 @@ QUICK = Plan(
 
 
 def measure(system: System, plan: Plan, say: Say) -> Report:
-    """Everything, in the order of the report."""
+    """Measure everything in the order of the report."""
     report = Report(machine=f"{os.cpu_count()} cores, {platform.system()} {platform.release()}")
     say("Users register and top up.")
     users = user_pool.register(system, plan.users)
@@ -140,7 +140,7 @@ def _metered(system: System, act: Callable[[], Outcome]) -> tuple[Outcome, dict[
 
 
 def _count_costs(system: System, users: Sequence[User], report: Report, say: Say) -> None:
-    """Round trips and commits do not depend on the load, so they are counted apart, with the server's log on."""
+    """Count round trips and commits, which do not depend on the load, with statement logging enabled."""
     say("Round trips and commits are counted.")
     url, seconds = system.gateway_url, 0.3
     codes: requests.Codes = []

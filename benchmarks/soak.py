@@ -1,8 +1,7 @@
-"""Half an hour of steady load: ``python -m benchmarks.soak 30``, the number of minutes.
+"""Soak test under steady load: ``python -m benchmarks.soak 30`` (minutes).
 
-Eight clients read, write and accept without a pause. After each minute one line says how long requests took and how
-much memory each process has; at the end the last third is held against the second one (in the first, caches fill),
-and so are the tables and indexes.
+Eight clients read, create and accept without a pause. Each minute is reported in one line with latencies and memory. At
+the end the last third is compared with the second one (caches fill during the first), and so are tables and indexes.
 """
 
 import statistics
@@ -23,15 +22,15 @@ from benchmarks.user_pool import User
 USERS: Final = 64
 CONNECTIONS: Final = 8
 SECONDS: Final = 60.0
-#: What part of a minute is given to reading and to writing; accepting all that was written takes about the rest.
+#: The shares of a minute for reading and for creating; accepting the created checks takes about the rest.
 READING, WRITING = 0.2, 0.4
-#: What may come and go with the load: more is called growth.
+#: Variation that is normal under load. A larger ratio is reported as growth.
 MOST_GROWTH: Final = 1.1
 
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """What one minute looked like: (p50, p99) in milliseconds by path, MiB by process."""
+    """The measurements of one minute: (p50, p99) in milliseconds by path, MiB by process."""
 
     latencies: Mapping[str, tuple[float, float]]
     done: int
@@ -39,7 +38,7 @@ class Minute:
 
 
 def watch(running: system.System, users: Sequence[User], minutes: int, say: Callable[[str], None]) -> list[Minute]:
-    """Load the system for so many minutes."""
+    """Load the system for this many minutes; return the measurements of each."""
     seen = []
     for _ in range(minutes):
         began = time.monotonic()
@@ -54,14 +53,14 @@ def _one(running: system.System, users: Sequence[User]) -> Minute:
     writes, codes = requests.create_checks(url, users, CONNECTIONS, SECONDS * WRITING)
     accepts = requests.accept_checks(url, users, codes, CONNECTIONS)
     outcomes = {"read": reads, "create": writes, "accept": accepts}
-    _must_be_answered(outcomes)
+    _raise_on_errors(outcomes)
     memory = meters.memory_mib(running.processes)
     quantiles = {name: quantiles_ms(outcome.latencies) for name, outcome in outcomes.items()}
     done = sum(outcome.done for outcome in outcomes.values())
     return Minute({name: (p50, p99) for name, (p50, _, p99) in quantiles.items()}, done, memory)
 
 
-def _must_be_answered(outcomes: Mapping[str, Outcome]) -> None:
+def _raise_on_errors(outcomes: Mapping[str, Outcome]) -> None:
     failed = {name: outcome.errors for name, outcome in outcomes.items() if outcome.errors}
     if failed:
         raise RuntimeError(f"requests failed: {failed}")
@@ -74,7 +73,7 @@ def _line(minute: Minute, seconds: float) -> str:
 
 
 def compared(seen: Sequence[Minute]) -> str:
-    """Markdown: the median of the second third against that of the last."""
+    """Return a Markdown table that compares the medians of the second and the last third."""
     third = len(seen) // 3
     middle, last = seen[third : 2 * third], seen[-third:]
     lines = ["| | second third | last third | |", "| --- | ---: | ---: | --- |"]
@@ -101,17 +100,17 @@ def _memory_of(process: str, minute: Minute) -> float:
 
 
 def main(minutes: int) -> None:
-    """Load, compare, and check the books."""
+    """Load the system, compare, and audit the books."""
     with system.started() as running:
         users = user_pool.register(running, USERS)
         user_pool.enrich(running, users)
         say = partial(print, flush=True)
         last = minutes // 3
         seen = watch(running, users, minutes - last, say)
-        before = bloat.look(running)
+        before = bloat.inspect_tables(running)
         seen += watch(running, users, last, say)
         print(f"{sum(minute.done for minute in seen):,} requests\n\n{compared(seen)}\n")
-        print(f"{bloat.table(before, bloat.look(running))}\n")
+        print(f"{bloat.table(before, bloat.inspect_tables(running))}\n")
         print(audited(running))
 
 

@@ -1,4 +1,4 @@
-"""A system for the measurement alone, started as ``fastcheck up`` starts it, in a folder that is thrown away."""
+"""A temporary system for a measurement, started as by ``fastcheck up``."""
 
 import random
 import re
@@ -22,7 +22,7 @@ from launcher import ports, state, stored_credentials
 from launcher.children import Child, Launch
 from launcher.data_dir import DataDir
 
-#: Everything else is as a user gets it. Nobody waits a minute for a check to expire, nor ten seconds for the sweep.
+#: The only settings that differ from the defaults: short lifetimes of checks and frequent sweeps.
 SETTINGS: Final = {
     "FASTCHECK_RATE_LIMIT_ENABLED": "false",
     "FASTCHECK_MIN_CHECK_LIFETIME_SECONDS": "1",
@@ -36,7 +36,7 @@ _READY: Final = "FastCheck is ready: "
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A running system: how to reach it, and what it is made of."""
+    """A running system: its addresses and processes."""
 
     data_dir: DataDir
     gateway_url: str
@@ -47,14 +47,14 @@ class System:
     secrets: Credentials
 
     def database(self, service: str) -> Any:
-        """A superuser's autocommitting connection to the database of a service; "postgres" is the server's own."""
+        """Open a superuser's autocommit connection to the database of a service, or to "postgres"."""
         name = service if service == "postgres" else f"fastcheck_{service}"
         connection = psycopg2.connect(urlunsplit(urlsplit(self.postgres_url)._replace(path=f"/{name}")))
         connection.autocommit = True
         return connection
 
     def rows(self, service: str, query: str, parameters: object = None) -> list[tuple[Any, ...]]:
-        """One query of one service's database."""
+        """Run one query in the database of a service."""
         connection = self.database(service)
         try:
             with connection.cursor() as cursor:
@@ -69,7 +69,7 @@ class System:
 
 
 def attached(data_dir: DataDir) -> System:
-    """The system that runs in a data folder."""
+    """Return the system that runs in a data folder."""
     now, secrets = state.now(data_dir), stored_credentials.load(data_dir)
     if not now.ready or not now.gateway_url or not now.postgres_url or not now.redis_url or secrets is None:
         raise LaunchError(f"No system with servers of its own runs in {data_dir.path}.")
@@ -86,7 +86,7 @@ def free_port() -> int:
 def started(
     settings: Mapping[str, str] | None = None, *, replicas: int = 1, checkout: Checkout = PRESENT
 ) -> Iterator[System]:
-    """Start a new system of ``checkout``, give it, stop it, and remove its data."""
+    """Run a new system of ``checkout``; stop it and remove its data at the end."""
     folder = Path(tempfile.mkdtemp(prefix="fastcheck-bench-"))
     try:
         with running(DataDir(folder / "data"), settings, replicas=replicas, checkout=checkout) as system:
@@ -103,17 +103,17 @@ def running(
     replicas: int = 1,
     checkout: Checkout = PRESENT,
 ) -> Iterator[System]:
-    """Start the system of a data folder, give it, and stop it; its data stays."""
+    """Run the system of a data folder; stop it at the end. Its data stays."""
     log = data_dir.path.with_name(data_dir.path.name + ".log")
     data_dir.path.parent.mkdir(parents=True, exist_ok=True)
-    log.unlink(missing_ok=True)  # an earlier run was ready too
+    log.unlink(missing_ok=True)  # it may contain the ready line of an earlier run
     child = Child(
         Launch(
             name="fastcheck up",
-            # A port of its own: another system may start at the same time and want the usual one.
+            # A free port: another system may use the default one.
             command=[checkout.python, "-m", "cli", "up", f"--data-dir={data_dir.path}", f"--port={free_port()}"]
             + ([f"--replicas={replicas}"] if replicas > 1 else []),
-            # The user's variables name other systems.
+            # Variables of the caller's environment may point at another system.
             env={**_without_settings(checkout.environment()), **SETTINGS, **(settings or {})},
             log=log,
             cwd=checkout.folder,

@@ -1,6 +1,6 @@
-"""Top-ups as the payments service and the bank would have written them, by SQL: money for a measurement.
+"""Top-ups written by SQL, as payments and the sandbox bank would write them, to fund the users of a measurement.
 
-Each is in the books of payments and of the sandbox bank, so that ``fastcheck audit`` finds nothing wrong afterwards.
+Each is in the databases of payments and of the bank, so that ``fastcheck audit`` has no findings afterwards.
 """
 
 import json
@@ -69,7 +69,7 @@ class TopUp:
         }
 
     def notification(self, terminal_key: str, password: str) -> bytes:
-        """What T-Bank sends when it is paid, signed (see ``services/payments/banks/tbank.py``)."""
+        """Return T-Bank's signed notification of the payment (see ``services/payments/banks/tbank.py``)."""
         fields: dict[str, object] = {
             "Amount": self.amount_minor,
             "OrderId": self.topup_id.hex,
@@ -84,7 +84,7 @@ class TopUp:
 
 
 def write(system: System, topups: Sequence[TopUp], *, paid: bool) -> None:
-    """Write top-ups that the bank has the money of; with ``paid`` we know of it, and the events are on their way."""
+    """Write top-ups that are paid at the bank; with ``paid`` also as confirmed here, with their open events."""
     rows = json.dumps([topup.row() for topup in topups])
     now = datetime.now(UTC)
     envelopes = [

@@ -1,4 +1,4 @@
-"""People with sessions and money, for a measurement."""
+"""Users with sessions and money for a measurement."""
 
 import http.client
 import json
@@ -15,7 +15,7 @@ from benchmarks import topups
 from benchmarks.system import System
 from benchmarks.topups import TopUp
 
-#: Enough for every measurement: each check is worth one kopeck.
+#: Enough for every measurement, in which each check is worth one kopeck.
 FORTUNE_MINOR: Final = 10**10
 CREDIT_TIMEOUT_SECONDS: Final = 60.0
 _AT_ONCE: Final = 4
@@ -30,7 +30,7 @@ class User:
 
 
 def call(system: System, method: str, path: str, *, session: str = "", body: object = None) -> tuple[int, bytes]:
-    """One request to the gateway on a connection of its own."""
+    """Send one request to the gateway on a new connection; return the status and the body."""
     parts = urlsplit(system.gateway_url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
     headers = {"Content-Type": "application/json"}
@@ -45,7 +45,7 @@ def call(system: System, method: str, path: str, *, session: str = "", body: obj
 
 
 def register(system: System, count: int) -> list[User]:
-    """New users, by the public API."""
+    """Register new users through the public API."""
 
     def one(_: int) -> User:
         status, body = call(
@@ -61,7 +61,7 @@ def register(system: System, count: int) -> list[User]:
 
 
 def enrich(system: System, users: Sequence[User]) -> None:
-    """Give everybody a fortune by card, and wait until the balance shows it."""
+    """Top up all users by card and wait until their balances show it."""
     topups.write(system, [TopUp.of(user.user_id, FORTUNE_MINOR) for user in users], paid=True)
     deadline = time.monotonic() + CREDIT_TIMEOUT_SECONDS
     for user in users:
@@ -82,7 +82,7 @@ def topup(system: System, user: User, amount_minor: int, return_url: str) -> str
 
 
 def balance(system: System, user: User) -> int:
-    """What ``GET /balance`` says."""
+    """Return the balance in minor units from ``GET /balance``."""
     status, body = call(system, "GET", "/balance", session=user.session)
     if status != 200:
         raise RuntimeError(f"no balance: {status} {body!r}")

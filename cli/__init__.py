@@ -1,1 +1,1 @@
-"""The ``fastcheck`` command: starts, shows, checks and stops a whole FastCheck system."""
+"""The ``fastcheck`` command: starts, shows, audits and stops a FastCheck system."""

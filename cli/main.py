@@ -8,7 +8,7 @@ import click
 
 from deploy.failure import LaunchError
 
-#: Where each command lives. Imported when asked for: `status` need not wait for what `demo` needs.
+#: The module of each command, imported on use, so that `status` does not import what `demo` needs.
 COMMANDS: Final = {
     "up": "cli.commands.up",
     "dev": "cli.commands.dev",
@@ -41,14 +41,14 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="fastcheck")
 def fastcheck() -> None:
-    """FastCheck: top up by card, write checks with a secret code, accept them.
+    """FastCheck: top up by card, create checks with a secret code, accept them.
 
-    This command runs a whole system on this machine, shows its processes, plays a demo, and audits the books.
+    Runs a system on this machine, shows its processes, runs a demo, and audits the books.
     """
 
 
 def main() -> None:
-    """Run the command; a failure that was foreseen is one sentence on stderr and an exit code."""
+    """Run the command; print an expected failure as one sentence on stderr and exit with its code."""
     try:
         fastcheck()
     except LaunchError as error:

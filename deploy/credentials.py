@@ -1,4 +1,4 @@
-"""The secrets of one installation: random, and never replaced once they exist."""
+"""The secrets of one installation: random, and not replaced once they exist."""
 
 import base64
 import secrets
@@ -14,7 +14,7 @@ from deploy.services import AUDITOR, CALLERS, DATABASES
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """All secrets of one installation, by what they give access to."""
+    """All secrets of one installation."""
 
     postgres_password: str
     redis_password: str

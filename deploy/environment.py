@@ -1,7 +1,7 @@
-"""The environment variables of every process, from one place.
+"""The environment variables of every process.
 
 A process gets the variables of its own service and no others: a compromised service holds no other
-service's password. Variables that the user has set win over ours.
+service's password. Variables that the user has set take precedence.
 """
 
 import json
@@ -19,13 +19,13 @@ PREFIX: Final = "FASTCHECK_"
 BROKER_DATABASE: Final = 0
 CACHE_DATABASE: Final = 1
 
-#: From where the sandbox bank may notify in YooKassa's name, which signs nothing: this machine, or containers on it.
+#: Addresses from which YooKassa notifications, which have no signature, are accepted: this machine and its containers.
 SANDBOX_NETWORKS: Final = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
 
-#: Of the user's environment, what a process needs to run at all.
+#: Variables of the user's environment that every process needs.
 PASSED_ON: Final = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
-#: Variables of one service or another, which the others do not get.
+#: Variables that only some services get.
 _OWNED: Final = frozenset(
     name for service in SERVICES for name in (*service.variables, *service.may_have, service.url_variable)
 )
@@ -34,7 +34,7 @@ _SECRET_ENDINGS: Final = ("_DATABASE_URL", "_TOKEN_KEY", "_PASSWORD")
 
 
 def user_settings(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The ``FASTCHECK_*`` variables that the user has set."""
+    """Return the ``FASTCHECK_*`` variables that the user has set to a value."""
     return {
         name: value
         for name, value in (os.environ if environ is None else environ).items()
@@ -49,7 +49,7 @@ def system_settings(
     public_url: str,
     user: Mapping[str, str],
 ) -> dict[str, str]:
-    """Every setting of a system, the user's own on top.
+    """Return all settings of a system; those of ``user`` take precedence.
 
     ``addresses`` says where everything listens, as ``host:port`` by the name of a service, "postgres" and "redis".
     """
@@ -90,19 +90,19 @@ def system_settings(
 
 
 def process_environment(service: Service, settings: Mapping[str, str]) -> dict[str, str]:
-    """What one process of ``service`` is told."""
+    """Return the environment of a process of ``service``."""
     names = {*COMMON_VARIABLES, *service.variables, *service.may_have, *filter(_is_for_everybody, settings)}
     return {
         **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
         "PYTHONUNBUFFERED": "1",
-        # Without this glibc gives each thread an arena of its own, and a process of 16 threads holds twice the memory.
+        # By default glibc uses an arena per thread, which doubles the memory of a process with 16 threads.
         "MALLOC_ARENA_MAX": "2",
         **{name: settings[name] for name in sorted(names) if name in settings},
     }
 
 
 def _is_for_everybody(name: str) -> bool:
-    """Whether it is a tuning knob that the user has set, and no service's own."""
+    """Return whether the user has set the variable and it belongs to no single service."""
     return name not in _OWNED and not name.endswith(_SECRET_ENDINGS)
 
 
@@ -112,5 +112,5 @@ def database_url(role: str, password: str, address: str, *, database: str | None
 
 
 def redis_url(credentials: Credentials, address: str, number: int) -> str:
-    """The URL of a numbered database of the Redis server."""
+    """Return the URL of a numbered database of the Redis server."""
     return f"redis://:{quote(credentials.redis_password)}@{address}/{number}"

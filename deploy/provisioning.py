@@ -1,4 +1,4 @@
-"""Roles and databases: each service has its own, and may enter no other.
+"""Roles and databases: each service has its own and can connect to no other.
 
 Everything may run again at every start. An auditor may enter all databases and write none.
 """
@@ -14,12 +14,12 @@ from deploy.services import AUDITOR
 
 AUDITOR_ROLE: Final = f"fastcheck_{AUDITOR}"
 
-#: Databases that PostgreSQL makes itself and lets everybody enter.
+#: System databases, to which any role can connect by default.
 _OPEN_BY_DEFAULT: Final = ("postgres", "template1")
 
 
 def provision(administrator_url: Callable[[str], str], passwords: Mapping[str, str], databases: Sequence[str]) -> None:
-    """Bring roles and databases to what they must be.
+    """Create or update all roles and databases.
 
     ``administrator_url`` gives a superuser's URL for a database; ``passwords`` is by service name, the auditor
     included; ``databases`` names the services that have one.
@@ -59,7 +59,7 @@ def _roles_and_databases(url: str, passwords: Mapping[str, str], databases: Sequ
 
 
 def ensure_role(cursor: psycopg2.extensions.cursor, role: str, password: str) -> None:
-    """Make a role that can log in and nothing else; give it this password."""
+    """Create or update a role that can only log in, with this password."""
     cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
     verb = "ALTER" if cursor.fetchone() else "CREATE"
     cursor.execute(
@@ -85,7 +85,7 @@ def close_database(url: str, database: str) -> None:
                 "REVOKE ALL ON DATABASE {database} FROM PUBLIC",
                 "GRANT CONNECT ON DATABASE {database} TO {auditor}",
                 "GRANT USAGE ON SCHEMA public TO {auditor}",
-                # Large objects are the one thing that everybody may write by default.
+                # By default every role can write large objects.
                 "REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea) FROM PUBLIC",
             ):
                 cursor.execute(sql.SQL(statement).format(**names))

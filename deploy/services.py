@@ -1,4 +1,4 @@
-"""What a FastCheck consists of: every service, what runs of it, and which settings each is given.
+"""The processes of a system: every service, its processes, and the settings of each.
 
 This is the one list; the launcher, the provisioning, ``make env`` and the test of docker-compose.yml read it.
 """
@@ -6,35 +6,35 @@ This is the one list; the launcher, the provisioning, ``make env`` and the test 
 from dataclasses import dataclass
 from typing import Final
 
-#: Who signs tokens: a private key each. The operator is the person at the command line.
+#: The issuers of tokens, each with a private key. The operator is the user of the command line.
 CALLERS: Final = ("gateway", "checks", "payments", "operator")
 
-#: The role that may read every database and write none.
+#: The role that can read every database and write to none.
 AUDITOR: Final = "auditor"
 
-#: Given to every process.
+#: Passed to every process.
 COMMON_VARIABLES: Final = ("FASTCHECK_ENVIRONMENT", "FASTCHECK_LOG_LEVEL")
 
 _TOKENS = "FASTCHECK_TOKEN_PUBLIC_KEYS"
 _BROKER = "FASTCHECK_BROKER_URL"
-#: Known to both sides of a bank's interface, while the sandbox bank is the other side.
+#: Credentials that payments and the sandbox bank share.
 _YOOKASSA = ("FASTCHECK_YOOKASSA_SHOP_ID", "FASTCHECK_YOOKASSA_SECRET_KEY")
 _SBER = ("FASTCHECK_SBER_USER_NAME", "FASTCHECK_SBER_PASSWORD", "FASTCHECK_SBER_CALLBACK_SECRET")
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service: its web process, its processes on the bus, and the variables that it is told, secrets included."""
+    """One service: its web process, its processes on the bus, and its variables, secrets included."""
 
     name: str
     variables: tuple[str, ...]
-    #: Given too where the user has set them.
+    #: Passed if the user has set them.
     may_have: tuple[str, ...] = ()
     bus_roles: tuple[str, ...] = ()
     has_database: bool = True
     web_workers: int = 1
     web_threads: int = 16
-    #: Whether it may run several times over. The sandbox bank stands for the world outside, of which there is one.
+    #: Whether replicas can run. The sandbox bank runs once, because it stands for an external system.
     is_replicated: bool = True
 
     @property
@@ -50,7 +50,7 @@ class Service:
         return f"FASTCHECK_{self.name.upper()}_URL"
 
 
-#: In the order of starting; stopping is the other way round. The gateway is last in and first out.
+#: In the order of starting, which is reversed for stopping: the gateway starts last and stops first.
 SERVICES: Final = (
     Service(
         name="balance",
@@ -60,7 +60,7 @@ SERVICES: Final = (
     Service(
         name="accounts",
         variables=("FASTCHECK_ACCOUNTS_DATABASE_URL", _TOKENS),
-        # More than may wait for the hash of a password, so that sessions are verified meanwhile.
+        # More threads than can wait for a password hash, so that sessions are still verified.
         web_threads=56,
     ),
     Service(
@@ -131,7 +131,7 @@ SERVICES: Final = (
         ),
         may_have=("FASTCHECK_CORS_ORIGINS",),
         has_database=False,
-        # More than may wait for passwords and for bodies together with the reads that must go on meanwhile.
+        # More threads than can wait for passwords and bodies, so that reads are still served.
         web_threads=64,
     ),
 )

@@ -45,14 +45,14 @@ def auditor_process(
             log=data_dir.log(AUDITOR),
         ),
         stage=Stage.SERVICES,
-        is_ready=lambda: _answers(port),
+        is_ready=lambda: _responds(port),
         url=f"http://{HOST}:{port}",
     )
 
 
-def _answers(port: int) -> bool:
+def _responds(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://{HOST}:{port}/metrics", timeout=PROBE_TIMEOUT_SECONDS) as answer:
-            return bool(answer.status == 200)
+        with urllib.request.urlopen(f"http://{HOST}:{port}/metrics", timeout=PROBE_TIMEOUT_SECONDS) as response:
+            return bool(response.status == 200)
     except OSError:
         return False

@@ -1,1 +1,1 @@
-"""What this machine could do at best with the same parts: the measure that FastCheck's figures are held against."""
+"""Floors: minimal programs with the same libraries, to which FastCheck's figures are compared."""

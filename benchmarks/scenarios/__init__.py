@@ -1,1 +1,1 @@
-"""What is measured, one way of using FastCheck per function."""
+"""The measured operations, one function each."""

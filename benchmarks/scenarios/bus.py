@@ -1,4 +1,4 @@
-"""What travels over the bus: a bank's notification, a backlog of events, checks that expire."""
+"""Operations over the bus: a bank's notification, a backlog of events, expiring checks."""
 
 import http.client
 import json
@@ -56,7 +56,7 @@ def notifications(system: System, count: int) -> list[float]:
 
 
 class _Wire:
-    """One payer's connection to the gateway."""
+    """A user's connection to the gateway."""
 
     def __init__(self, system: System, payer: User) -> None:
         parts = urlsplit(system.gateway_url)
@@ -69,15 +69,15 @@ class _Wire:
         body = topup.notification(self._secrets.tbank_terminal_key, self._secrets.tbank_password)
         began = time.perf_counter()
         self._connection.request("POST", "/bank/webhook/tbank", body, {"Content-Type": "application/json"})
-        answer = self._connection.getresponse()
-        if (answer.status, answer.read()) != (200, b"OK"):
-            raise RuntimeError(f"a notification was not taken: {answer.status}")
+        response = self._connection.getresponse()
+        if (response.status, response.read()) != (200, b"OK"):
+            raise RuntimeError(f"a notification was not accepted: {response.status}")
         self._credited += topup.amount_minor
         while self._balance() < self._credited:
             waited = time.perf_counter() - began
             if waited > _TIMEOUT_SECONDS:
                 raise RuntimeError("a notification was not credited")
-            # A tenth of what it has taken is exact enough; whoever looks faster keeps a slow machine slow.
+            # Waiting for a tenth of the elapsed time is exact enough; more frequent reads would load the machine.
             time.sleep(max(_BALANCE_POLL_SECONDS, waited / 10))
         return time.perf_counter() - began
 
@@ -90,7 +90,7 @@ class _Wire:
 
 
 def drain(system: System, users: Sequence[User], count: int) -> float:
-    """Events per second that one balance worker makes true: its queue is filled while it is held still."""
+    """Return the events per second that one worker of balance applies. Its queue is filled while it is stopped."""
     with _Watch(system, users) as watch:
         before = watch.balances()
         with _held_still(system, "balance-worker"):
@@ -103,14 +103,14 @@ def drain(system: System, users: Sequence[User], count: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """A sweep: due checks per second that were swept and refunded, and milliseconds of processor time for each."""
+    """A sweep: checks per second that were expired and released, and CPU milliseconds per check."""
 
     per_second: float
     cpu_ms: float
 
 
 def expire(system: System, users: Sequence[User], count: int) -> Expiry:
-    """Let so many checks come due, then have them swept, and their money back on the creators' balances."""
+    """Create checks, let them expire, and measure until their money is back on the balances."""
     with _Watch(system, users) as watch:
         before = watch.balances()
         with _held_still(system, "checks-scheduler"):
@@ -126,7 +126,7 @@ def expire(system: System, users: Sequence[User], count: int) -> Expiry:
 
 
 class _Watch:
-    """Looks at the databases, as cheaply as can be: looking must not be what is measured."""
+    """Reads progress from the databases with cheap queries, which must not affect the measurement."""
 
     _BALANCES: Final = "SELECT sum(balance_minor) FROM accounts WHERE account_id = ANY(%s::uuid[])"
     _EXPIRED: Final = "SELECT 1 FROM checks WHERE creator_id = ANY(%s::uuid[]) AND status = 'expired' LIMIT 1"
@@ -151,21 +151,21 @@ class _Watch:
             connection.close()
 
     def balances(self) -> int:
-        """What all of them have together."""
+        """Return the sum of the users' balances in minor units."""
         return int(self._first("balance", self._BALANCES, self._accounts)[0])
 
     def any_expired(self) -> bool:
         return self._first("checks", self._EXPIRED, self._users) is not None
 
     def all_due(self) -> bool:
-        """Nobody has a check that is about to expire."""
+        """Return whether no check is due."""
         return self._first("checks", self._NOT_DUE, self._users) is None
 
     def all_sent(self) -> bool:
         return self._first("payments", self._UNSENT) is None
 
     def until(self, condition: Callable[[], bool]) -> None:
-        """Look until it is so."""
+        """Poll until the condition is met."""
         deadline = time.monotonic() + _TIMEOUT_SECONDS
         while not condition():
             if time.monotonic() > deadline:

@@ -19,39 +19,39 @@ from launcher.demo.scenario import Scenario
 from launcher.demo.screen import Screen
 
 AUDIT_TIMEOUT_SECONDS: Final = 60
-#: The shortest life that a system with ordinary settings allows.
+#: The minimum lifetime of a check with default settings, in seconds.
 ORDINARY_LIFETIME_SECONDS: Final = 60
 
 
 @click.command()
-@click.option("--url", help="Play on a system that runs already, at this address, and not on one of the demo's own.")
+@click.option("--url", help="The URL of a running system to use instead of a temporary one.")
 @data_dir_option
 @click.option(
     "--lifetime",
     type=click.IntRange(min=1),
-    help="Seconds that the check lives which expires.  [default: 60 with --url, else 4]",
+    help="Lifetime of the check that expires, in seconds.  [default: 60 with --url, else 4]",
 )
 def demo(url: str | None, data_dir: Path, lifetime: int | None) -> None:
-    """Play the whole scenario over the public API, and check it.
+    """Run the main scenario over the public API and verify each step.
 
-    Two people register. One tops up by card at the sandbox bank and writes three checks: the other accepts the first,
-    the second is cancelled, the third expires and its money comes back. Then the books are checked.
+    Two users register. One tops up by card at the sandbox bank and creates three checks. The other accepts the first;
+    the second is cancelled; the third expires. Then the books are audited.
 
-    Starts a system of its own in a temporary folder, and removes both at the end. With --url it plays on a running
-    one instead; --data-dir then says where that one lives, so that its books can be checked too.
+    Starts a temporary system and removes it at the end. With --url it uses a running one; --data-dir then names that
+    system's data folder, so that its books can be audited too.
 
-    Ends with code 1 and names the step when one fails.
+    Exit code 1, with the name of the step, if one fails.
     """
     url = url.rstrip("/") if url else None
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        _play(url, data_dir, lifetime or (ORDINARY_LIFETIME_SECONDS if url else own_system.LIFETIME_SECONDS))
+        _run_scenario(url, data_dir, lifetime or (ORDINARY_LIFETIME_SECONDS if url else own_system.LIFETIME_SECONDS))
     except StepFailed as error:
         raise LaunchError(str(error)) from error
-    click.echo("All of it happened as it should.")
+    click.echo("Every step succeeded.")
 
 
-def _play(url: str | None, data_dir: Path, lifetime_seconds: int) -> None:
+def _run_scenario(url: str | None, data_dir: Path, lifetime_seconds: int) -> None:
     audited = not url or state.now(DataDir(data_dir)).gateway_url == url
     steps = len(Scenario("", lifetime_seconds).steps()) + (not url) + audited
     with ExitStack() as stack, Screen(steps) as screen:
@@ -61,7 +61,7 @@ def _play(url: str | None, data_dir: Path, lifetime_seconds: int) -> None:
         for title, action in scenario.steps():
             screen.step(title, action)
         if audited:
-            screen.step("The books of all services are checked", lambda: _audit(data_dir))
+            screen.step("The books of all services are audited", lambda: _audit(data_dir))
         screen.closing_table(scenario)
 
 
@@ -72,7 +72,7 @@ def _own_system(stack: ExitStack, screen: Screen) -> tuple[Path, str]:
         started.append(stack.enter_context(own_system.started()))
         return started[0][1]
 
-    screen.step("A system is started: databases, broker, every service, worker and scheduler", start)
+    screen.step("A system starts: databases, broker, services, workers and schedulers", start)
     return started[0]
 
 
@@ -86,6 +86,6 @@ def _audit(data_dir: Path) -> str:
     )
     lines = (result.stdout + result.stderr).strip().splitlines()
     check(result.returncode == 0, f"`fastcheck audit` ended with code {result.returncode}: {' '.join(lines[-3:])}")
-    # The last sentence, which the terminal may have broken into lines.
+    # The last sentence, which may be wrapped.
     sentence = " ".join(line.strip() for line in lines)
     return sentence[sentence.rfind("The books are right") :]

@@ -46,21 +46,26 @@ def _opened(data_dir: Path) -> Iterator[dict[str, Any]]:
 
 @click.group()
 def events() -> None:
-    """Events between the services: what has not arrived, why, and what to do about it.
+    """Inspect undelivered events between the services; replay or discard them.
 
-    An event is OPEN until its subscriber has acknowledged it, LATE after a minute, and DEAD when it failed too often
-    and was parked, so that it does not hold up the others. Whatever an operator does is recorded where it cannot be
-    changed.
+    An event is OPEN until its subscriber has acknowledged it, LATE after a minute, and DEAD when it has used up its
+    attempts and is parked. Every action is recorded in an append-only log.
     """
 
 
 @events.command(name="list")
 @data_dir_option
-@click.option("--state", "states", type=click.Choice(operations.STATES), multiple=True, help="Only these.")
+@click.option(
+    "--state",
+    "states",
+    type=click.Choice(operations.STATES),
+    multiple=True,
+    help="Only events in this state; repeatable.",
+)
 @limit_option
 @json_option
 def list_(*, data_dir: Path, states: tuple[str, ...], limit: int, as_json: bool) -> None:
-    """List what has not arrived, and what cannot be decided."""
+    """List undelivered events, and operations without a final status."""
     with _opened(data_dir) as opened:
         lines = operations.list_events(opened, states=states or operations.STATES, limit=limit)
         undecided = operations.list_undecided(opened, limit=limit)
@@ -74,12 +79,12 @@ def list_(*, data_dir: Path, states: tuple[str, ...], limit: int, as_json: bool)
         tries = f"{line.tries} attempts" if line.state == "dead" else f"sent {line.tries} times"
         click.echo(f"      at {line.service} since {format_utc(line.since)}, {tries}" + _because(line.note))
     if undecided:
-        click.echo("Undecided, or for a person to look at:")
+        click.echo("Without a final status, or for an operator to decide:")
     for item in undecided:
         amount = _amount(item.amount_minor, item.currency)
         click.echo(f"      {item.kind} {item.subject}  {amount}  since {format_utc(item.since)}{_because(item.why)}")
     if not lines and not undecided:
-        click.echo("Every event has arrived, and nothing is undecided.")
+        click.echo("All events are delivered, and every operation has a final status.")
 
 
 @events.command()
@@ -117,7 +122,7 @@ def replay(*, event_id: UUID, reason: str, operator: str, data_dir: Path) -> Non
 @operator_option
 @data_dir_option
 def discard(*, event_id: UUID, reason: str, operator: str, data_dir: Path) -> None:
-    """Decide that a parked event never takes effect. The audit goes on naming money that it leaves behind."""
+    """Discard a parked event, which then never takes effect. The audit keeps reporting the missing transfer."""
     with _opened(data_dir) as opened:
         click.echo(operations.discard(opened, event_id, operator=operator, reason=reason))
 
@@ -127,7 +132,7 @@ def discard(*, event_id: UUID, reason: str, operator: str, data_dir: Path) -> No
 @limit_option
 @json_option
 def actions(*, data_dir: Path, limit: int, as_json: bool) -> None:
-    """List what operators did, newest first."""
+    """List operator actions, newest first."""
     with _opened(data_dir) as opened:
         found = operations.list_actions(opened, limit=limit)
     if as_json:

@@ -21,13 +21,14 @@ def payments() -> None:
 
 @payments.command()
 @data_dir_option
-@click.option("--bank", help="Only of this bank.")
+@click.option("--bank", help="List only notifications of this bank.")
 @click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
 @json_option
 def refused(*, data_dir: Path, bank: str | None, limit: int, as_json: bool) -> None:
     """List rejected notifications, newest first.
 
-    Forged notifications, wrong amounts, unknown orders, second payments: each as it came, card numbers masked.
+    These are forged notifications, wrong amounts, unknown orders and second payments, as received, with card numbers
+    masked.
     """
     found = Payments.of(data_dir).get("/internal/notifications/refused", bank=bank, limit=limit)
     if as_json:
@@ -42,7 +43,7 @@ def refused(*, data_dir: Path, bank: str | None, limit: int, as_json: bool) -> N
         if item["body"]:
             click.echo(f"    {item['body'][:300]}")
     if not found["notifications"]:
-        click.echo("Nothing was refused.")
+        click.echo("No notification was rejected.")
 
 
 @payments.command()
@@ -81,9 +82,11 @@ def ask(*, topup_id: UUID, data_dir: Path) -> None:
 @payments.command()
 @topup_argument
 @click.option(
-    "--amount", type=click.IntRange(1), help="In minor units, for example kopecks. Default: all that is left."
+    "--amount",
+    type=click.IntRange(1),
+    help="In minor units, such as kopecks. Default: all that is not refunded yet.",
 )
-@click.option("--refund-id", type=click.UUID, help="That of an earlier call: the same id is the same refund.")
+@click.option("--refund-id", type=click.UUID, help="The id of an earlier call, to repeat it.")
 @click.option("--reason", required=True, help="The reason, recorded in the audit trail.")
 @operator_option
 @data_dir_option
@@ -110,15 +113,15 @@ def refund(
     if as_json:
         click.echo(json.dumps(done, indent=2, ensure_ascii=False))
         return
-    words = {
+    sentences = {
         "done": "The card has the money.",
-        "refused": "The user has not got so much any more: nothing was moved.",
-        "returned": "The bank refused: the user has the money again.",
+        "refused": "The balance is too low: nothing was refunded.",
+        "returned": "The bank rejected the refund: the user has the money again.",
     }
     status = done["status"]
     click.echo(f"{done['refundID']}  {status}{_because(done.get('note'))}")
     click.echo(
-        words.get(status, "Under way: it goes on by itself, and the same call with this --refund-id tells more.")
+        sentences.get(status, "In progress: the service retries. Repeat the call with this --refund-id for the status.")
     )
 
 

@@ -15,10 +15,10 @@ AUDITOR_VARIABLE = "FASTCHECK_AUDITOR_DATABASE_URL"
 
 @click.command()
 def provision() -> None:
-    """Make roles and databases on a PostgreSQL server of your own; may be run again.
+    """Create roles and databases on an existing PostgreSQL server; can be repeated.
 
     Reads FASTCHECK_ADMINISTRATOR_DATABASE_URL (a superuser's), FASTCHECK_<SERVICE>_DATABASE_URL of every service and
-    FASTCHECK_AUDITOR_DATABASE_URL: each role gets the password that its URL holds.
+    FASTCHECK_AUDITOR_DATABASE_URL. Each role gets the password in its URL.
     """
     administrator = urlsplit(_variable(ADMINISTRATOR_VARIABLE))
     passwords = {name: _password(BY_NAME[name].database_variable) for name in DATABASES}

@@ -13,9 +13,9 @@ from cli.commands.options import data_dir_option, json_option, operator_option
 from cli.operators.payments import Payments
 
 DIFFERENT: Final = 1
-WORDS: Final = {
-    "missing_there": "we have it, the bank does not",
-    "missing_here": "the bank has it, we do not",
+MEANINGS: Final = {
+    "missing_there": "FastCheck has it, the bank does not",
+    "missing_here": "the bank has it, FastCheck does not",
     "different_amount": "the amounts differ",
     "different_status": "the statuses differ",
 }
@@ -30,9 +30,7 @@ instant = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"])
 @click.option("--to", "until", type=instant, required=True, help="End of the period (exclusive): a day or a time, UTC.")
 @click.option("--file", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A statement (CSV).")
 @click.option("--apply", "apply", is_flag=True, help="Poll the bank for each difference and apply its status.")
-@click.option(
-    "--reason", default="reconciliation", show_default=True, help="Why. Written down when something is applied."
-)
+@click.option("--reason", default="reconciliation", show_default=True, help="The reason, recorded with --apply.")
 @operator_option
 @json_option
 @data_dir_option
@@ -48,10 +46,10 @@ def reconcile(
     as_json: bool,
     data_dir: Path,
 ) -> None:
-    """Compare our payments with a bank's: its list, a statement file, or the bank asked about each.
+    """Compare payments with a bank's list, a statement file, or the bank's status of each payment.
 
-    Nothing is changed without --apply, which polls the bank for each payment that
-    differs. A file alone never moves money. Exit code 1 when there are differences, 2 when it could not be done.
+    Changes nothing without --apply, which polls the bank for each difference and applies its status report; a statement
+    file alone never changes a payment. Exit codes: 1 if there are differences, 2 if the comparison failed.
     """
     payments = Payments.of(data_dir)
     body: dict[str, object] = {"bank": bank, "apply": apply, "reason": reason, "operator": operator}
@@ -69,7 +67,7 @@ def reconcile(
 
 
 def _spans(since: datetime, until: datetime, *, whole: bool) -> Iterator[tuple[datetime, datetime]]:
-    """Day by day, so that no single call asks the bank for hours; a statement is compared as a whole."""
+    """Split the period into days, which bounds the duration of a call; a statement is compared as a whole."""
     step = until - since if whole else timedelta(days=1)
     while since < until:
         end = min(since + step, until)
@@ -81,7 +79,7 @@ def _text(report: dict[str, Any]) -> str:
     lines = [f"{report['compared']} payments at {report['bank']} compared with {report['source'] or 'nothing'}."]
     for item in report["differences"]:
         names = [f"{name} {item[key]}" for name, key in _NAMES if item.get(key)]
-        lines.append(f"{item['kind']}: {WORDS[item['kind']]}: {', '.join(names)}")
+        lines.append(f"{item['kind']}: {MEANINGS[item['kind']]}: {', '.join(names)}")
         lines.extend(f"    {side}: {_side(item[side])}" for side in ("ours", "theirs") if item.get(side))
         if item.get("applied"):
             lines.append(f"    applied: {item['applied']}")

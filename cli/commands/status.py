@@ -16,7 +16,7 @@ from launcher.data_dir import DataDir
 @data_dir_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs. It holds passwords.")
 def status(data_dir: Path, as_json: bool) -> None:
-    """Tell what runs in a data folder.
+    """Show the processes of a data folder.
 
     The JSON object has: ready, gateway_url, postgres_url (an administrator's), redis_url, and processes, a list of
     name, pid and, where it serves HTTP, url.

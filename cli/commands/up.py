@@ -9,7 +9,7 @@ from cli.commands.options import data_dir_option
 from launcher import system
 from launcher.data_dir import DataDir
 
-#: What the connections of the embedded PostgreSQL suffice for.
+#: The connections of the embedded PostgreSQL suffice for this number.
 MAX_REPLICAS: Final = 8
 
 
@@ -18,26 +18,26 @@ MAX_REPLICAS: Final = 8
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
-    help="The gateway's port. By default the one of last time, else 8000, else any that is free.",
+    help="The gateway's port. Default: the previous one, else 8000, else a free port.",
 )
 @click.option(
     "--replicas",
     type=click.IntRange(1, MAX_REPLICAS),
     default=1,
     show_default=True,
-    help="How often each web process, worker, scheduler and relay runs.",
+    help="Number of processes of each kind: web, worker, scheduler and relay.",
 )
 @click.option("--without", metavar="PROCESS", help="Leave out one process, such as checks-web, to run it yourself.")
 def up(data_dir: Path, port: int | None, replicas: int, without: str | None) -> None:
-    """Start the whole system and stay until Ctrl-C.
+    """Start a system and run it until Ctrl-C.
 
-    Starts PostgreSQL and a Redis-compatible server of its own, makes the databases, runs the migrations, then starts
-    every service, worker, scheduler and relay. When all of it is ready it prints one line:
+    Starts PostgreSQL and a Redis-compatible server, creates the databases, runs the migrations, then starts every
+    service, worker, scheduler and relay. When all are ready it prints one line:
 
         FastCheck is ready: http://127.0.0.1:8000
 
-    What dies is started again. Ctrl-C (or `fastcheck down`) stops everything in order; the data stays, and the next
-    `fastcheck up` goes on with it. FASTCHECK_* variables that name servers of your own are used instead.
+    Processes that exit are restarted. Ctrl-C (or `fastcheck down`) stops everything in order; the data stays for the
+    next `fastcheck up`. FASTCHECK_* variables can name existing servers, which are used instead.
     """
     system.run(DataDir(data_dir), gateway_port=port, replicas=replicas, without=without, say=_say, ready=_ready)
 

@@ -1,1 +1,1 @@
-"""The operator's view of events and payments, and the actions on them, which are recorded in an audit trail."""
+"""Operations on events and payments for operators. Every action is recorded in an append-only log."""

@@ -1,4 +1,4 @@
-"""The databases of the services on the bus, each in the service's own role: an operator changes what they own."""
+"""The databases of the services on the bus, each with the service's own role."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -15,14 +15,14 @@ from deploy.environment import database_url
 from deploy.failure import LaunchError
 from deploy.services import BY_NAME
 
-#: Who writes events into an outbox, and who receives them in an inbox.
+#: The services with an outbox, and those with an inbox.
 PUBLISHERS: Final = ("checks", "payments")
 SUBSCRIBERS: Final = ("balance",)
 SERVICES: Final = (*SUBSCRIBERS, *PUBLISHERS)
 
 
 def urls(data_dir: Path) -> dict[str, str]:
-    """``FASTCHECK_<SERVICE>_DATABASE_URL``, else the system in the data folder."""
+    """Return URLs by service: ``FASTCHECK_<SERVICE>_DATABASE_URL``, else those of the system in the data folder."""
     given = {name: os.environ.get(BY_NAME[name].database_variable, "") for name in SERVICES}
     if all(given.values()):
         return given
@@ -36,7 +36,7 @@ def urls(data_dir: Path) -> dict[str, str]:
 
 @contextmanager
 def opened(where: Mapping[str, str]) -> Iterator[dict[str, Database]]:
-    """The databases by service. Raises LaunchError with a sentence when one of them fails, now or later."""
+    """Open the databases by service. Raise LaunchError if one of them fails within the block."""
     settings = DatabaseSettings(database_pool_size=2)
     made = {name: Database(where[name], settings=settings, application_name="fastcheck-operator") for name in SERVICES}
     try:

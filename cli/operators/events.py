@@ -1,7 +1,7 @@
-"""Events that are open, late or dead: list, show, replay or discard them. Every action is recorded.
+"""List, show, replay or discard events that are open, late or dead. Every action is recorded.
 
-A replay takes the regular path. The event becomes due again in the outbox of its publisher, the relay sends it, the
-inbox takes it in, and what has taken effect before takes none again.
+A replay takes the regular path: the event becomes due in the outbox of its publisher, the relay sends it, and the inbox
+applies it unless it has taken effect before.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ STATES: Final = ("dead", "late", "open")
 
 @dataclass(frozen=True, slots=True)
 class EventLine:
-    """One event that has not arrived. ``service``: where it is; ``tries``: sendings, or attempts to handle it."""
+    """One undelivered event. ``service``: where it is now; ``tries``: number of sends, or of attempts to apply it."""
 
     event_id: str
     state: str
@@ -42,7 +42,7 @@ class EventLine:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """Something whose decision is overdue."""
+    """An operation without a final status after a long time."""
 
     kind: str
     subject: str
@@ -66,7 +66,7 @@ class Step:
 
 @dataclass(slots=True)
 class EventHistory:
-    """One event with all that is known of it."""
+    """One event with its state, payload and history."""
 
     event_id: str
     state: str = "unknown"
@@ -86,7 +86,7 @@ class EventHistory:
 
 
 def list_events(databases: Databases, *, states: tuple[str, ...] = STATES, limit: int) -> list[EventLine]:
-    """What has not arrived: the dead first, then what is open, oldest first."""
+    """Return undelivered events: dead ones first, then late and open ones, each oldest first."""
     dead: dict[str, EventLine] = {}
     unfinished: dict[UUID, RowMapping] = {}
     for service in SUBSCRIBERS:
@@ -111,7 +111,7 @@ def list_events(databases: Databases, *, states: tuple[str, ...] = STATES, limit
 
 
 def _is_open(databases: Databases, released: RowMapping) -> bool:
-    """Whether an event that was taken off the dead letters is on its way again."""
+    """Return whether a released event is open in the outbox of its publisher."""
     with databases[released["source"]].autocommit() as tx:
         return any(row["closed_at"] is None for row in store.in_outbox(tx, released["event_id"]))
 
@@ -132,14 +132,14 @@ def _line(row: RowMapping, state: str, service: str, *, payload: Mapping[str, An
 
 
 def _subject(payload: Mapping[str, Any]) -> str:
-    for name, word in (("check_id", "check"), ("topup_id", "top-up")):
+    for name, kind in (("check_id", "check"), ("topup_id", "top-up")):
         if name in payload:
-            return f"{word} {payload[name]}"
+            return f"{kind} {payload[name]}"
     return ""
 
 
 def list_undecided(databases: Databases, *, limit: int) -> list[Undecided]:
-    """Checks, top-ups and refunds that cannot be decided, and words of banks that a person must look at."""
+    """Return checks, top-ups and refunds without a final status, and notifications that need an operator."""
     found = []
     for service in store.UNDECIDED:
         with databases[service].autocommit() as tx:
@@ -153,12 +153,12 @@ def show(databases: Databases, event_id: UUID) -> EventHistory:
     for service in PUBLISHERS:
         with databases[service].autocommit() as tx:
             for row in store.in_outbox(tx, event_id):
-                _tell_sent(history, service, row)
+                _add_sends(history, service, row)
     for service in SUBSCRIBERS:
         with databases[service].autocommit() as tx:
             received = store.in_inbox(tx, event_id)
             if received is not None:
-                _tell_received(history, service, received)
+                _add_receipt(history, service, received)
             subject = history.payload.get("check_id") or history.payload.get("topup_id")
             for move in store.moves_of(tx, subject) if subject else []:
                 what = f"{move['kind']} {move['outcome']}: {move['amount_minor']} {move['currency']}"
@@ -174,7 +174,7 @@ def show(databases: Databases, event_id: UUID) -> EventHistory:
     return history
 
 
-def _tell_sent(history: EventHistory, service: str, row: RowMapping) -> None:
+def _add_sends(history: EventHistory, service: str, row: RowMapping) -> None:
     history.type, history.payload = row["type"], row["payload"]
     history.state = "closed" if row["closed_at"] else "late" if row["is_late"] else "open"
     history.steps.append(Step(row["created_at"], service, f"written for {row['subscriber']}"))
@@ -189,7 +189,7 @@ def _tell_sent(history: EventHistory, service: str, row: RowMapping) -> None:
         )
 
 
-def _tell_received(history: EventHistory, service: str, row: RowMapping) -> None:
+def _add_receipt(history: EventHistory, service: str, row: RowMapping) -> None:
     history.type = row["type"]
     if row["envelope"]:
         history.payload = row["envelope"]["payload"]
@@ -213,7 +213,7 @@ def replay(databases: Databases, event_id: UUID, *, operator: str, reason: str) 
         if released is not None:
             source, wire = released
             _reopen(databases, source, service, wire, operator=operator, reason=reason)
-            return f"Event {event_id} is taken off the dead letters of {service} and due again at {source}."
+            return f"Event {event_id} is released from the dead letters of {service} and due at {source}."
     return _send_again(databases, event_id, operator, reason)
 
 
@@ -228,7 +228,7 @@ def _release(
         if released is not None:
             _record(tx, "replay_event", event_id, operator, reason, error=known["error"] if known else None)
             return released
-        # Released before, and never sent again: the earlier replay stopped half-way.
+        # Released before and not sent since: the earlier replay was interrupted.
         if known is not None and known["resolution"] == "replayed":
             return known["source"], known["envelope"]
         if known is not None and known["resolution"] == "discarded":
@@ -249,7 +249,7 @@ def _reopen(
 def _send_again(databases: Databases, event_id: UUID, operator: str, reason: str) -> str:
     for service in PUBLISHERS:
         with databases[service].transaction() as tx:
-            subscribers = store.hurry(tx, event_id)
+            subscribers = store.make_due(tx, event_id)
             if subscribers:
                 _record(tx, "send_event_again", event_id, operator, reason, subscribers=subscribers)
                 return f"Event {event_id} is due at {service} at once, for {', '.join(subscribers)}."
@@ -257,9 +257,9 @@ def _send_again(databases: Databases, event_id: UUID, operator: str, reason: str
 
 
 def discard(databases: Databases, event_id: UUID, *, operator: str, reason: str) -> str:
-    """Decide that a parked event is never to take effect; returns what was done. Raises LaunchError.
+    """Discard a parked event, which then never takes effect; return what was done as a sentence.
 
-    Only a parked one: what is still on its way either arrives or is parked.
+    Raises LaunchError if the event is not parked: an open event is either delivered or parked later.
     """
     for service in SUBSCRIBERS:
         with databases[service].transaction() as tx:
@@ -275,7 +275,7 @@ def _record(tx: Any, action: str, event_id: UUID, operator: str, reason: str, **
 
 
 def list_actions(databases: Databases, *, limit: int) -> list[dict[str, Any]]:
-    """What operators did at all services, newest first."""
+    """Return operator actions at all services, newest first."""
     found = []
     for service in SERVICES:
         with databases[service].autocommit() as tx:

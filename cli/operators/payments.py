@@ -13,7 +13,7 @@ from deploy.failure import CANNOT_RUN, LaunchError
 from deploy.services import BY_NAME
 
 KEY_VARIABLE: Final = "FASTCHECK_OPERATOR_TOKEN_KEY"
-#: A comparison asks a bank about many payments.
+#: Long, because a reconciliation polls a bank for many payments.
 TIMEOUT_SECONDS: Final = 600.0
 
 
@@ -26,7 +26,7 @@ class Payments:
 
     @classmethod
     def of(cls, data_dir: Path) -> Self:
-        """``FASTCHECK_PAYMENTS_URL`` and the operator's key, else the system in the data folder; raises LaunchError."""
+        """Return a client for ``FASTCHECK_PAYMENTS_URL``, else for the system in the folder; raise LaunchError."""
         url, key = os.environ.get(BY_NAME["payments"].url_variable, ""), os.environ.get(KEY_VARIABLE, "")
         if not url or not key:
             variables = [BY_NAME["payments"].url_variable, KEY_VARIABLE]
@@ -36,24 +36,26 @@ class Payments:
         return cls(url.rstrip("/"), TokenIssuer("operator", key))
 
     def get(self, path: str, **query: object) -> dict[str, Any]:
-        """Read something; raises LaunchError with the service's own sentence."""
+        """Send a GET request and return its JSON; raise LaunchError with the message of the service."""
         return self._call("GET", path, params={name: str(value) for name, value in query.items() if value is not None})
 
     def post(self, path: str, body: dict[str, object] | None = None) -> dict[str, Any]:
-        """Do something; raises LaunchError with the service's own sentence."""
+        """Send a POST request and return its JSON; raise LaunchError with the message of the service."""
         return self._call("POST", path, json=body or {})
 
     def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.issuer.issue('payments')}"}
         with requests.Session() as http:
-            http.trust_env = False  # a proxy of the environment has no business between us and our own service
+            http.trust_env = False  # no proxy of the environment for an internal service
             try:
-                answer = http.request(method, f"{self.url}{path}", headers=headers, timeout=TIMEOUT_SECONDS, **options)
-                content: dict[str, Any] = answer.json()
+                response = http.request(
+                    method, f"{self.url}{path}", headers=headers, timeout=TIMEOUT_SECONDS, **options
+                )
+                content: dict[str, Any] = response.json()
             except (requests.RequestException, ValueError) as error:
-                raise LaunchError(f"Payments does not answer at {self.url}: {error}", exit_code=CANNOT_RUN) from error
-        if answer.status_code >= 400:
+                raise LaunchError(f"Payments does not respond at {self.url}: {error}", exit_code=CANNOT_RUN) from error
+        if response.status_code >= 400:
             details = "; ".join(f"{name} {what}" for name, what in content.get("errors", {}).items())
-            sentence = f"{content.get('message', answer.status_code)}{f' ({details})' if details else ''}"
-            raise LaunchError(f"Payments refuses: {sentence}.", exit_code=CANNOT_RUN)
+            sentence = f"{content.get('message', response.status_code)}{f' ({details})' if details else ''}"
+            raise LaunchError(f"Payments rejected the request: {sentence}.", exit_code=CANNOT_RUN)
         return content

@@ -1,4 +1,4 @@
-"""Every SQL statement of the operators' commands that the services do not have themselves."""
+"""The SQL statements of the operators' commands that the services do not contain."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from common.bus import outbox
 from common.contracts.envelope import Envelope
 from common.db.connection import Connection, RowMapping
 
-#: An event that is open for longer than this should have arrived; the relay has tried several times.
+#: An event that is open for longer is late: the relay has sent it several times.
 LATE_SECONDS: Final = 60
 #: Time for which an undecided check or top-up is normal.
 UNDECIDED_SECONDS: Final = 60
@@ -24,7 +24,7 @@ _OUTBOX = """
 _OPEN = text(f"{_OUTBOX} WHERE closed_at IS NULL ORDER BY created_at LIMIT :limit")
 _IN_OUTBOX = text(f"{_OUTBOX} WHERE event_id = :event_id")
 
-# One that was replayed and has not come may never have been sent: the replay may have stopped half-way.
+# Includes replayed events that were not received since: their replay may have been interrupted.
 _PARKED = text("""
     SELECT d.event_id, d.source, d.envelope, d.attempts, d.error, d.parked_at, i.type,
            d.resolved_at IS NOT NULL AS is_released
@@ -55,7 +55,7 @@ _ACTIONS = text("""
 
 _MOVES = text("SELECT kind, outcome, amount_minor, currency, created_at FROM transfers WHERE subject_id = :subject_id")
 
-# The row is the event: written anew where it was purged, opened again where it was closed, due at once.
+# Inserts the row if it was purged, reopens it if it was closed, and makes it due.
 _REOPEN = text("""
     WITH opened AS (
         INSERT INTO outbox AS o (event_id, subscriber, type, payload, occurred_at, request_id, traceparent)
@@ -66,34 +66,34 @@ _REOPEN = text("""
     SELECT pg_notify(:channel, '') FROM opened
 """)
 
-_HURRY = text("""
+_MAKE_DUE = text("""
     WITH due AS (
         UPDATE outbox SET available_at = now(), closed_at = NULL WHERE event_id = :event_id RETURNING subscriber
     )
     SELECT subscriber, pg_notify(:channel, '') FROM due
 """)
 
-#: Service -> what waits there for a decision that does not come, or for a person: (kind, subject, since, why).
+#: Service -> query of operations without a final status: (kind, subject, since, why).
 UNDECIDED: Final[Mapping[str, str]] = {
     "checks": """
         SELECT 'check' AS kind, check_id::text AS subject, amount_minor, currency, created_at AS since,
-               format('pending: balance was asked %s times whether the money is held', tries) AS why
+               format('pending: %s attempts to hold the money', tries) AS why
           FROM checks WHERE status = 'pending' AND created_at < now() - make_interval(secs => :seconds)
     """,
     "payments": """
         SELECT 'top-up' AS kind, topup_id::text AS subject, amount_minor, currency, created_at AS since,
-               format('%s: its time is over, the bank was asked %s times and does not say how it ended', status, polls)
+               format('%s: expired, but after %s polls the bank reports no final status', status, polls)
                AS why
           FROM topups
          WHERE next_poll_at IS NOT NULL AND expires_at < now() - make_interval(secs => :seconds)
         UNION ALL
         SELECT 'refund', r.refund_id::text, r.amount_minor, t.currency, r.created_at,
-               format('%s after %s tries: %s', r.status, r.tries, COALESCE(r.note, 'no answer yet'))
+               format('%s after %s attempts: %s', r.status, r.tries, COALESCE(r.note, 'no response yet'))
           FROM refunds r JOIN topups t USING (topup_id)
          WHERE r.finished_at IS NULL AND r.created_at < now() - make_interval(secs => :seconds)
         UNION ALL
         SELECT 'notification', notification_id::text, amount_minor, currency, first_received_at,
-               format('%s of %s says %s for order %s: %s', bank, first_received_at::date, bank_status, bank_order_id,
+               format('%s on %s reports %s for order %s: %s', bank, first_received_at::date, bank_status, bank_order_id,
                       verdict)
           FROM notifications
          WHERE verdict NOT IN ('applied', 'noted', 'bad_signature')
@@ -102,42 +102,42 @@ UNDECIDED: Final[Mapping[str, str]] = {
 
 
 def open_events(tx: Connection, limit: int) -> list[RowMapping]:
-    """Events that their subscriber has not acknowledged, oldest first."""
+    """Return unacknowledged events, oldest first."""
     return list(tx.execute(_OPEN, {"limit": limit, "late": LATE_SECONDS}).mappings())
 
 
 def in_outbox(tx: Connection, event_id: UUID) -> list[RowMapping]:
-    """The rows of one event, one per subscriber."""
+    """Return the outbox rows of one event, one per subscriber."""
     return list(tx.execute(_IN_OUTBOX, {"event_id": event_id, "late": LATE_SECONDS}).mappings())
 
 
 def parked_events(tx: Connection, limit: int) -> list[RowMapping]:
-    """Return parked events without a decision, and replayed events that have not arrived since."""
+    """Return parked events without a decision, and replayed events that were not received since."""
     return list(tx.execute(_PARKED, {"limit": limit}).mappings())
 
 
 def unfinished_events(tx: Connection, limit: int) -> dict[UUID, RowMapping]:
-    """Events that have come and have not taken effect yet, with their last error."""
+    """Return received events that have not taken effect, with their last error, by event id."""
     return {row["event_id"]: row for row in tx.execute(_UNFINISHED, {"limit": limit}).mappings()}
 
 
 def in_inbox(tx: Connection, event_id: UUID) -> RowMapping | None:
-    """What a subscriber knows of an event."""
+    """Return the inbox row of an event with its dead letter, or None."""
     return tx.execute(_IN_INBOX, {"event_id": event_id}).mappings().one_or_none()
 
 
 def actions(tx: Connection, *, subject: str | None, limit: int) -> list[RowMapping]:
-    """What operators did, newest first."""
+    """Return operator actions, newest first."""
     return list(tx.execute(_ACTIONS, {"subject": subject, "limit": limit}).mappings())
 
 
 def moves_of(tx: Connection, subject_id: str) -> list[RowMapping]:
-    """What the ledger has done about a check or a top-up."""
+    """Return the transfers of a check or a top-up."""
     return list(tx.execute(_MOVES, {"subject_id": subject_id}).mappings())
 
 
 def undecided(tx: Connection, service: str, limit: int) -> list[RowMapping]:
-    """What waits at a service for a decision, longest first."""
+    """Return operations of a service without a final status, oldest first."""
     query = f"SELECT * FROM ({UNDECIDED[service]}) waiting ORDER BY since LIMIT :limit"  # noqa: S608
     return list(tx.execute(text(query), {"seconds": UNDECIDED_SECONDS, "limit": limit}).mappings())
 
@@ -160,6 +160,6 @@ def reopen(tx: Connection, subscriber: str, wire: Mapping[str, Any]) -> None:
     )
 
 
-def hurry(tx: Connection, event_id: UUID) -> list[str]:
-    """Make an event due at once, opened again where it was closed; returns its subscribers."""
-    return [row.subscriber for row in tx.execute(_HURRY, {"event_id": event_id, "channel": outbox.CHANNEL})]
+def make_due(tx: Connection, event_id: UUID) -> list[str]:
+    """Make an event due, reopening it if it was closed; return its subscribers."""
+    return [row.subscriber for row in tx.execute(_MAKE_DUE, {"event_id": event_id, "channel": outbox.CHANNEL})]

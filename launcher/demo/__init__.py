@@ -1,1 +1,1 @@
-"""The main job, played by two people over the public HTTP API of a running system."""
+"""The main scenario, run by two users over the public HTTP API of a running system."""

@@ -1,8 +1,8 @@
-"""What ends the demo early."""
+"""The failure of a step."""
 
 
 class StepFailed(Exception):
-    """Something was not as it must be; the text says what was seen instead."""
+    """A check of a step failed; the text states the actual value."""
 
 
 def check(condition: bool, otherwise: str) -> None:

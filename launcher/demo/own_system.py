@@ -1,4 +1,4 @@
-"""A system for the demo alone, in a folder that is thrown away."""
+"""A temporary system for the demo."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from deploy.environment import PREFIX
 from launcher.children import Child, Launch
 from launcher.demo.failure import StepFailed
 
-#: Checks that live for seconds, and a sweep every second, so that the demo takes seconds instead of a week.
+#: Short lifetimes of checks and a sweep every second, so that a check expires within seconds.
 SETTINGS: Final = {"FASTCHECK_MIN_CHECK_LIFETIME_SECONDS": "1", "FASTCHECK_EXPIRY_SWEEP_SECONDS": "1"}
 LIFETIME_SECONDS: Final = 4
 
@@ -26,7 +26,7 @@ POLL_SECONDS: Final = 0.05
 
 @contextmanager
 def started() -> Iterator[tuple[Path, str]]:
-    """Start it by ``fastcheck up``, as a user does; gives its data folder and the gateway's URL."""
+    """Run ``fastcheck up`` in a temporary folder; yield its data folder and the gateway's URL."""
     folder = Path(tempfile.mkdtemp(prefix="fastcheck-demo-"))
     log = folder / "up.log"
     data_dir = folder / "data"
@@ -34,7 +34,7 @@ def started() -> Iterator[tuple[Path, str]]:
         Launch(
             name="fastcheck up",
             command=[sys.executable, "-m", "cli", "up", "--data-dir", str(data_dir)],
-            # The user's variables name other systems, on which the demo must not run.
+            # Variables of the caller's environment may point at another system.
             env={**{name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}, **SETTINGS},
             log=log,
         )

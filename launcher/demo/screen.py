@@ -1,4 +1,4 @@
-"""What the demo shows: a line for each finished step, a bar below them, a table at the end."""
+"""The terminal output of the demo: a line per finished step, a progress bar, a closing table."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from launcher.demo.scenario import Scenario, roubles
 
 
 class Screen:
-    """Shows the steps as they happen, and remembers what they took."""
+    """Shows the steps with their durations."""
 
     def __init__(self, steps: int) -> None:
         self._progress = Progress(
@@ -24,7 +24,7 @@ class Screen:
             BarColumn(bar_width=16),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            # Last, and cut off where the terminal ends: a long title must not push the bar away.
+            # Last and truncated, so that a long title does not displace the bar.
             TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
             console=Console(highlight=False),
             transient=True,
@@ -43,7 +43,7 @@ class Screen:
         self._progress.stop()
 
     def step(self, title: str, action: Callable[[], str]) -> None:
-        """Run one step; a failure is shown under its title and passed on with it."""
+        """Run one step and print it; raise StepFailed with its number and title."""
         self._number += 1
         self._progress.update(self._task, description=escape(title))
         started = time.monotonic()
@@ -59,12 +59,12 @@ class Screen:
         self._progress.advance(self._task)
 
     def closing_table(self, scenario: Scenario) -> None:
-        """What everybody has in the end, and what became of every check."""
-        people = Table("who", "balance", "active checks", "history", title="In the end")
-        for user in (scenario.anna, scenario.boris):
+        """Print the final balances and the history of each user."""
+        users = Table("user", "balance", "active checks", "history", title="Result")
+        for user in (scenario.alice, scenario.bob):
             lines = [f"{item['fastcheck']} {item['type']}: {item['status']}" for item in user.history()]
-            people.add_row(user.name, roubles(user.balance()), str(len(user.active())), "\n".join(lines))
-        self._progress.console.print(people)
+            users.add_row(user.name, roubles(user.balance()), str(len(user.active())), "\n".join(lines))
+        self._progress.console.print(users)
 
     def _print(self, text: str) -> None:
         self._progress.console.print(text, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The lists, held against the source document letter by letter."""
+"""Checks of the lists' format against the source document."""
 
 import re
 from typing import Any, Final
@@ -16,15 +16,15 @@ ENDED_AT: Final = {"used": "usedAt", "expired": "expiredAt", "cancelled": "cance
 
 
 def check_active(item: dict[str, Any]) -> None:
-    """An item of ``GET /fastcheck/active`` for a check without a note."""
+    """Check the format of an item of ``GET /fastcheck/active`` without a note."""
     check(item.keys() == ACTIVE, f"an active check has the fields {sorted(item)}")
     _check_values(item, times=("createdAt", "expiration"))
-    check(bool(CODE.match(item["code"])), f"the code {item['code']!r} is not of four digits")
+    check(bool(CODE.match(item["code"])), f"the code {item['code']!r} does not have four digits")
     check(item["status"] == "active", f"an active check has the status {item['status']!r}")
 
 
 def check_history(item: dict[str, Any]) -> None:
-    """An item of ``GET /fastcheck/history``."""
+    """Check the format of an item of ``GET /fastcheck/history``."""
     if item.get("type") == "accepted":
         check(item.keys() == ACCEPTED and item["status"] == "used", f"an accepted check is shown as {item}")
         _check_values(item, times=("acceptedAt",))

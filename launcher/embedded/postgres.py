@@ -1,4 +1,4 @@
-"""An embedded PostgreSQL: a cluster in a folder, and how to start it, ask it and reach it."""
+"""An embedded PostgreSQL: a cluster in a folder, its settings, start command, probe and URLs."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ ADMINISTRATOR: Final = "postgres"
 INITDB_TIMEOUT_SECONDS: Final = 60
 
 _MIB: Final = 2**20
-#: What a container may use, where there is one (cgroup v2).
+#: The memory limit of a container (cgroup v2).
 _MEMORY_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -39,7 +39,7 @@ def _memory_bytes() -> int:
     return min(memory, int(limit)) if limit.isdigit() else memory
 
 
-#: Nothing here trades safety for speed.
+#: None of these settings reduces durability.
 SETTINGS: Final = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -81,7 +81,7 @@ class EmbeddedPostgres:
         self._folder = ServerFolder(folder, self._user)
 
     def prepare(self) -> None:
-        """Make the cluster when there is none. A half-made one is never left where the next start would find it."""
+        """Create the cluster if there is none. An incomplete one is never left in its final folder."""
         if (self._path / "PG_VERSION").exists():
             self._remove_stale_pid_file()
             return
@@ -99,7 +99,7 @@ class EmbeddedPostgres:
             shutil.rmtree(unfinished, ignore_errors=True)
 
     def _initdb(self, folder: ServerFolder) -> None:
-        # The password goes through an open file without a name: no other process can find it.
+        # The password is passed through an unlinked file, which no other process can open.
         with tempfile.TemporaryFile() as password:
             password.write(self._password.encode())
             password.seek(0)
@@ -138,8 +138,8 @@ class EmbeddedPostgres:
             raise LaunchError(f"PostgreSQL could not make its cluster: {_reason(result.stderr)}")
 
     def launch(self) -> Launch:
-        """How to start the server. SIGINT is its fast shutdown: it ends the sessions and writes a clean end."""
-        options = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
+        """Return the start command. SIGINT requests a fast shutdown, which ends sessions and writes a checkpoint."""
+        options = [item for name, value in self._settings.items() for item in ("-c", f"{name}={value}")]
         return Launch(
             name="postgres",
             command=[str(self._bin / "postgres"), "-D", self._folder.seen_as, *options],
@@ -151,7 +151,7 @@ class EmbeddedPostgres:
         )
 
     def is_ready(self) -> bool:
-        """Whether the server answers a query."""
+        """Return whether the server responds to a query."""
         try:
             connection = psycopg2.connect(self.url(ADMINISTRATOR, self._password, "postgres"), connect_timeout=2)
         except psycopg2.OperationalError:
@@ -160,15 +160,15 @@ class EmbeddedPostgres:
         return True
 
     def administrator_url(self, database: str = "postgres") -> str:
-        """The superuser's URL, as ``psql`` takes it."""
+        """Return the superuser's URL."""
         return self.url(ADMINISTRATOR, self._password, database)
 
     def url(self, user: str, password: str, database: str) -> str:
-        """The URL of a database in this cluster, for any role of it."""
+        """Return the URL of a database in this cluster for a role."""
         return f"postgresql://{quote(user)}:{quote(password)}@127.0.0.1:{self.port}/{quote(database)}"
 
     def _remove_stale_pid_file(self) -> None:
-        """Remove the pid file of a server that was killed, when its number now belongs to another program.
+        """Remove the pid file of a killed server if its pid now belongs to another program.
 
         The caller holds the lock of the data folder and has ended what an earlier run left, so no server of this
         folder lives; PostgreSQL itself cannot know that and would refuse to start.
@@ -184,7 +184,7 @@ class EmbeddedPostgres:
 
 
 def _environment() -> dict[str, str]:
-    # PGDATA, PGPORT and their like, if the user has them set, speak of another server.
+    # PGDATA, PGPORT and similar variables of the user refer to another server.
     return {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
 
 

@@ -45,7 +45,7 @@ class EmbeddedRedis:
         self._folder = ServerFolder(folder, self._user)
 
     def prepare(self) -> None:
-        """Write the configuration; the password stays off the command line, where every user could read it."""
+        """Write the configuration with the password, which must not be visible on the command line."""
         self._folder.create()
         settings = {
             **self._settings,
@@ -56,7 +56,7 @@ class EmbeddedRedis:
         self._folder.write(CONFIGURATION_FILE, "".join(f"{name} {value}\n" for name, value in settings.items()))
 
     def launch(self) -> Launch:
-        """How to start the server."""
+        """Return the start command."""
         return Launch(
             name="redis",
             command=[str(self._binary), f"{self._folder.seen_as}/{CONFIGURATION_FILE}"],
@@ -67,7 +67,7 @@ class EmbeddedRedis:
         )
 
     def is_ready(self) -> bool:
-        """Whether the server answers and has read its file."""
+        """Return whether the server responds and has loaded its data."""
         client = redis.Redis.from_url(self.url(0), socket_timeout=2, socket_connect_timeout=2)
         try:
             return bool(client.ping())
@@ -77,5 +77,5 @@ class EmbeddedRedis:
             client.close()
 
     def url(self, number: int) -> str:
-        """The URL of one of the numbered databases."""
+        """Return the URL of a numbered database."""
         return f"redis://:{quote(self._password)}@127.0.0.1:{self.port}/{number}"

@@ -1,4 +1,4 @@
-"""Who runs the embedded servers: ourselves, or an unprivileged user when we are root (PostgreSQL refuses root)."""
+"""The user of the embedded servers: the current one, or an unprivileged one for root, which PostgreSQL rejects."""
 
 import os
 import pwd
@@ -11,14 +11,14 @@ from deploy.failure import LaunchError, explain_os_error
 
 @dataclass(frozen=True, slots=True)
 class ServerUser:
-    """An account that root steps down to."""
+    """An unprivileged account for the servers of root."""
 
     uid: int
     gid: int
 
 
 def server_user() -> ServerUser | None:
-    """The account that the servers run under; ``None`` means our own, which is not root."""
+    """Return the account of the servers; None for the current user, who is not root. Raises LaunchError."""
     if os.geteuid() != 0:
         return None
     for name in ("nobody", "daemon"):
@@ -31,7 +31,7 @@ def server_user() -> ServerUser | None:
 
 
 def reachable_by_others(path: Path) -> bool:
-    """Whether any user can walk to ``path`` and read it (and run it, where it can be run at all)."""
+    """Return whether any user can reach and read ``path``, and execute it if it is executable."""
     if not all(parent.stat().st_mode & stat.S_IXOTH for parent in path.resolve().parents):
         return False
     mode = path.stat().st_mode
@@ -51,7 +51,7 @@ class ServerFolder:
         self._fd: int | None = None
 
     def create(self) -> None:
-        """Make the folder, readable to the server alone."""
+        """Create the folder, readable by the server only."""
         try:
             self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.hand_over(self._path)
@@ -59,7 +59,7 @@ class ServerFolder:
             raise explain_os_error(error, f"make the folder {self._path}") from error
 
     def write(self, name: str, text: str) -> None:
-        """Write a file that the server alone can read."""
+        """Write a file that only the server can read."""
         path = self._path / name
         try:
             path.unlink(missing_ok=True)
@@ -76,7 +76,7 @@ class ServerFolder:
 
     @property
     def pass_fds(self) -> tuple[int, ...]:
-        """What the server must inherit so that :attr:`seen_as` means something to it."""
+        """The file descriptors that the server must inherit to use :attr:`seen_as`."""
         if self._user is None:
             return ()
         if self._fd is None:
@@ -85,11 +85,11 @@ class ServerFolder:
 
     @property
     def seen_as(self) -> str:
-        """The folder's path in the eyes of the server."""
+        """The path of the folder as the server uses it."""
         return f"/proc/self/fd/{self.pass_fds[0]}" if self._user is not None else str(self._path)
 
     def close(self) -> None:
-        """Let go of the open folder."""
+        """Close the descriptor of the folder."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None

@@ -1,4 +1,4 @@
-"""HTTP in: the public routes of accounts, and the gateway's question whether a session is alive."""
+"""The public routes of accounts, and the internal route that verifies a session for the gateway."""
 
 import re
 from typing import Final
@@ -18,10 +18,10 @@ from services.accounts.schemas import (
     Credentials,
     MeView,
     PasswordChange,
-    SessionAnswer,
-    SessionQuestion,
+    SessionVerification,
     SessionView,
     SignIn,
+    VerifiedSessionView,
 )
 
 public = APIBlueprint("public", __name__, abp_tags=[Tag(name="Accounts")], abp_responses=GUEST_RESPONSES)
@@ -37,7 +37,7 @@ _SESSION_HASH: Final = re.compile("[0-9a-f]{64}")
 @public.post("/register", responses={"201": SessionView, "409": ErrorBody})
 @services_only("gateway")
 def register(context: Context, body: Credentials) -> Response:
-    """Become a user, and be signed in at once."""
+    """Register a user and start a session."""
     session = service.register(context, body.login, body.password.get_secret_value())
     return render(_session_view(session), 201)
 
@@ -45,7 +45,7 @@ def register(context: Context, body: Credentials) -> Response:
 @public.post("/login", responses={"200": SessionView, "401": ErrorBody})
 @services_only("gateway")
 def log_in(context: Context, request: Request, body: SignIn) -> Response:
-    """Sign in: begin a session."""
+    """Sign in: start a session."""
     address = request.header(CLIENT_ADDRESS_HEADER) or ""
     session = service.log_in(context, body.login, body.password.get_secret_value(), address)
     return render(_session_view(session))
@@ -54,7 +54,7 @@ def log_in(context: Context, request: Request, body: SignIn) -> Response:
 @public.post("/logout", responses={"204": None, "401": ErrorBody}, security=SESSION)
 @user_only
 def log_out(context: Context, request: Request) -> Response:
-    """End this session; it is dead at once, everywhere."""
+    """End this session; it is invalid at once."""
     service.log_out(context, request.user_id, _session_hash(request))
     return Response(204)
 
@@ -62,7 +62,7 @@ def log_out(context: Context, request: Request) -> Response:
 @public.post("/logout/all", responses={"204": None, "401": ErrorBody}, security=SESSION)
 @user_only
 def log_out_everywhere(context: Context, request: Request) -> Response:
-    """End every session of the signed-in user, this one too."""
+    """End all sessions of the signed-in user, including this one."""
     service.log_out_everywhere(context, request.user_id)
     return Response(204)
 
@@ -70,7 +70,7 @@ def log_out_everywhere(context: Context, request: Request) -> Response:
 @public.get("/me", responses={"200": MeView, "401": ErrorBody}, security=SESSION)
 @user_only
 def get_me(context: Context, request: Request) -> Response:
-    """Who is signed in."""
+    """Return the signed-in user."""
     user = service.get_me(context, request.user_id)
     return render(MeView(user_id=user.user_id, login=user.login, created_at=utc(user.created_at)))
 
@@ -78,7 +78,7 @@ def get_me(context: Context, request: Request) -> Response:
 @public.post("/me/password", responses={"204": None, "403": ErrorBody, "401": ErrorBody}, security=SESSION)
 @user_only
 def change_password(context: Context, request: Request, body: PasswordChange) -> Response:
-    """Change the password; all other sessions end."""
+    """Change the password and end all other sessions."""
     service.change_password(
         context,
         request.user_id,
@@ -91,10 +91,10 @@ def change_password(context: Context, request: Request, body: PasswordChange) ->
 
 @internal.post("/sessions/verify")
 @services_only("gateway")
-def verify_session(context: Context, body: SessionQuestion) -> Response:
-    """Whose session this is. It is asked by its hash: the session id itself crosses no border and is in no log."""
+def verify_session(context: Context, body: SessionVerification) -> Response:
+    """Return the user of an active session, by its hash: the session id is neither sent nor logged."""
     user_id, cache_seconds = service.verify_session(context, bytes.fromhex(body.session_hash))
-    return render(SessionAnswer(user_id=user_id, cache_seconds=cache_seconds))
+    return render(VerifiedSessionView(user_id=user_id, cache_seconds=cache_seconds))
 
 
 def _session_hash(request: Request) -> bytes:

@@ -51,13 +51,13 @@ class PasswordChange(RequestModel):
     new_password: Password
 
 
-class SessionQuestion(RequestModel):
+class SessionVerification(RequestModel):
     """Internal: the SHA-256 of a session id, in lower-case hex."""
 
     session_hash: str = Field(pattern="^[0-9a-f]{64}$")
 
 
-class SessionAnswer(ResponseModel):
+class VerifiedSessionView(ResponseModel):
     """Internal: the user of the session, and how long the gateway may cache it."""
 
     user_id: UUID = Field(alias="userID")

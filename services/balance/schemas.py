@@ -75,7 +75,7 @@ class StatementView(ResponseModel):
 
 
 class HoldRequest(RequestModel):
-    """Internal: take a check's money from its creator."""
+    """Internal: hold a check's money."""
 
     check_id: UUID = Field(alias="checkID")
     user_id: UUID = Field(alias="userID")
@@ -95,7 +95,7 @@ class RefundRequest(RequestModel):
 
 
 class SettlementRequest(HoldRequest):
-    """Internal: pay a check's money to its acceptor."""
+    """Internal: settle a check to its acceptor."""
 
 
 class BatchItem(HoldRequest):
@@ -125,6 +125,6 @@ class BatchView(ResponseModel):
 
 
 class ReleaseRequest(HoldRequest):
-    """Internal: give a check's money back to its creator."""
+    """Internal: release a check to its creator."""
 
     reason: Literal["cancelled", "expired"]

@@ -16,7 +16,7 @@ from services.balance.handlers import HANDLERS
 WORKER_THREADS: Final = 2
 #: Interval between extensions of the hash chain over the ledger.
 CHAIN_SEAL_SECONDS: Final = 10.0
-#: Time for which the ids of processed events are kept.
+#: Retention of the ids of processed events.
 INBOX_RETENTION_DAYS: Final = 30
 #: Interval between deletions of expired rows.
 RETENTION_SWEEP_SECONDS: Final = 3600.0

@@ -52,10 +52,10 @@ class BalanceClient:
 
     def hold(self, check: Check) -> bool:
         """Hold the check's money; return False if the creator's balance is too low, which is final for this check."""
-        answer = self._post(self._hold_client, "/internal/holds", self._body(check, check.creator_id))
-        if answer.status == 409 and _code(answer) == "insufficient_funds":
+        response = self._post(self._hold_client, "/internal/holds", self._body(check, check.creator_id))
+        if response.status == 409 and _code(response) == "insufficient_funds":
             return False
-        _raise_unless_done(answer)
+        _raise_unless_done(response)
         return True
 
     def settle(self, check: Check) -> None:
@@ -88,16 +88,16 @@ class BalanceClient:
         return http.request("POST", target, headers=headers, body=json.dumps(body).encode())
 
 
-def _raise_unless_done(answer: HttpResponse) -> None:
-    if answer.status == 204:
+def _raise_unless_done(response: HttpResponse) -> None:
+    if response.status == 204:
         return
-    if answer.status == 429 or answer.status >= 500:
+    if response.status == 429 or response.status >= 500:
         raise ServiceUnavailable
-    raise UnexpectedResponse(f"balance responded {answer.status} {_code(answer)}")
+    raise UnexpectedResponse(f"balance responded {response.status} {_code(response)}")
 
 
-def _code(answer: HttpResponse) -> str:
+def _code(response: HttpResponse) -> str:
     try:
-        return str(json.loads(answer.body)["code"])
+        return str(json.loads(response.body)["code"])
     except (ValueError, KeyError, TypeError):
         return "(no code)"

@@ -35,7 +35,7 @@ class ChecksSettings(Settings, DatabaseSettings, BusSettings, CallerSettings, Ht
     pending_sweep_seconds: float = 5.0
     """Interval between scans for checks whose hold has an unknown outcome."""
     idempotency_retention_hours: int = 48
-    """Time for which idempotency keys are kept."""
+    """Retention of idempotency keys, in hours."""
 
     @field_validator("code_keys")
     @classmethod
@@ -45,5 +45,5 @@ class ChecksSettings(Settings, DatabaseSettings, BusSettings, CallerSettings, Ht
 
     @property
     def hold_lease_seconds(self) -> float:
-        """The maximum duration of a hold, during which no other process asks balance about the same check."""
+        """The maximum duration of a hold, during which no other process retries the same check."""
         return self.http_connect_timeout_seconds + self.http_timeout_seconds + 2.0

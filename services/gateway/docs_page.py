@@ -1,6 +1,6 @@
-"""``/openapi.json`` and ``/docs``: the API's document, and a page to read it and try it on.
+"""``/openapi.json`` and ``/docs``: the API's document, and Swagger UI to read it and try requests.
 
-The page is Swagger UI from its package, served by us: nothing is fetched from elsewhere, and no code is in the page.
+Swagger UI is served from its package: the page fetches nothing from other hosts and has no inline code.
 """
 
 from importlib.resources import files
@@ -17,7 +17,7 @@ from services.gateway.web_app import HEADERS as PAGE_HEADERS
 
 SWAGGER_FOLDER: Final = Path(str(files("flask_openapi3_swagger"))) / "templates" / "swagger"
 
-#: What Swagger UI can live with: it draws its icons from data addresses, and makes HTML from the document's texts.
+#: The strictest policy with which Swagger UI works: its icons are data URLs, and it builds HTML from texts.
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"

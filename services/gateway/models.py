@@ -19,13 +19,13 @@ class Rate(StrEnum):
     PASSWORD = "password"  # noqa: S105  the name of a kind of request
     #: Requests without a session, and those with an invalid one.
     GUEST = "guest"
-    #: Banks: a notification that is refused comes again, and again.
+    #: Notifications of banks, which repeat those that are rejected.
     UNLIMITED = "unlimited"
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """``burst`` requests may come at once, and then one each ``interval_us`` microseconds. A burst of 0 is no limit."""
+    """Up to ``burst`` requests at once, then one per ``interval_us`` microseconds. A burst of 0 means no limit."""
 
     per_minute: int
     burst: int
@@ -36,7 +36,7 @@ class Limit:
 
 
 def _parse_limit(value: object) -> object:
-    """``600/300``: 600 per minute, 300 at once."""
+    """Parse ``600/300``: 600 requests per minute, a burst of 300."""
     if not isinstance(value, str):
         return value
     per_minute, separator, burst = value.partition("/")

@@ -12,14 +12,14 @@ from services.payments.models import TopUp
 from services.payments.refunds.models import Refund
 
 
-class UnexpectedAnswer(Exception):
+class UnexpectedResponse(Exception):
     """Balance rejected a command as contradictory or malformed. An operator has to investigate."""
 
 
 class BalanceClient:
     """The commands that payments sends to balance.
 
-    Every method raises ServiceUnavailable if the outcome is unknown (retry), and UnexpectedAnswer.
+    Every method raises ServiceUnavailable if the outcome is unknown (retry), and UnexpectedResponse.
     """
 
     def __init__(self, http: HttpClient | None, issuer: TokenIssuer | None) -> None:
@@ -75,7 +75,7 @@ def _require_success(answer: HttpResponse) -> None:
         return
     if answer.status == 429 or answer.status >= 500:
         raise ServiceUnavailable
-    raise UnexpectedAnswer(f"balance returned {answer.status} {_code(answer)}")
+    raise UnexpectedResponse(f"balance returned {answer.status} {_code(answer)}")
 
 
 def _code(answer: HttpResponse) -> str:

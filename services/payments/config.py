@@ -45,7 +45,7 @@ class PaymentsSettings(BankEnvironment, DatabaseSettings, BusSettings, CallerSet
     forged_notifications_per_hour: int = 1_000
     """Maximum number of forged notifications that are stored per hour. All are counted."""
     idempotency_retention_hours: int = Field(default=72, ge=24)
-    """Time for which idempotency keys are kept."""
+    """Retention of idempotency keys, in hours."""
 
     @model_validator(mode="after")
     def _banks_are_known(self) -> Self:

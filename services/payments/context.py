@@ -44,5 +44,5 @@ class Context:
         return f"{base.rstrip('/')}/bank/webhook/{bank}"
 
     def return_url(self, topup_id: object) -> str:
-        """Where a bank sends the browser: past us, so that the return triggers a poll."""
+        """Return the URL of this service to which a bank sends the browser, so that the return triggers a poll."""
         return f"{self.settings.public_url.rstrip('/')}/topup/{topup_id}/return"

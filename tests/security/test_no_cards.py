@@ -23,7 +23,7 @@ def test_nothing_of_a_card_is_stored_or_logged(system: RunningSystem) -> None:
     person = create_user(system.gateway_url, kopecks=1_000)
     for card, end in ((FOREIGN_CARD, "pending"), (DECLINED_CARD, "failed")):
         body = {"amount": 1_000, "returnUrl": f"{system.gateway_url}/top-up"}
-        topup = person.move("/topup", body, 201)
+        topup = person.post("/topup", body, 201)
         form = {"card_number": card, "expiry": "12/30", "cvc": "123"}
         requests.post(topup["paymentUrl"], data=form, allow_redirects=False, timeout=TIMEOUT)
         path = f"/topup/{topup['transactionID']}"

@@ -22,7 +22,7 @@ def top_up(user: DemoUser, gateway_url: str, kopecks: int) -> str:
     """Top up by card at the sandbox bank, wait for the credit, and return the transaction's id."""
     before = user.balance()
     return_url = f"{gateway_url}/top-up"
-    topup = user.move("/topup", {"amount": kopecks, "returnUrl": return_url}, 201)
+    topup = user.post("/topup", {"amount": kopecks, "returnUrl": return_url}, 201)
     bank_page.pay(topup["paymentUrl"], return_url)
     wait_until("the balance has grown", lambda: user.balance() == before + kopecks)
     return str(topup["transactionID"])

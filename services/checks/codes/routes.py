@@ -21,23 +21,23 @@ public = APIBlueprint(
     "codes", __name__, abp_tags=[Tag(name="FastChecks")], abp_security=SESSION, abp_responses=COMMON_RESPONSES
 )
 
-_PICTURE: Final = {"description": "the picture", "content": {"image/svg+xml": {"schema": {"type": "string"}}}}
+_QR_CODE: Final = {"description": "the QR code", "content": {"image/svg+xml": {"schema": {"type": "string"}}}}
 _REFUSALS: Final[ResponseDict] = {"404": ErrorBody, "409": ErrorBody}
 
 
 @public.post("/fastcheck/<fastcheck>/code", responses={"200": ActiveCheck, **_REFUSALS, "422": ErrorBody})
 @user_only
 def change_code(context: Context, request: Request, path: NumberPath, header: IdempotencyHeader) -> Response:
-    """Give a check a new code: the old one stops working at once."""
+    """Replace the code of an own check; the old code is invalid at once."""
     result = service.change_code(
         context, request.user_id, number_of(path.fastcheck), idempotency_key(request, header, "code", path)
     )
     return respond(active_check(result), result)
 
 
-@public.get("/fastcheck/<fastcheck>/qr.svg", responses={"200": _PICTURE, **_REFUSALS})
+@public.get("/fastcheck/<fastcheck>/qr.svg", responses={"200": _QR_CODE, **_REFUSALS})
 @user_only
 def draw_qr(context: Context, request: Request, path: NumberPath, query: QrQuery) -> Response:
-    """A QR code of the link that opens the accept page filled in; for the creator alone."""
-    picture = service.draw_qr(context, request.user_id, number_of(path.fastcheck), with_code=query.with_code)
-    return Response(200, picture, {"Content-Type": "image/svg+xml; charset=utf-8", "Cache-Control": "no-store"})
+    """Return a QR code of the link to the accept page with the number filled in; for the creator only."""
+    svg = service.draw_qr(context, request.user_id, number_of(path.fastcheck), with_code=query.with_code)
+    return Response(200, svg, {"Content-Type": "image/svg+xml; charset=utf-8", "Cache-Control": "no-store"})

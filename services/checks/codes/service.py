@@ -56,10 +56,10 @@ def draw_qr(context: Context, creator_id: UUID, number: str, *, with_code: bool)
     link = f"{context.settings.public_url.rstrip('/')}/accept#fastcheck={check.fastcheck}"
     if with_code:
         link += f"&code={context.codes.open(check.check_id, check.code_ciphertext)}"
-    picture = io.BytesIO()
-    # A view box without a size scales to the place where the page puts the picture.
-    segno.make_qr(link, error="m").save(picture, kind="svg", border=4, light="#fff", omitsize=True)
-    return picture.getvalue()
+    svg = io.BytesIO()
+    # A view box without a size scales to the element that contains the image.
+    segno.make_qr(link, error="m").save(svg, kind="svg", border=4, light="#fff", omitsize=True)
+    return svg.getvalue()
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ _REFUSALS_UNDER_A_KEY: Final[ResponseDict] = {**_REFUSALS, "422": ErrorBody}
 @direct
 @user_only
 def create_check(context: Context, request: Request, header: IdempotencyHeader, body: CreateRequest) -> Response:
-    """Write a check: its money leaves the balance and waits for whoever enters number and code."""
+    """Create a check: hold its amount until a user accepts it with number and code, or it ends."""
     order = Order(body.amount, body.currency, body.note, body.expires_in)
     result = service.create_check(context, request.user_id, order, idempotency_key(request, header, "create", body))
     return respond(active_check(result), result, status=201)
@@ -45,7 +45,7 @@ def create_check(context: Context, request: Request, header: IdempotencyHeader, 
 @direct
 @user_only
 def accept_check(context: Context, request: Request, header: IdempotencyHeader, body: NumberAndCode) -> Response:
-    """Accept a check: its money is the caller's, once and for ever."""
+    """Accept a check: its amount is credited to the caller."""
     result = service.accept_check(
         context,
         request.user_id,
@@ -66,7 +66,7 @@ def accept_check(context: Context, request: Request, header: IdempotencyHeader, 
 @public.post("/fastcheck/preview", responses={"200": PreviewedCheck, **_REFUSALS, "410": ErrorBody})
 @user_only
 def preview_check(context: Context, request: Request, body: NumberAndCode) -> Response:
-    """Look at a check before accepting it; a wrong code counts as it does for accepting."""
+    """Preview a check before accepting it; a wrong code counts as an attempt."""
     check = service.preview_check(context, request.user_id, number_of(body.fastcheck), body.code)
     return render(
         PreviewedCheck(
@@ -82,7 +82,7 @@ def preview_check(context: Context, request: Request, body: NumberAndCode) -> Re
 @public.post("/fastcheck/<fastcheck>/cancel", responses={"200": CancelledCheck, **_REFUSALS_UNDER_A_KEY})
 @user_only
 def cancel_check(context: Context, request: Request, path: NumberPath, header: IdempotencyHeader) -> Response:
-    """Take a check back: its money is on the creator's balance again."""
+    """Cancel an own active check: its amount returns to the balance."""
     result = service.cancel_check(
         context, request.user_id, number_of(path.fastcheck), idempotency_key(request, header, "cancel", path)
     )

@@ -26,9 +26,9 @@ _ACTIVE = prepared(f"""
 # is in the history before the sweep reaches it.
 _HISTORY = text(f"""
     SELECT 'created' AS type, h.*
-      FROM unnest(CAST(:statuses AS text[])) AS wanted (status)
+      FROM unnest(CAST(:statuses AS text[])) AS requested (status)
      CROSS JOIN LATERAL (SELECT {COLUMNS} FROM checks c
-                          WHERE c.creator_id = :user_id AND c.status = wanted.status
+                          WHERE c.creator_id = :user_id AND c.status = requested.status
                             AND c.status NOT IN ('pending', 'rejected')
                             AND c.closes_at <= :now
                             AND (c.closes_at, c.check_id, 2) < (:closes_at, :check_id, :rank)

@@ -24,7 +24,7 @@ public = APIBlueprint(
 @public.get("/fastcheck/active", responses={"200": ActiveList})
 @user_only
 def list_active(context: Context, request: Request, query: PageQuery) -> Response:
-    """The caller's own checks that nobody has used and that have not expired, newest first."""
+    """List own active checks, newest first."""
     page = service.list_active(context, request.user_id, query.limit, query.cursor)
     now = context.clock.now()
     return render(ActiveList(checks=[_as_active(result, now) for result in page.items], next_cursor=page.next_cursor))
@@ -33,7 +33,7 @@ def list_active(context: Context, request: Request, query: PageQuery) -> Respons
 @public.get("/fastcheck/history", responses={"200": HistoryList})
 @user_only
 def list_history(context: Context, request: Request, query: HistoryQuery) -> Response:
-    """Used, expired and cancelled checks that the caller created or accepted, last ended first."""
+    """List used, expired and cancelled checks that the caller created or accepted, last ended first."""
     page = service.list_history(
         context,
         request.user_id,

@@ -15,7 +15,7 @@ from services.checks.context import Context
 
 log = get_logger(__name__)
 
-#: Time for which acknowledged events are kept.
+#: Retention of acknowledged events.
 OUTBOX_RETENTION_HOURS: Final = 168
 BATCH_SIZE: Final = 5_000
 BATCHES_PER_RUN: Final = 100

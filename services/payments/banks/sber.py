@@ -1,7 +1,7 @@
 """Sber and the other banks that run the same gateway (RBS protocol: ``register.do`` and others).
 
 Calls are forms, or JSON at the newer hosts. Callbacks use GET or POST and have a checksum: symmetric (HMAC) or
-asymmetric (RSA). If a callback names no amount, the bank is asked for it before a credit.
+asymmetric (RSA). If a callback names no amount, the bank is polled for it before a credit.
 """
 
 import hashlib

@@ -22,7 +22,7 @@ from services.payments.banks.base import (
     PaymentStatus,
     RefundOutcome,
 )
-from services.payments.clients import UnexpectedAnswer
+from services.payments.clients import UnexpectedResponse
 from services.payments.context import Context
 from services.payments.errors import RefundNotPossible, TopUpNotFound
 from services.payments.models import TopUp, TopUpStatus, order_of
@@ -93,7 +93,7 @@ def pursue_due(context: Context, *, limit: int) -> int:
     for refund_id in due:
         try:
             pursue(context, refund_id)
-        except UnexpectedAnswer:
+        except UnexpectedResponse:
             # The refund keeps its status and is retried later. The rest of the batch does not wait for an operator.
             log.error(log_events.REFUND_CONTRADICTS_BALANCE, refund_id=str(refund_id), exc_info=True)
     return len(due)

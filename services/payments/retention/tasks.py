@@ -13,7 +13,7 @@ from services.payments.notifications import repository as notifications
 
 log = get_logger(__name__)
 
-#: Time for which acknowledged events are kept.
+#: Retention of acknowledged events.
 OUTBOX_RETENTION_HOURS: Final = 168
 NOTIFICATION_RETENTION_DAYS: Final = 400
 BATCH: Final = 5_000

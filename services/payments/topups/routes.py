@@ -60,7 +60,7 @@ def create_topup(context: Context, request: Request, body: TopUpRequest, header:
 @public.get("/topup", responses={"200": TopUpList})
 @user_only
 def list_topups(context: Context, request: Request, query: PageQuery) -> Response:
-    """The signed-in user's top-ups, newest first."""
+    """List the signed-in user's top-ups, newest first."""
     page = service.list_topups(context, request.user_id, query.limit, query.cursor)
     return render(TopUpList(topups=[TopUpView.of(topup) for topup in page.items], next_cursor=page.next_cursor))
 
@@ -68,14 +68,14 @@ def list_topups(context: Context, request: Request, query: PageQuery) -> Respons
 @public.get("/topup/<transactionID>", responses={"200": TopUpView, "404": ErrorBody})
 @user_only
 def get_topup(context: Context, request: Request, path: TopUpPath) -> Response:
-    """One of the signed-in user's top-ups."""
+    """Return one of the signed-in user's top-ups."""
     return render(TopUpView.of(service.get_topup(context, path.transaction_id, request.user_id)))
 
 
 @internal.get("/topups/<transactionID>")
 @services_only("operator")
 def show_topup(context: Context, path: TopUpPath) -> Response:
-    """A top-up with its attempts, notifications and refunds."""
+    """Return a top-up with its attempts, notifications and refunds."""
     details = service.get_details(context, path.transaction_id)
     topup = details.topup
     return render(

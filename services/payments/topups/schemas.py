@@ -29,7 +29,7 @@ class TopUpRequest(RequestModel):
 
 
 class StartedTopUp(ResponseModel):
-    """The browser goes to ``paymentUrl``, the user pays there, and comes back to ``returnUrl``."""
+    """A started top-up. The user pays at ``paymentUrl``; the bank then sends the browser to ``returnUrl``."""
 
     transaction_id: TransactionId
     amount: int = Field(gt=0)

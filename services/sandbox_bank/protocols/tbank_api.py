@@ -1,6 +1,6 @@
 """T-Bank's API v2: JSON in, JSON out, always HTTP 200, failures in the body.
 
-The numbers of errors marked [?] are not published in a form that we could check; clients must not hang on them.
+The error numbers marked [?] are not verified against a publication; clients must not depend on them.
 """
 
 import hmac

@@ -72,7 +72,7 @@ def console(empty_system: InProcessSystem, test_servers: Servers) -> OperatorCon
 
 
 def test_list_without_events_is_one_sentence(console: OperatorConsole) -> None:
-    assert console.run("list").stdout == "Every event has arrived, and nothing is undecided.\n"
+    assert console.run("list").stdout == "All events are delivered, and every operation has a final status.\n"
 
 
 def test_open_late_and_parked_events_are_listed_with_their_state(console: OperatorConsole) -> None:
@@ -266,11 +266,11 @@ def test_undecided_operations_are_listed_with_their_reason(console: OperatorCons
             {"id": refund},
         )
     undecided = {item["kind"]: item["why"] for item in json.loads(console.run("list", "--json").stdout)["undecided"]}
-    assert undecided["check"] == "pending: balance was asked 4 times whether the money is held"
-    assert undecided["top-up"] == "pending: its time is over, the bank was asked 9 times and does not say how it ended"
-    assert undecided["refund"].startswith("debited after 7 tries")
+    assert undecided["check"] == "pending: 4 attempts to hold the money"
+    assert undecided["top-up"] == "pending: expired, but after 9 polls the bank reports no final status"
+    assert undecided["refund"].startswith("debited after 7 attempts")
     assert "second_payment" in undecided["notification"]
-    assert "Undecided" in console.run("list").stdout
+    assert "Without a final status" in console.run("list").stdout
 
 
 def test_command_without_a_running_system_ends_with_1(tmp_path: object) -> None:

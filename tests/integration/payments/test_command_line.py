@@ -32,7 +32,7 @@ def reconcile(system: System, *arguments: str) -> subprocess.CompletedProcess[st
 
 
 def test_refused_lists_rejected_notifications(system: System) -> None:
-    assert "Nothing was refused" in run(system, "payments", "refused").stdout
+    assert "No notification was rejected" in run(system, "payments", "refused").stdout
     topup = system.user().start()
     system.notify({**system.confirmation(topup), "Amount": 1})
     system.notify(system.confirmation(topup), password="guessed")

@@ -40,7 +40,7 @@ def url() -> Iterator[str]:
         server.server_close()
 
 
-def test_load_of_a_fixed_size_sends_each_request_once(url: str) -> None:
+def test_a_load_of_a_fixed_size_sends_each_request_once(url: str) -> None:
     requests = [message("GET", path, session="S") for path in ("/", "/missing", "/long") * 5]
     outcome = load.run(url, [lambda: in_turn(requests)], connections=4, seconds=60, keep_bodies=True)
     assert (outcome.done, outcome.errors, len(outcome.latencies)) == (10, 5, 15)
@@ -48,7 +48,7 @@ def test_load_of_a_fixed_size_sends_each_request_once(url: str) -> None:
     assert outcome.processes == 1
 
 
-def test_load_of_a_fixed_time_ends_and_adds_up_its_processes(url: str) -> None:
+def test_a_load_of_a_fixed_time_ends_and_adds_up_its_processes(url: str) -> None:
     request = message("GET", "/", session="S")
     outcome = load.run(url, [lambda: itertools.repeat(request)] * 2, connections=3, seconds=0.2)
     assert outcome.processes == 2
@@ -83,7 +83,7 @@ def test_quantiles_are_those_of_the_sorted_latencies() -> None:
     assert quantiles_ms([number / 1000 for number in range(100, 0, -1)]) == (51, 96, 100)
 
 
-def test_meters_report_time_and_memory_of_this_process() -> None:
+def test_the_own_process_uses_time_and_memory() -> None:
     roots = {"we": os.getpid()}
     assert meters.cpu_seconds(roots)["we"] > 0
     assert meters.memory_mib(roots)["we"] > 1

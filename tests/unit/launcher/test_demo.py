@@ -93,7 +93,7 @@ def test_history_entry_with_another_format_is_rejected(item: dict[str, Any]) -> 
 
 
 def test_wait_that_times_out_names_its_condition() -> None:
-    with pytest.raises(StepFailed, match="still not so: the check is used"):
+    with pytest.raises(StepFailed, match="not within 0 seconds: the check is used"):
         wait_until("the check is used", lambda: False, timeout_seconds=0)
 
 
