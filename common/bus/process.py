@@ -1,13 +1,14 @@
 """Processes of the bus: ``python -m services.<name>.worker worker|scheduler|relay``.
 
-A service's ``worker.py`` builds its :class:`BusProcess`; this module runs it.
+A service's ``worker.py`` states its tasks, and whether it consumes and publishes events. This module creates the
+:class:`BusProcess` and runs it.
 """
 
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,15 +18,31 @@ from celery import Celery
 from celery.signals import beat_init, worker_ready
 
 from common import log_events
+from common.bus.celery_app import ScheduledTask, create_celery, register_task
+from common.bus.inbox import Inbox
+from common.bus.publishing import register_consumer, register_publisher
 from common.bus.relay import Relay
-from common.core.logging import get_logger
+from common.core.logging import configure_logging, get_logger
+from common.core.settings import BusSettings
+from common.db.engine import Database
 
 log = get_logger(__name__)
 
 ROLES: Final = ("worker", "scheduler", "relay")
+#: Number of threads of a worker.
+WORKER_THREADS: Final = 2
 
 #: Names a file that the process creates when it is ready, since it has no HTTP endpoint to probe.
 READY_FILE_VARIABLE: Final = "FASTCHECK_READY_FILE"
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodicTask:
+    """A scheduled task: call ``function()`` every ``every_seconds``. It may run at any time, and concurrently."""
+
+    name: str
+    every_seconds: float
+    function: Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +51,33 @@ class BusProcess:
 
     app: Celery
     relay: Relay | None = None
-    threads: int = 2
+    threads: int = WORKER_THREADS
+
+
+def create_bus_process(
+    service: str,
+    settings: BusSettings,
+    db: Database,
+    *,
+    log_level: str,
+    tasks: Sequence[PeriodicTask],
+    inbox: Inbox | None = None,
+    publishes: bool = False,
+) -> BusProcess:
+    """Create a service's Celery application with its scheduled tasks; opens no connection.
+
+    With ``inbox``, it consumes events. With ``publishes``, it consumes acknowledgements and has a relay of the outbox
+    in ``db``.
+    """
+    configure_logging(service, log_level)
+    app = create_celery(service, settings, [ScheduledTask(task.name, task.every_seconds) for task in tasks])
+    for task in tasks:
+        register_task(app, task.name, task.function)
+    if inbox is not None:
+        register_consumer(app, service, inbox)
+    if publishes:
+        register_publisher(app, service, db)
+    return BusProcess(app, relay=Relay(service, db, app, settings) if publishes else None)
 
 
 def run(build: Callable[[], BusProcess], arguments: list[str]) -> None:

@@ -1,7 +1,9 @@
 """The clock as a dependency, so that tests can control it."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, Self
+
+from common.core.settings import Settings
 
 
 class Clock(Protocol):
@@ -16,6 +18,11 @@ class SystemClock:
 
     def __init__(self, offset: timedelta = timedelta(0)) -> None:
         self._offset = offset
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Create the clock of a process."""
+        return cls(timedelta(seconds=settings.clock_offset_seconds))
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self._offset

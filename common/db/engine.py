@@ -7,9 +7,10 @@ statement, which then is its own transaction: one round trip instead of three.
 import select
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import psycopg2.extras
+from pydantic import SecretStr
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import DisconnectionError
 
@@ -46,6 +47,11 @@ class Database:
         )
         event.listen(self._engine, "connect", _prepare_connection)
         event.listen(self._engine, "checkout", _refuse_dead_connection)
+
+    @classmethod
+    def of(cls, url: SecretStr, settings: DatabaseSettings, application_name: str) -> Self:
+        """Create the database of a process; no connection is made until the first use."""
+        return cls(url.get_secret_value(), settings=settings, application_name=application_name)
 
     def transaction(self) -> Connection:
         """A block in one READ COMMITTED transaction: committed at the end, rolled back on any exception.

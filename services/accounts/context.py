@@ -1,7 +1,6 @@
-"""The dependencies of a process, built once at its start from the settings."""
+"""The dependencies of a process of accounts, created once from the settings."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final, Self
 
 from common.core.clock import Clock, SystemClock
@@ -24,14 +23,10 @@ class Context:
 
     @classmethod
     def open(cls, settings: AccountsSettings, application_name: str) -> Self:
-        """Build the dependencies; opens no connection."""
+        """Create the dependencies; opens no connection."""
         return cls(
-            db=Database(
-                settings.accounts_database_url.get_secret_value(),
-                settings=settings,
-                application_name=application_name,
-            ),
-            clock=SystemClock(timedelta(seconds=settings.clock_offset_seconds)),
+            db=Database.of(settings.accounts_database_url, settings, application_name),
+            clock=SystemClock.of(settings),
             passwords=Passwords(
                 at_once=settings.password_hashes_at_once,
                 waiting=settings.password_hashes_waiting,

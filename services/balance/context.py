@@ -1,7 +1,6 @@
-"""The dependencies of a process of balance, created once at its start."""
+"""The dependencies of a process of balance, created once from the settings."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Self
 
 from common.core.clock import Clock, SystemClock
@@ -23,14 +22,10 @@ class Context:
 
     @classmethod
     def open(cls, settings: BalanceSettings, application_name: str) -> Self:
-        """Create the dependencies; connects to nothing yet."""
+        """Create the dependencies; opens no connection."""
         return cls(
-            db=Database(
-                settings.balance_database_url.get_secret_value(),
-                settings=settings,
-                application_name=application_name,
-            ),
-            clock=SystemClock(timedelta(seconds=settings.clock_offset_seconds)),
+            db=Database.of(settings.balance_database_url, settings, application_name),
+            clock=SystemClock.of(settings),
             debits=GroupRunner("debit", enabled=settings.group_commit),
             credits=GroupRunner("credit", enabled=settings.group_commit),
             settings=settings,

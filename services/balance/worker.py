@@ -1,19 +1,16 @@
 """Bus processes of balance: ``python -m services.balance.worker worker|scheduler``."""
 
 import sys
+from functools import partial
 from typing import Final
 
-from common.bus.celery_app import ScheduledTask, create_celery, register_task
 from common.bus.inbox import Inbox
-from common.bus.process import BusProcess, run
-from common.bus.publishing import register_consumer
-from common.core.logging import configure_logging
+from common.bus.process import BusProcess, PeriodicTask, create_bus_process, run
 from services.balance import tasks
 from services.balance.config import BalanceSettings
 from services.balance.context import Context
 from services.balance.handlers import HANDLERS
 
-WORKER_THREADS: Final = 2
 #: Interval between extensions of the hash chain over the ledger.
 CHAIN_SEAL_SECONDS: Final = 10.0
 #: Retention of the ids of processed events.
@@ -25,29 +22,21 @@ SEAL_TASK = "balance.seal_chain"
 
 
 def build(settings: BalanceSettings | None = None) -> BusProcess:
-    """The Celery application with the consumer of events and the scheduled tasks."""
+    """Create the consumer of events and the scheduled tasks."""
     settings = settings or BalanceSettings.load()
-    configure_logging("balance", settings.log_level)
-    context = Context.open(settings, "balance-worker")
-    app = create_celery(
+    db = Context.open(settings, "balance-worker").db
+    purge = partial(tasks.purge_old_records, db, INBOX_RETENTION_DAYS)
+    return create_bus_process(
         "balance",
         settings,
-        [
-            ScheduledTask(PURGE_TASK, RETENTION_SWEEP_SECONDS),
-            ScheduledTask(SEAL_TASK, CHAIN_SEAL_SECONDS),
+        db,
+        log_level=settings.log_level,
+        tasks=[
+            PeriodicTask(PURGE_TASK, RETENTION_SWEEP_SECONDS, purge),
+            PeriodicTask(SEAL_TASK, CHAIN_SEAL_SECONDS, partial(tasks.seal_chain, db)),
         ],
+        inbox=Inbox(db, HANDLERS, max_attempts=settings.inbox_max_attempts),
     )
-    register_consumer(app, "balance", Inbox(context.db, HANDLERS, max_attempts=settings.inbox_max_attempts))
-
-    def purge_old_records() -> None:
-        tasks.purge_old_records(context.db, INBOX_RETENTION_DAYS)
-
-    def seal_chain() -> None:
-        tasks.seal_chain(context.db)
-
-    register_task(app, PURGE_TASK, purge_old_records)
-    register_task(app, SEAL_TASK, seal_chain)
-    return BusProcess(app, threads=WORKER_THREADS)
 
 
 if __name__ == "__main__":

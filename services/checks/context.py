@@ -1,7 +1,6 @@
-"""The dependencies of a process, built once at its start from the settings."""
+"""The dependencies of a process of checks, created once from the settings."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Self
 
 from common.bus.batched_acknowledger import BatchedAcknowledger
@@ -25,13 +24,11 @@ class Context:
 
     @classmethod
     def open(cls, settings: ChecksSettings, application_name: str) -> Self:
-        """Build the dependencies; opens no connection."""
-        db = Database(
-            settings.checks_database_url.get_secret_value(), settings=settings, application_name=application_name
-        )
+        """Create the dependencies; opens no connection."""
+        db = Database.of(settings.checks_database_url, settings, application_name)
         return cls(
             db=db,
-            clock=SystemClock(timedelta(seconds=settings.clock_offset_seconds)),
+            clock=SystemClock.of(settings),
             balance=BalanceClient.of(settings),
             codes=CodeVault(settings.code_keys.get_secret_value()),
             acknowledger=BatchedAcknowledger(db, subscriber="balance"),

@@ -1,4 +1,4 @@
-"""The dependencies of a gateway process, created once at its start."""
+"""The dependencies of a gateway process, created once from the settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Context:
 
     @classmethod
     def open(cls, settings: GatewaySettings) -> Self:
-        """Create the dependencies; connects to nothing yet."""
+        """Create the dependencies; opens no connection."""
         tokens = TokenIssuer("gateway", settings.gateway_token_key.get_secret_value())
         services = open_clients(settings)
         return cls(

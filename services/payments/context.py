@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Self
 
 from common.core.clock import Clock, SystemClock
@@ -15,7 +14,7 @@ from services.payments.config import PaymentsSettings
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The database of top-ups, the clock, the banks that are switched on, the way to balance."""
+    """The database of top-ups, the clock, the enabled banks, the client of balance."""
 
     db: Database
     clock: Clock
@@ -25,21 +24,17 @@ class Context:
 
     @classmethod
     def open(cls, settings: PaymentsSettings, application_name: str, banks: Mapping[str, Bank] | None = None) -> Self:
-        """Connects to nothing yet. Without ``banks`` their adapters are made from the environment."""
+        """Create the dependencies; opens no connection. Without ``banks``, create the adapters from the environment."""
         return cls(
-            db=Database(
-                settings.payments_database_url.get_secret_value(),
-                settings=settings,
-                application_name=application_name,
-            ),
-            clock=SystemClock(timedelta(seconds=settings.clock_offset_seconds)),
+            db=Database.of(settings.payments_database_url, settings, application_name),
+            clock=SystemClock.of(settings),
             banks=banks if banks is not None else open_banks(settings.enabled_banks, settings),
             balance=BalanceClient.of(settings),
             settings=settings,
         )
 
     def callback_url(self, bank: str) -> str:
-        """Where a bank's notifications arrive."""
+        """Return the URL to which a bank sends notifications."""
         base = self.settings.callback_base_url or self.settings.public_url
         return f"{base.rstrip('/')}/bank/webhook/{bank}"
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from threading import Event
 from typing import Self
 
@@ -26,18 +25,14 @@ class Context:
 
     @classmethod
     def open(cls, settings: SandboxBankSettings) -> Self:
-        """Connects to nothing yet."""
+        """Create the dependencies; opens no connection."""
         return cls(
-            db=Database(
-                settings.sandbox_bank_database_url.get_secret_value(),
-                settings=settings,
-                application_name="sandbox-bank",
-            ),
-            clock=SystemClock(timedelta(seconds=settings.clock_offset_seconds)),
+            db=Database.of(settings.sandbox_bank_database_url, settings, "sandbox-bank"),
+            clock=SystemClock.of(settings),
             settings=settings,
             wires=wires(settings),
         )
 
     def page_url(self, page_key: str) -> str:
-        """Where a payment is paid."""
+        """Return the URL of a payment page."""
         return f"{self.settings.sandbox_bank_url.rstrip('/')}/pay/{page_key}"

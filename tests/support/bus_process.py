@@ -8,11 +8,7 @@ import sys
 
 from pydantic import SecretStr
 
-from common.bus.celery_app import ScheduledTask, create_celery, register_task
-from common.bus.process import BusProcess, run
-from common.bus.publishing import register_publisher
-from common.bus.relay import Relay
-from common.core.logging import configure_logging
+from common.bus.process import BusProcess, PeriodicTask, create_bus_process, run
 from common.core.settings import BusSettings, DatabaseSettings, Settings
 from common.db.engine import Database
 
@@ -24,14 +20,11 @@ class PublisherSettings(Settings, BusSettings, DatabaseSettings):
 
 
 def build() -> BusProcess:
-    """Build the bus process of a service that only publishes."""
+    """Create the bus process of a service that only publishes."""
     settings = PublisherSettings.load()
-    configure_logging(NAME, settings.log_level)
-    db = Database(settings.publisher_database_url.get_secret_value(), settings=settings, application_name=NAME)
-    app = create_celery(NAME, settings, [ScheduledTask(f"{NAME}.nothing", 0.5)])
-    register_publisher(app, NAME, db)
-    register_task(app, f"{NAME}.nothing", lambda: None)
-    return BusProcess(app, relay=Relay(NAME, db, app, settings))
+    db = Database.of(settings.publisher_database_url, settings, NAME)
+    task = PeriodicTask(f"{NAME}.nothing", 0.5, lambda: None)
+    return create_bus_process(NAME, settings, db, log_level=settings.log_level, tasks=[task], publishes=True)
 
 
 if __name__ == "__main__":
