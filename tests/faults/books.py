@@ -55,9 +55,10 @@ class Check:
     creator: str
     acceptor: str | None
     amount: int
+    note: str | None
     status: str
     expires_at: datetime
-    sealed_code: memoryview
+    sealed_code: bytes | memoryview
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class Event:
     event_id: str
     type: str
     subject: str
+    created_at: datetime
     is_closed: bool
 
 
@@ -146,8 +148,9 @@ _ENTRIES: Final = """
 """
 _ACCOUNTS: Final = "SELECT account_id::text, kind, user_id::text, balance_minor, currency FROM accounts"
 _CHECKS: Final = """
-    SELECT check_id::text, number, creator_id::text, acceptor_id::text, amount_minor, status, expires_at,
-           code_ciphertext FROM checks
+    SELECT check_id::text, number, creator_id::text, acceptor_id::text, amount_minor, note, status, expires_at,
+           code_ciphertext
+      FROM checks
 """
 _KEYS: Final = "SELECT operation, user_id::text, status FROM idempotency_keys"
 _TOPUPS: Final = "SELECT topup_id::text, user_id::text, amount_minor, status, refunded_minor FROM topups"
@@ -156,7 +159,8 @@ _REFUNDS: Final = """
     SELECT refund_id::text, topup_id::text, amount_minor, status, was_credited, finished_at IS NOT NULL FROM refunds
 """
 _OUTBOX: Final = """
-    SELECT event_id::text, type, COALESCE(payload ->> 'check_id', payload ->> 'topup_id'), closed_at IS NOT NULL
+    SELECT event_id::text, type, COALESCE(payload ->> 'check_id', payload ->> 'topup_id'), created_at,
+           closed_at IS NOT NULL
       FROM outbox
 """
 _UNPROCESSED: Final = "SELECT event_id::text, type FROM inbox WHERE processed_at IS NULL AND parked_at IS NULL"

@@ -1,25 +1,29 @@
-"""The checker that all harnesses except chaos share: compares the books with themselves and with the bank.
+"""The first checker: compares the books with themselves and with the bank.
 
-It shares no code with the services. Each rule yields one sentence per violation. Call it when nothing moves.
+It shares no code with the services. Each rule yields one sentence per violation. Call it when nothing moves. What
+clients were told is for ``responses.py``.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from tests.faults.books import Books, Check, Transfer
 
 #: The status of an ended check, and the kind of the transfer that ends its hold.
 _ENDINGS: Final = {"used": "check_accepted", "expired": "check_expired", "cancelled": "check_cancelled"}
+CHECK_EXPIRED: Final = "check.expired.v1"
 #: The kind of the transfer that is the effect of an event.
 _EFFECTS: Final = {
     "payment.confirmed.v1": "topup",
     "check.accepted.v1": "check_accepted",
-    "check.expired.v1": "check_expired",
+    CHECK_EXPIRED: "check_expired",
     "check.cancelled.v1": "check_cancelled",
 }
 _FUNDED: Final = frozenset({"active", *_ENDINGS})
 _PAID: Final = frozenset({"paid", "surplus"})
+_CONFIRMED: Final = frozenset({"confirmed", "refund_pending", "partly_refunded", "refunded"})
 
 
 class Paid(Protocol):
@@ -33,10 +37,15 @@ class Paid(Protocol):
     def returned(self) -> int: ...
 
 
-def violations(books: Books, bank: Collection[Paid]) -> Iterator[str]:
-    """Yield all violations."""
+#: Seconds by which the clock of the sweep was ahead of the others at an instant.
+Ahead = Callable[[datetime], float]
+
+
+def violations(books: Books, bank: Collection[Paid], ahead: Ahead = lambda _at: 0.0) -> Iterator[str]:
+    """Yield all violations. ``ahead`` states what a harness has done to the clock of the sweep."""
     yield from ledger(books)
     yield from checks(books)
+    yield from expirations(books, ahead)
     yield from topups(books, bank)
     yield from unfinished(books, bank)
     for kind, error in books.parked:
@@ -94,12 +103,13 @@ def _transfers_balance(books: Books) -> Iterator[str]:
 
 def _balances_follow_entries(books: Books) -> Iterator[str]:
     sums: dict[str, int] = {}
+    users = {account.account for account in books.accounts if account.kind == "user"}
     for entry in books.entries:
         sums[entry.account] = sums.get(entry.account, 0) + entry.amount
-        if entry.balance_after is not None and (entry.balance_after != sums[entry.account] or entry.balance_after < 0):
+        if entry.account in users and (entry.balance_after != sums[entry.account] or sums[entry.account] < 0):
             yield f"{entry} should leave {sums[entry.account]}"
     for account in books.accounts:
-        if account.balance is not None and (account.balance != sums.get(account.account, 0) or account.balance < 0):
+        if account.kind == "user" and account.balance != sums.get(account.account, 0):
             yield f"{account} should have {sums.get(account.account, 0)}"
     if sum(sums.values()):
         yield f"the balances of all accounts sum to {sum(sums.values())} instead of 0"
@@ -150,6 +160,17 @@ def _check(check: Check, transfers: dict[str, Transfer]) -> Iterator[str]:
             yield f"{check.number}: {ending} does not pay {check.amount} to {owner}"
 
 
+def expirations(books: Books, ahead: Ahead) -> Iterator[str]:
+    """No check expires before its time, by the clock of the sweep."""
+    expired_at = {event.subject: event.created_at for event in books.outbox.values() if event.type == CHECK_EXPIRED}
+    for check in books.checks:
+        decided_at = expired_at.get(check.check_id)
+        if check.status == "expired" and decided_at is not None:
+            allowed_at = decided_at + timedelta(seconds=ahead(decided_at) + 1)
+            if check.expires_at > allowed_at:
+                yield f"{check.number} was expired at {decided_at}, before {check.expires_at}"
+
+
 def topups(books: Books, bank: Collection[Paid]) -> Iterator[str]:
     """What the bank keeps of a payment is credited once, and nothing else is credited."""
     kept: Counter[str] = Counter()
@@ -168,6 +189,10 @@ def topups(books: Books, bank: Collection[Paid]) -> Iterator[str]:
             amount = refund.amount if refund else owner and owner.amount
             if owner is None or owner.user != transfer.user or amount != transfer.amount:
                 yield f"{transfer} does not belong to {owner}"
+    for order in books.orders.values():
+        topup = topup_of.get(order.topup_id)
+        if order.state == "paid" and (topup is None or topup.status not in _CONFIRMED):
+            yield f"{order} is paid, and its top-up is {topup}"
     for subject in kept.keys() | credited.keys():
         if kept[subject] != credited[subject]:
             yield f"top-up {subject}: the bank keeps {kept[subject]}, {credited[subject]} is credited"

@@ -11,11 +11,11 @@ from typing import Final
 import click
 from rich.console import Console
 
-from tests.faults.chaos import seeds, timeline
+from tests.faults.chaos import seeds
 from tests.faults.chaos.options import Options
 from tests.faults.chaos.outcome import Outcome
+from tests.faults.chaos.report import show
 from tests.faults.chaos.run import run
-from tests.faults.chaos.screen import Screen, show
 
 DEFAULT_OUT: Final = Path(".fastcheck-chaos")
 
@@ -26,7 +26,7 @@ DEFAULT_OUT: Final = Path(".fastcheck-chaos")
 @click.option("--clients", type=click.IntRange(2, 200), default=24, help="Number of concurrent clients; two per user.")
 @click.option("--rate", type=click.FloatRange(1, 1000), default=60.0, help="Target operations per second.")
 @click.option("--settle-seconds", type=float, default=30.0, help="Limit for settling after the last fault.")
-@click.option("--out", type=click.Path(path_type=Path), default=DEFAULT_OUT, help="Folder for reports and journals.")
+@click.option("--out", type=click.Path(path_type=Path), default=DEFAULT_OUT, help="Folder for reports and records.")
 @click.option("--replicas", type=click.IntRange(1, 8), default=1, help="Replicas of each process.")
 @click.option("--rabbitmq", is_flag=True, help="Run the bus on a RabbitMQ node (Debian: rabbitmq-server).")
 @click.option("--keep", is_flag=True, help="Keep the data of the system even after a clean run.")
@@ -72,13 +72,9 @@ def _one(console: Console, options: Options) -> Outcome:
         f"[bold]Seed {options.seed}[/]: {options.minutes:g} minutes, {options.clients} clients{_unusual(options)}"
     )
     began = time.time()
-    with Screen(console, options.minutes) as screen:
-        outcome = run(options, screen.say, watched=screen.watch)
+    outcome = run(options, lambda sentence: console.print(sentence, highlight=False, soft_wrap=True))
     (options.out / "report.json").write_text(json.dumps(outcome.as_json(), indent=2, ensure_ascii=False))
-    (options.out / "timeline.svg").write_text(timeline.draw(outcome))
     show(console, outcome)
-    with (options.out / "report.txt").open("w") as file:
-        show(Console(file=file, width=120), outcome)
     console.print(f"{time.time() - began:.0f} seconds in all.")
     return outcome
 

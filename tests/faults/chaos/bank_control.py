@@ -1,27 +1,24 @@
 """Control the sandbox bank's faults, and send forged notifications in its name."""
 
 import base64
-import json
 import random
 from pathlib import Path
-from typing import Final
-
-import psycopg2
+from typing import Any, Final
 
 from launcher import stored_credentials
 from launcher.data_dir import DataDir
-from tests.faults.chaos.wire import Silence, Wire
+from tests.faults.chaos.databases import Databases
+from tests.faults.connection import Connection, NoResponse
 from tests.support.system import RunningSystem
 
 TIMEOUT_SECONDS: Final = 10.0
-FORGERIES_AT_ONCE: Final = 10
 
-#: Unpaid orders with their amounts.
+#: The latest unpaid orders with their amounts.
 _UNPAID: Final = """
     SELECT a.bank_order_id, COALESCE(a.bank_payment_id, '1'), t.amount_minor
       FROM attempts a JOIN topups t USING (topup_id)
      WHERE t.status <> 'confirmed'
-     ORDER BY t.created_at DESC LIMIT %s
+     ORDER BY t.created_at DESC LIMIT 10
 """
 
 
@@ -39,20 +36,17 @@ class BankControl:
 
     def set_plan(self, plan: object) -> bool:
         """Set the faults of the next orders; return False without a response of the bank."""
-        wire = Wire(self._system.url("sandbox_bank-web"))
-        headers = {"Authorization": self._authorization, "Content-Type": "application/json"}
+        connection = Connection(self._system.url("sandbox_bank-web"))
+        headers = {"Authorization": self._authorization}
+        body = {"plan": plan}
         try:
-            response = wire.request(
-                "PUT",
-                "/admin/faults",
-                headers=headers,
-                body=json.dumps({"plan": plan}),
-                timeout_seconds=TIMEOUT_SECONDS,
+            response = connection.request(
+                "PUT", "/admin/faults", body, headers=headers, timeout_seconds=TIMEOUT_SECONDS
             )
-        except Silence:
+        except NoResponse:
             return False
         finally:
-            wire.close()
+            connection.close()
         return response.status == 204
 
     def forge(self, choice: int) -> tuple[int, int]:
@@ -62,7 +56,7 @@ class BankControl:
         """
         rng = random.Random(choice)
         sent = accepted = 0
-        wire = Wire(self._system.gateway_url)
+        gateway = Connection(self._system.gateway_url)
         for order_id, payment_id, amount in self._unpaid():
             body = {
                 "TerminalKey": self._terminal,
@@ -75,25 +69,17 @@ class BankControl:
                 "Token": rng.choice(("", "0" * 64, rng.randbytes(32).hex())),
             }
             try:
-                response = wire.request(
-                    "POST",
-                    "/bank/webhook/tbank",
-                    headers={"Content-Type": "application/json"},
-                    body=json.dumps(body),
-                    timeout_seconds=TIMEOUT_SECONDS,
-                )
-            except Silence:
+                response = gateway.request("POST", "/bank/webhook/tbank", body, timeout_seconds=TIMEOUT_SECONDS)
+            except NoResponse:
                 continue
             sent += 1
             accepted += response.status == 200
-        wire.close()
+        gateway.close()
         return sent, accepted
 
-    def _unpaid(self) -> list[tuple[str, str, int]]:
-        connection = psycopg2.connect(self._system.database_url("payments"), connect_timeout=3)
+    def _unpaid(self) -> list[tuple[Any, ...]]:
+        databases = Databases(self._system)
         try:
-            with connection.cursor() as cursor:
-                cursor.execute(_UNPAID, (FORGERIES_AT_ONCE,))
-                return [(str(order), str(payment), int(amount)) for order, payment, amount in cursor.fetchall()]
+            return databases.rows("payments", _UNPAID)
         finally:
-            connection.close()
+            databases.close()

@@ -6,11 +6,12 @@ import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-from tests.faults.chaos.journal import Journal
+from tests.faults import bank_page
 from tests.faults.chaos.offers import OfferPool
-from tests.faults.chaos.tally import Tally
-from tests.faults.chaos.wire import Answer, Silence, Wire
+from tests.faults.connection import Connection, NoResponse
+from tests.faults.record import Operation, Response
 
 TIMEOUT_SECONDS: Final = 10.0
 #: Share of requests whose time-out ends before a response can arrive; the retry overlaps the first request.
@@ -18,10 +19,15 @@ SHORT_TIMEOUT_SHARE: Final = 0.03
 SHORT_TIMEOUT_SECONDS: Final = (0.005, 0.3)
 #: An operation is given up after this time; its outcome is then unknown to the client.
 GIVE_UP_SECONDS: Final = 60.0
-#: Share of operations that are never retried.
+#: Share of operations that are never retried, and of those that are repeated after their response.
 NO_RETRY_SHARE: Final = 0.01
+REPEAT_SHARE: Final = 0.03
+#: Kinds of operations that store their response under their key.
+REPEATED_KINDS: Final = frozenset({"topup", "create", "accept", "cancel", "code"})
 RETRY_FIRST_SECONDS: Final = 0.1
 RETRY_MAX_SECONDS: Final = 1.0
+#: Share of payers whom the redirect brings back; the others close the browser.
+RETURN_SHARE: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,6 @@ class SharedState:
     gateway_url: str
     rate_per_client: float
     offers: OfferPool = field(default_factory=OfferPool)
-    tally: Tally = field(default_factory=Tally)
     working: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -45,95 +50,77 @@ class User:
     user_id: str
 
 
-def decides(response: Answer) -> bool:
-    """Return whether a response is final; otherwise the client retries with the same key."""
-    code = response.body.get("code") if isinstance(response.body, dict) else None
-    if response.status >= 500:
-        return code == "bank_refused"
-    return response.status != 429 and code != "request_in_progress"
-
-
 class Client:
-    """Sends requests for one user. ``name`` names its journal and prefixes its idempotency keys."""
+    """Sends requests for one user. ``name`` prefixes the names of its operations."""
 
-    def __init__(
-        self, name: str, shared: SharedState, user: User, *, session_id: str, journal: Journal, seed: int
-    ) -> None:
+    def __init__(self, name: str, shared: SharedState, user: User, *, session_id: str, seed: int) -> None:
         self.name = name
         self.shared = shared
         self.user = user
         self.session_id = session_id
         self.rng = random.Random(f"{seed}/client/{name}")
-        self.journal = journal
-        self._gateway = Wire(shared.gateway_url)
-        self._operations = 0
+        #: All operations, in order. An operation is added before its first request is sent.
+        self.operations: list[Operation] = []
+        #: Number of requests without a response.
+        self.unanswered = 0
+        self._gateway = Connection(shared.gateway_url)
 
-    def new_operation(self) -> str:
-        """Return the next operation's name, which is its idempotency key."""
-        self._operations += 1
-        return f"{self.name}-{self._operations:05d}"
+    def begin(self, kind: str, path: str = "", body: dict[str, Any] | None = None, transaction: str = "") -> Operation:
+        """Add an operation to the record."""
+        name = f"{self.name}-{len(self.operations) + 1:05d}"
+        self.operations.append(Operation(name, kind, self.user.user_id, path, body or {}, transaction))
+        return self.operations[-1]
 
-    def send(
-        self, operation: str, kind: str, method: str, path: str, body: dict[str, Any] | None = None, **facts: Any
-    ) -> Answer | None:
-        """Send a request until a response is final; return None after giving up. Journal every step."""
+    def send(self, operation: Operation, method: str = "POST") -> Response | None:
+        """Send a request until a response is final, and return that; return None after giving up."""
         deadline = time.monotonic() + GIVE_UP_SECONDS
         never_retries = self.rng.random() < NO_RETRY_SHARE
         pause = RETRY_FIRST_SECONDS
-        self.journal.write("request", operation=operation, kind=kind, method=method, path=path, body=body, **facts)
-        while True:
-            response = self._send_once(operation, kind, method, path, body)
-            if response is not None and decides(response):
-                outcome = str(response.status) if response.status < 400 else f"{response.status} {_code(response)}"
-                self._end(operation, kind, outcome)
-                return response
-            if never_retries or time.monotonic() > deadline:
-                self._end(operation, kind, "unknown")
-                return None
-            self.shared.over.wait(pause * self.rng.uniform(0.5, 1.5))
-            pause = min(2 * pause, RETRY_MAX_SECONDS)
+        while not operation.final:
+            self._send_once(operation, method)
+            if operation.is_unknown:
+                if never_retries or time.monotonic() > deadline:
+                    return None
+                self.shared.over.wait(pause * self.rng.uniform(0.5, 1.5))
+                pause = min(2 * pause, RETRY_MAX_SECONDS)
+        if operation.kind in REPEATED_KINDS and self.rng.random() < REPEAT_SHARE:
+            self._send_once(operation, method)
+        return operation.final[0]
 
-    def repeat(self, operation: str, kind: str, method: str, path: str, body: dict[str, Any] | None) -> None:
-        """Repeat a finished request; the checker compares the response with the first."""
-        self._send_once(operation, kind, method, path, body, repeated=True)
-
-    def _send_once(
-        self, operation: str, kind: str, method: str, path: str, body: dict[str, Any] | None, *, repeated: bool = False
-    ) -> Answer | None:
-        timeout = (
-            self.rng.uniform(*SHORT_TIMEOUT_SECONDS) if self.rng.random() < SHORT_TIMEOUT_SHARE else TIMEOUT_SECONDS
-        )
-        headers = {"Authorization": json.dumps({"sessionID": self.session_id}), "Content-Type": "application/json"}
+    def _send_once(self, operation: Operation, method: str) -> None:
+        is_short = self.rng.random() < SHORT_TIMEOUT_SHARE
+        timeout = self.rng.uniform(*SHORT_TIMEOUT_SECONDS) if is_short else TIMEOUT_SECONDS
+        headers = {"Authorization": json.dumps({"sessionID": self.session_id})}
         if method == "POST":
-            headers["Idempotency-Key"] = operation
-        text = json.dumps(body) if body is not None else None
+            headers["Idempotency-Key"] = operation.name
+        body = operation.body or None
         try:
-            response = self._gateway.request(method, path, headers=headers, body=text, timeout_seconds=timeout)
-        except Silence as silence:
-            self.journal.write("no_response", operation=operation, kind=kind, why=str(silence))
-            self.shared.tally.request("no response", decides=False)
-            return None
-        final = decides(response)
-        self.journal.write(
-            "repeat" if repeated else "response",
-            operation=operation,
-            kind=kind,
-            status=response.status,
-            body=response.body,
-            decides=final,
-            replayed=response.headers.get("idempotency-replayed") == "true",
-        )
-        self.shared.tally.request(str(response.status), decides=final)
-        return response
+            response = self._gateway.request(method, operation.path, body, headers=headers, timeout_seconds=timeout)
+        except NoResponse:
+            self.unanswered += 1
+            return
+        operation.responses.append(Response.of(response))
 
-    def _end(self, operation: str, kind: str, outcome: str) -> None:
-        self.journal.write("end", operation=operation, kind=kind, outcome=outcome)
-        self.shared.tally.operation(kind, outcome)
+    def visit_bank(self, payment_url: str, transaction: str, kind: str) -> None:
+        """Pay, be declined or abort (``kind``) until the page reports the end of the payment."""
+        operation = self.begin(kind, transaction=transaction)
+        deadline = time.monotonic() + GIVE_UP_SECONDS
+        while operation.outcome == "unknown" and time.monotonic() < deadline:
+            visit = bank_page.visit(payment_url, kind)
+            operation.outcome = visit.outcome
+            if visit.outcome == "unknown":
+                self.shared.over.wait(self.rng.uniform(RETRY_FIRST_SECONDS, RETRY_MAX_SECONDS))
+            elif visit.location and self.rng.random() < RETURN_SHARE:
+                self._return_to_shop(visit.location)
+
+    def _return_to_shop(self, location: str) -> None:
+        """Follow the redirect, which moves no money; its response is ignored."""
+        parts = urlsplit(location)
+        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        try:
+            self._gateway.request("GET", target, timeout_seconds=TIMEOUT_SECONDS)
+        except NoResponse:
+            self.unanswered += 1
 
     def close(self) -> None:
         self._gateway.close()
-        self.journal.close()
-
-
-def _code(response: Answer) -> str:
-    return str(response.body.get("code", "")) if isinstance(response.body, dict) else ""

@@ -3,18 +3,17 @@
 import threading
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
-from tests.faults.chaos import payment_page
 from tests.faults.chaos.client import Client
 from tests.faults.chaos.offers import Offer
+from tests.faults.responses import PAYMENT_PAGE_KINDS
 
 #: Lifetimes in seconds: expired by the sweep, expired by a clock that is ahead, and longer.
 SHORT_LIFETIMES: Final = (1, 2, 3, 5)
 LONG_LIFETIMES: Final = (3_600, 86_400, 7 * 86_400, 30 * 86_400)
 SHORT_SHARE: Final = 0.2
 MAX_OWNED_CHECKS: Final = 40
-REPEAT_SHARE: Final = 0.03
 
 #: Top-ups are identified by their amounts: each of a client's is one kopeck larger than the previous one.
 TOPUP_BASE: Final = 400_000
@@ -84,28 +83,25 @@ class ClientThread(threading.Thread):
         amount = TOPUP_BASE + self._number * 10_000 + self._topups
         self._needs_funds = False
         body = {"amount": amount, "returnUrl": f"{self._client.shared.gateway_url}/top-up"}
-        operation = self._client.new_operation()
-        response = self._client.send(operation, "top up", "POST", "/topup", body)
-        if response is None or response.status != 201:
+        response = self._client.send(self._client.begin("topup", "/topup", body))
+        if response is None or not response.is_success:
             return
-        self._repeat_some(operation, "top up", "/topup", body)
-        kind = self._rng.choices((*payment_page.KINDS, None), (90, 4, 5, 1))[0]
+        kind = self._rng.choices((*PAYMENT_PAGE_KINDS, None), (90, 4, 5, 1))[0]
         if kind is not None:
-            payment_page.visit(self._client, response.body["paymentUrl"], response.body["transactionID"], kind)
+            self._client.visit_bank(response.body["paymentUrl"], response.body["transactionID"], kind)
 
     def _create(self) -> None:
-        operation = self._client.new_operation()
         unaffordable = self._rng.random() < 0.02
         amount = UNAFFORDABLE_AMOUNT if unaffordable else self._rng.randint(1, 40_000)
         is_short = self._rng.random() < SHORT_SHARE
         lifetime = self._rng.choice(SHORT_LIFETIMES if is_short else LONG_LIFETIMES)
+        operation = self._client.begin("create", "/fastcheck", {"amount": amount, "expiresIn": lifetime})
         # The note names the operation, so that the books show which request created a check.
-        body = {"amount": amount, "expiresIn": lifetime, "note": operation}
-        response = self._client.send(operation, "create", "POST", "/fastcheck", body)
+        operation.body["note"] = operation.name
+        response = self._client.send(operation)
         if response is None:
             return
-        self._repeat_some(operation, "create", "/fastcheck", body)
-        if response.status != 201:
+        if not response.is_success:
             self._needs_funds = not unaffordable
             return
         check = OwnedCheck(response.body["fastcheck"], response.body["code"], amount)
@@ -124,22 +120,15 @@ class ClientThread(threading.Thread):
             self._create()
             return
         offer.wait_for_others()
-        operation = self._client.new_operation()
         body = {"fastcheck": offer.number, "code": offer.code}
-        response = self._client.send(operation, "accept", "POST", "/fastcheck/accept", body)
-        if response is not None:
-            self._repeat_some(operation, "accept", "/fastcheck/accept", body)
+        self._client.send(self._client.begin("accept", "/fastcheck/accept", body))
 
     def _cancel(self) -> None:
         if not self._owned:
             self._create()
             return
         check = self._owned.popleft()
-        operation = self._client.new_operation()
-        path = f"/fastcheck/{check.number}/cancel"
-        response = self._client.send(operation, "cancel", "POST", path)
-        if response is not None:
-            self._repeat_some(operation, "cancel", path, None)
+        self._client.send(self._client.begin("cancel", f"/fastcheck/{check.number}/cancel"))
 
     def _change_code(self) -> None:
         """Offer the check with its new code; without a response the code is unknown and the check is dropped."""
@@ -148,22 +137,17 @@ class ClientThread(threading.Thread):
             self._create()
             return
         self._owned.remove(check)
-        operation = self._client.new_operation()
-        response = self._client.send(operation, "change code", "POST", f"/fastcheck/{check.number}/code")
-        if response is not None and response.status == 200:
+        response = self._client.send(self._client.begin("code", f"/fastcheck/{check.number}/code"))
+        if response is not None and response.is_success:
             self._offer(OwnedCheck(check.number, response.body["code"], check.amount), 1)
-
-    def _repeat_some(self, operation: str, kind: str, path: str, body: dict[str, Any] | None) -> None:
-        if self._rng.random() < REPEAT_SHARE:
-            self._client.repeat(operation, kind, "POST", path, body)
 
     def _sign_in(self) -> None:
         user = self._client.user
         body = {"login": user.login, "password": user.password}
-        response = self._client.send(self._client.new_operation(), "sign in", "POST", "/login", body)
-        if response is not None and response.status == 200:
+        response = self._client.send(self._client.begin("login", "/login", body))
+        if response is not None and response.is_success:
             self._client.session_id = response.body["sessionID"]
 
     def _read(self) -> None:
         path = self._rng.choice(("/balance", "/balance", "/fastcheck/active", "/fastcheck/history", "/topup"))
-        self._client.send(self._client.new_operation(), "read", "GET", path)
+        self._client.send(self._client.begin("read", path), "GET")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.faults.chaos.faults import Forged, Striker
-from tests.faults.chaos.journal import Journal
 from tests.faults.chaos.plan import Fault
 from tests.faults.chaos.victims import TargetMissing
 
@@ -30,9 +29,8 @@ class Struck:
 class Injector:
     """Runs the faults of each round."""
 
-    def __init__(self, striker: Striker, journal: Journal, over: threading.Event) -> None:
+    def __init__(self, striker: Striker, over: threading.Event) -> None:
         self._striker = striker
-        self._journal = journal
         self._over = over
         self._lock = threading.Lock()
         self.struck: list[Struck] = []
@@ -77,17 +75,6 @@ class Injector:
         struck = Struck(fault, began[-1], time.time(), done, missed)
         with self._lock:
             self.struck.append(struck)
-        self._journal.write(
-            "fault",
-            number=fault.number,
-            round=fault.round_no,
-            kind=fault.kind.value,
-            target=fault.target,
-            began=round(struck.began, 3),
-            ended=round(struck.ended, 3),
-            done=done,
-            missed=missed,
-        )
 
     def _strike_when_present(self, fault: Fault, began: list[float]) -> str:
         """Strike as soon as the target runs; ``began`` gets the time of each attempt."""

@@ -6,9 +6,7 @@ from typing import Any
 
 from tests.faults.chaos.injector import Struck
 from tests.faults.chaos.options import Options
-from tests.faults.chaos.sampler import Sample
-from tests.faults.chaos.tally import Tally
-from tests.faults.chaos.violation import Violation
+from tests.faults.record import Operation
 
 
 @dataclass(slots=True)
@@ -38,11 +36,12 @@ class Outcome:
     """The whole run."""
 
     options: Options
-    tally: Tally
     rounds: list[Round] = field(default_factory=list)
     struck: list[Struck] = field(default_factory=list)
-    samples: list[Sample] = field(default_factory=list)
-    violations: list[Violation] = field(default_factory=list)
+    operations: list[Operation] = field(default_factory=list)
+    #: Number of requests without a response.
+    unanswered: int = 0
+    violations: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -68,7 +67,22 @@ class Outcome:
 
     @property
     def per_second(self) -> float:
-        return self.tally.total / self.working_seconds if self.working_seconds else 0.0
+        """Return the number of operations per second while clients started operations."""
+        return len(self.operations) / self.working_seconds if self.working_seconds else 0.0
+
+    @property
+    def moving(self) -> int:
+        """Return the number of operations that move money."""
+        return sum(operation.kind not in ("read", "login") for operation in self.operations)
+
+    def operations_by_outcome(self) -> Counter[tuple[str, str]]:
+        """Return the number of operations by kind and outcome: a status with its error code, or ``unknown``."""
+        return Counter((operation.kind, _outcome(operation)) for operation in self.operations)
+
+    def responses_by_status(self) -> Counter[str]:
+        """Return the number of requests by the status of their responses."""
+        found = Counter(str(response.status) for operation in self.operations for response in operation.responses)
+        return found + Counter({"no response": self.unanswered})
 
     def as_json(self) -> dict[str, Any]:
         """Return the report. Times are Unix time or seconds, amounts minor units."""
@@ -81,19 +95,24 @@ class Outcome:
             "replicas": self.options.replicas,
             "bus": self.options.bus,
             "seconds": round(self.seconds, 1),
-            "operations": self.tally.total,
-            "operations_that_move_money": self.tally.moving,
+            "operations": len(self.operations),
+            "operations_that_move_money": self.moving,
             "operations_per_second": round(self.per_second, 1),
             "faults": len(self.happened),
             "faults_missed": len(self.struck) - len(self.happened),
             "longest_settling_seconds": _rounded(self.longest_settling),
-            "operations_by_kind": {f"{kind}: {end}": n for (kind, end), n in sorted(self.tally.operations.items())},
-            "requests_by_answer": dict(sorted(self.tally.requests.items())),
-            "faults_by_kind": dict(sorted(kinds.items())),
+            "operations_by_outcome": {f"{kind}: {end}": n for (kind, end), n in self.operations_by_outcome().items()},
+            "requests_by_status": self.responses_by_status(),
+            "faults_by_kind": kinds,
             "rounds": [asdict(each) for each in self.rounds],
-            "violations": [asdict(violation) for violation in self.violations],
+            "struck": [asdict(each) for each in self.struck],
+            "violations": self.violations,
         }
 
 
 def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 2)
+
+
+def _outcome(operation: Operation) -> str:
+    return f"{operation.final[0].status} {operation.code}".strip() if operation.final else operation.outcome

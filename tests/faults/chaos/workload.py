@@ -2,13 +2,13 @@
 
 import json
 import secrets
-from pathlib import Path
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final
 
 from tests.faults.chaos.client import Client, SharedState, User
 from tests.faults.chaos.client_thread import ClientThread
-from tests.faults.chaos.journal import Journal
-from tests.faults.chaos.wire import Answer, Wire
+from tests.faults.connection import Connection
+from tests.faults.record import Operation, Record
 from tests.support.eventually import eventually
 
 #: Clients per user: they spend one balance concurrently.
@@ -21,22 +21,15 @@ TIMEOUT_SECONDS: Final = 15.0
 class Workload:
     """The clients of one system."""
 
-    def __init__(self, gateway_url: str, folder: Path, *, clients: int, rate: float, seed: int) -> None:
-        folder.mkdir(parents=True)
-        self._gateway_url = gateway_url
-        self._balances = Journal(folder / "balances.jsonl")
+    def __init__(self, gateway_url: str, *, clients: int, rate: float, seed: int) -> None:
+        self._gateway = Connection(gateway_url)
         self._shared = SharedState(gateway_url, rate / clients)
-        self.tally = self._shared.tally
         self._threads: list[ClientThread] = []
         self._clients: list[Client] = []
-        user: User | None = None
         for number in range(clients):
-            if number % CLIENTS_PER_USER == 0 or user is None:
+            if number % CLIENTS_PER_USER == 0:
                 user = self._register(f"chaos-{seed}-{number}")
-            name = f"c{number:02d}"
-            journal = Journal(folder / f"{name}.jsonl")
-            journal.write("user", user=user.user_id)
-            client = Client(name, self._shared, user, session_id=self._sign_in(user), journal=journal, seed=seed)
+            client = Client(f"c{number:02d}", self._shared, user, session_id=self._sign_in(user), seed=seed)
             self._clients.append(client)
             self._threads.append(ClientThread(client, number))
 
@@ -63,16 +56,26 @@ class Workload:
             if thread.error is not None:
                 raise RuntimeError(f"{thread.name} failed") from thread.error
 
-    def read_balances(self) -> None:
-        """Read every user's balance and record it."""
-        wire = Wire(self._gateway_url)
+    def operations(self) -> Iterator[Operation]:
+        """Yield all operations, those in progress included."""
+        for client in self._clients:
+            yield from client.operations
+
+    @property
+    def unanswered(self) -> int:
+        """Return the number of requests without a response."""
+        return sum(client.unanswered for client in self._clients)
+
+    def record(self) -> Record:
+        """Read every user's balance, and return it with all operations. Call while the clients are idle."""
+        balances: dict[str, int] = {}
         for client in self._clients[::CLIENTS_PER_USER]:
             headers = {"Authorization": json.dumps({"sessionID": client.session_id})}
-            response = wire.request("GET", "/balance", headers=headers, timeout_seconds=TIMEOUT_SECONDS)
+            response = self._gateway.request("GET", "/balance", headers=headers, timeout_seconds=TIMEOUT_SECONDS)
             if response.status != 200:
                 raise RuntimeError(f"without faults, GET /balance got {response.status} {response.text}")
-            self._balances.write("balance_read", user=client.user.user_id, balance=response.body["balance"])
-        wire.close()
+            balances[client.user.user_id] = response.body["balance"]
+        return Record(set(balances), {each.name: each for each in self.operations()}, balances)
 
     def stop(self) -> None:
         """Stop all clients."""
@@ -83,22 +86,17 @@ class Workload:
                 thread.join(timeout=TIMEOUT_SECONDS)
         for client in self._clients:
             client.close()
-        self._balances.close()
+        self._gateway.close()
 
     def _register(self, login: str) -> User:
         password = secrets.token_urlsafe(16)
-        response = self._post("/register", {"login": login, "password": password}, 201)
-        return User(login, password, str(response.body["userID"]))
+        return User(login, password, str(self._post("/register", {"login": login, "password": password})["userID"]))
 
     def _sign_in(self, user: User) -> str:
-        response = self._post("/login", {"login": user.login, "password": user.password}, 200)
-        return str(response.body["sessionID"])
+        return str(self._post("/login", {"login": user.login, "password": user.password})["sessionID"])
 
-    def _post(self, path: str, body: dict[str, str], status: int) -> Answer:
-        wire = Wire(self._gateway_url)
-        headers = {"Content-Type": "application/json"}
-        response = wire.request("POST", path, headers=headers, body=json.dumps(body), timeout_seconds=TIMEOUT_SECONDS)
-        wire.close()
-        if response.status != status:
+    def _post(self, path: str, body: dict[str, str]) -> Any:
+        response = self._gateway.request("POST", path, body, timeout_seconds=TIMEOUT_SECONDS)
+        if response.status >= 300:
             raise RuntimeError(f"POST {path} got {response.status} {response.text}")
-        return response
+        return response.body

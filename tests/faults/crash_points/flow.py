@@ -55,9 +55,8 @@ class Flow:
     def response_body(self) -> Any:
         """Return the body of the client's successful response."""
         assert self.request is not None
-        assert self.request.responses, "the client received no response"
-        assert self.request.responses[0].is_success, self.request.responses
-        return self.request.responses[0].body
+        assert self.request.success, f"the client received no success: {self.request.responses}"
+        return self.request.success.body
 
     def ask(self, request: Request) -> None:
         self.request = request

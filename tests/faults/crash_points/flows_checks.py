@@ -42,10 +42,9 @@ class CreateRefused(Flow):
         self.ask(self.users.request_of("anna", "/fastcheck", {"amount": 30_000}, key="create-1"))
 
     def finish(self) -> None:
-        answers = (
-            {(response.status, response.body["code"]) for response in self.request.responses} if self.request else set()
-        )
-        assert answers == {(409, "insufficient_funds")}, answers
+        assert self.request is not None
+        found = {(response.status, response.code) for response in self.request.final}
+        assert found == {(409, "insufficient_funds")}, found
         active = self.users.get("anna", "/fastcheck/active", method="GET")["checks"]
         assert active == [], active
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.faults import checker
-from tests.faults.chaos.wire import Silence
+from tests.faults import checker, responses
+from tests.faults.connection import NoResponse
 from tests.faults.crash_points.control import Mode, Passed, Side
 from tests.faults.crash_points.flow import Flow
 from tests.faults.crash_points.hooks import COMMIT
@@ -15,6 +15,7 @@ from tests.faults.crash_points.points import FAILED, KILLED
 from tests.faults.crash_points.settling import settle, unfinished
 from tests.faults.crash_points.system import System, when
 from tests.faults.crash_points.users import Users
+from tests.faults.record import Record
 
 _GRACE_SECONDS: Final = 0.1
 _POLL_INTERVAL_SECONDS: Final = 0.01
@@ -138,7 +139,7 @@ class Walk:
             self._assert_died(point)
             # A death after one point is a death before the next: both orders of retry and settling are tested.
             return self._end(at_once=point.side is Side.AFTER)
-        except (AssertionError, Silence) as error:
+        except (AssertionError, NoResponse) as error:
             # The state is unknown, so that the next death begins with new processes.
             self._system.disarm()
             self._system.restart(self._changes)
@@ -159,11 +160,11 @@ class Walk:
         system, request = self._system, self._flow.request
         system.stop(*(role for role in system.alive if "-" in role))
         system.restart_dead()
-        if at_once and request is not None and not request.responses:
+        if at_once and request is not None and request.is_unknown:
             request.ask()
         settle(system)
         wrong = [f"without help: {what}" for what in unfinished(system)] if not self._flow.needs_an_operator else []
-        if request is not None and not request.responses:
+        if request is not None and request.is_unknown:
             request.send_until_final(system)
             request = None  # it is already repeated
         self._flow.finish()
@@ -188,12 +189,11 @@ class Walk:
         request = self._flow.request
         if request is None:
             return []
-        wrong = [f"was answered {each}" for each in request.unknown_outcomes if each.startswith("500")]
-        if not request.responses:
-            return [*wrong, f"never received a final response: {request.unknown_outcomes}"]
-        if any(response != request.responses[0] for response in request.responses):
-            wrong.append(f"received different responses under one key: {request.responses}")
-        return wrong
+        record = Record(operations={request.name: request})
+        wrong = [f"got {response}" for response in request.responses if response.status == 500]
+        if request.is_unknown:
+            wrong.append(f"never received a final response: {request.responses}")
+        return [*wrong, *responses.repeats_get_the_first_response(record)]
 
     def _book_violations(self) -> list[str]:
         system = self._system

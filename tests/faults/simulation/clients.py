@@ -2,20 +2,16 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid5
 
+from tests.faults.record import Operation, Record, Response
 from tests.faults.simulation.network import Wire
 from tests.faults.simulation.services import PUBLIC_URL, SimulatedServices
 
 NAMES: Final = ("Anna", "Boris", "Clara")
 USERS: Final = {name: uuid5(UUID(int=2030), name) for name in NAMES}
-
-#: Error codes after which a client may repeat its request.
-_RETRY_CODES: Final = frozenset({"request_in_progress", "bank_unavailable", "temporarily_unavailable"})
-#: Error codes that state the final status of a check.
-ENDINGS: Final = {"check_used": "used", "check_expired": "expired", "check_cancelled": "cancelled"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,55 +50,18 @@ class Spec:
                 return f"{self.user} requests to {self.kind} {self.of}{key}"
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """A complete response that reached the client."""
-
-    status: int
-    body: dict[str, Any]
-
-    @property
-    def code(self) -> str:
-        return str(self.body.get("code", ""))
-
-    @property
-    def is_final(self) -> bool:
-        """Return whether the client need not repeat the request."""
-        return (
-            self.status < 500 and self.status != 429 and self.code not in _RETRY_CODES
-        ) or self.code == "bank_refused"
-
-    @property
-    def is_success(self) -> bool:
-        return self.status < 300
-
-    @property
-    def is_end_of_check(self) -> bool:
-        """Return whether it states that the check has ended."""
-        return self.code in ENDINGS or self.body.get("status") in ("used", "cancelled")
-
-
-@dataclass(slots=True)
-class Exchange:
-    """A request that was sent, and all its responses."""
+@dataclass(slots=True, kw_only=True)
+class Exchange(Operation):
+    """The operation of a spec."""
 
     spec: Spec
     service: str
-    target: str
-    body: dict[str, Any] | None
-    key: str | None
-    responses: list[Response] = field(default_factory=list)
-    #: The code in an accept request.
-    code_used: str = ""
     requests: int = 0
 
     @property
-    def final(self) -> list[Response]:
-        return [response for response in self.responses if response.is_final]
-
-    @property
-    def success(self) -> Response | None:
-        return next((response for response in self.responses if response.is_success), None)
+    def key(self) -> str | None:
+        """Return the idempotency key, if the client uses one."""
+        return f"key-{self.name}" if self.spec.keyed and self.kind != "balance" else None
 
 
 class Clients:
@@ -113,60 +72,71 @@ class Clients:
         self.asked: dict[str, Exchange] = {}
         #: Codes by the spec that created the check, in the order of responses.
         self.codes: dict[str, list[str]] = {}
+        self._visits: dict[str, Operation] = {}
 
     def reset(self) -> None:
         self.asked.clear()
         self.codes.clear()
+        self._visits.clear()
+
+    def record(self) -> Record:
+        """Return what the clients know."""
+        return Record({str(user) for user in USERS.values()}, {**self.asked, **self._visits})
+
+    def visit(self, topup: Exchange) -> None:
+        """Record that the payer enters a card at the page of this top-up."""
+        transaction = str(topup.success and topup.success.body["transactionID"])
+        name = f"{topup.name}-visit"
+        self._visits[name] = Operation(name, "pay", topup.user, transaction=transaction)
 
     def number_of(self, name: str) -> str | None:
         """Return the number of the check that this spec created, if its creator knows it."""
         asked = self.asked.get(name)
-        return str(asked.success.body["fastcheck"]) if asked and asked.spec.kind == "create" and asked.success else None
+        return str(asked.success.body["fastcheck"]) if asked and asked.kind == "create" and asked.success else None
 
     def page_of(self, name: str) -> str | None:
         """Return the payment page of this top-up, if the user knows it."""
         asked = self.asked.get(name)
-        return str(asked.success.body["paymentUrl"]) if asked and asked.spec.kind == "topup" and asked.success else None
+        return str(asked.success.body["paymentUrl"]) if asked and asked.kind == "topup" and asked.success else None
 
     def start(self, name: str, spec: Spec) -> Exchange | None:
         """Return the exchange of a spec; None if the user lacks the knowledge for it."""
         if spec.kind == "again":
             first = self.asked.get(spec.of)
             return first if first and first.key else None
-        request = self._request(spec)
+        request = self._request(name, spec)
         if request is None or name in self.asked:
             return None
-        service, target, body = request
-        asked = Exchange(spec, service, target, body, f"key-{name}" if spec.keyed and spec.kind != "balance" else None)
-        asked.code_used = (body or {}).get("code", "")
-        self.asked[name] = asked
-        return asked
+        service, path, body = request
+        user = str(USERS[spec.user])
+        self.asked[name] = Exchange(name, spec.kind, user, path, body, spec=spec, service=service)
+        return self.asked[name]
 
-    def _request(self, spec: Spec) -> tuple[str, str, dict[str, Any] | None] | None:
+    def _request(self, name: str, spec: Spec) -> tuple[str, str, dict[str, Any]] | None:
         number = self.number_of(spec.of)
         match spec.kind:
             case "topup":
                 return "payments", "/topup", {"amount": spec.amount, "returnUrl": f"{PUBLIC_URL}/back"}
             case "create":
-                return "checks", "/fastcheck", {"amount": spec.amount, "expiresIn": spec.lifetime}
+                return "checks", "/fastcheck", {"amount": spec.amount, "expiresIn": spec.lifetime, "note": name}
             case "balance":
-                return "balance", "/balance", None
+                return "balance", "/balance", {}
             case "accept" if number:
                 code = self.codes[spec.of][-1]
                 used = f"{(int(code) + 1) % 10_000:04d}" if spec.wrong_code else code
                 return "checks", "/fastcheck/accept", {"fastcheck": number, "code": used}
             case "cancel" | "code" if number:
-                return "checks", f"/fastcheck/{number}/{spec.kind}", None
+                return "checks", f"/fastcheck/{number}/{spec.kind}", {}
             case _:
                 return None
 
-    def ask(self, wire: Wire, name: str, asked: Exchange, retries: int) -> None:
+    def ask(self, wire: Wire, asked: Exchange, retries: int) -> None:
         """Send the request, and repeat it until a response is final or no retry is left. Runs as an actor."""
         for _ in range(retries + 1):
             asked.requests += 1
             response = self._send(wire, asked)
             if response is not None:
-                self._record(name, asked, response)
+                self._receive(asked, response)
                 if response.is_final:
                     return
             if asked.key is None:
@@ -174,21 +144,21 @@ class Clients:
             wire.scheduler.gate("asks again")
 
     def _send(self, wire: Wire, asked: Exchange) -> Response | None:
-        method = "GET" if asked.spec.kind == "balance" else "POST"
+        method = "GET" if asked.kind == "balance" else "POST"
         headers: dict[str, str] = {
             "Authorization": self._services.token_for(asked.service, USERS[asked.spec.user]),
             "Content-Type": "application/json",
         }
         if asked.key:
             headers["Idempotency-Key"] = asked.key
-        body = json.dumps(asked.body).encode() if asked.body is not None else b""
-        answer = wire.call(asked.service, method, asked.target, headers, body)
+        body = json.dumps(asked.body).encode() if asked.body else b""
+        answer = wire.call(asked.service, method, asked.path, headers, body)
         return Response(answer.status, _json(answer.headers, answer.body)) if answer else None
 
-    def _record(self, name: str, asked: Exchange, response: Response) -> None:
+    def _receive(self, asked: Exchange, response: Response) -> None:
         asked.responses.append(response)
-        if response.is_success and asked.spec.kind in ("create", "code"):
-            made_by = name if asked.spec.kind == "create" else asked.spec.of
+        if response.is_success and asked.kind in ("create", "code"):
+            made_by = asked.name if asked.kind == "create" else asked.spec.of
             known = self.codes.setdefault(made_by, [])
             if response.body["code"] not in known:
                 known.append(str(response.body["code"]))

@@ -10,8 +10,10 @@ from datetime import datetime
 from random import Random
 from typing import Final
 
+from tests.faults.record import Response
+from tests.faults.responses import REPORTED_STATUS
 from tests.faults.simulation.actors import Actor, State
-from tests.faults.simulation.clients import NAMES, Response, Spec
+from tests.faults.simulation.clients import NAMES, Spec
 from tests.faults.simulation.failures import FAILURES, GATES
 from tests.faults.simulation.moves import ALL_GATES, Move
 from tests.faults.simulation.network import Answer, Message, Packet, Request
@@ -235,7 +237,7 @@ class Generator:
         """Return the checks that a client knows and whose end no response has stated."""
         asked = self._system.clients.asked
         over = {
-            other.spec.of for other in asked.values() if any(response.is_end_of_check for response in other.responses)
+            other.spec.of for other in asked.values() if any(_is_end_of_check(response) for response in other.responses)
         }
         return [
             name
@@ -303,3 +305,8 @@ class Generator:
 
     def _weighted(self, weights: dict[str, int]) -> str:
         return self._random.choices(list(weights), list(weights.values()))[0]
+
+
+def _is_end_of_check(response: Response) -> bool:
+    """Return whether the response states that the check has ended."""
+    return response.code in REPORTED_STATUS or response.body.get("status") in ("used", "cancelled")

@@ -4,14 +4,15 @@ from collections.abc import Collection, Iterator
 from typing import Final
 from uuid import UUID
 
+from cryptography.fernet import Fernet
+
 from common.bus import dead_letters
 from common.contracts.envelope import Envelope
-from tests.faults import checker
-from tests.faults.books import read
+from tests.faults import checker, responses
+from tests.faults.books import Check, read, unsealed
 from tests.faults.simulation.bank import Payment
 from tests.faults.simulation.clients import Exchange, Spec
 from tests.faults.simulation.moves import Move
-from tests.faults.simulation.promises import Promises
 from tests.faults.simulation.quiescence import quiesce
 from tests.faults.simulation.services import CODE_KEY
 from tests.faults.simulation.system import SimulatedSystem
@@ -42,10 +43,16 @@ def settle(system: SimulatedSystem) -> None:
 def evaluate(system: SimulatedSystem) -> list[str]:
     """Return one sentence per violation."""
     books = read(system.databases.rows)
+    fernet = Fernet(CODE_KEY)
+
+    def code_of(check: Check) -> str:
+        return unsealed(fernet, bytes(check.sealed_code))[-4:].decode()  # the id of the check precedes the code
+
     return [
         *system.errors,
         *checker.violations(books, _payments(system)),
-        *Promises(system.clients, books, CODE_KEY).broken(),
+        *responses.violations(books, _payments(system), system.clients.record(), code_of),
+        *(f"{name} ({asked.spec}) never received a final response" for name, asked in _unanswered(system)),
     ]
 
 

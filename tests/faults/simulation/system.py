@@ -72,15 +72,16 @@ class SimulatedSystem:
         asked = self.clients.start(move.subject, move.spec)
         if asked is None or move.subject in self.scheduler.actors:
             return False
-        name, retries = move.subject, move.spec.retries
-        owner = move.spec.of if move.spec.kind == "again" else name
-        self._enter(name, "client", lambda: self.clients.ask(self.wire, owner, asked, retries))
+        retries = move.spec.retries
+        self._enter(move.subject, "client", lambda: self.clients.ask(self.wire, asked, retries))
         return True
 
     def _pay(self, move: Move) -> bool:
         page = self.clients.page_of(move.subject)
         if page is None:
             return False
+        if not move.detail:
+            self.clients.visit(self.clients.asked[move.subject])
         for body in self.bank.pay(page, declined=bool(move.detail)):
             self._post_to_webhook(move.subject, body)
         return True
