@@ -19,9 +19,7 @@ def create(servers: Servers, service: str) -> str:
     name = f"test_{service}_{secrets.token_hex(6)}"
     with _Administration(servers) as administration:
         template = administration.template(service)
-        administration.run("CREATE DATABASE {} OWNER {} TEMPLATE {}", name, role, template)
-        administration.run("REVOKE ALL ON DATABASE {} FROM PUBLIC", name)
-        administration.run("GRANT CONNECT ON DATABASE {} TO {}", name, AUDITOR_ROLE)
+        administration.copy(name, role, template)
     return name
 
 
@@ -29,9 +27,7 @@ def copy(servers: Servers, service: str, original: str) -> str:
     """Copy a database without open connections and return the name of the copy."""
     name = f"test_{service}_{secrets.token_hex(6)}"
     with _Administration(servers) as administration:
-        administration.run("CREATE DATABASE {} OWNER {} TEMPLATE {}", name, f"fastcheck_{service}", original)
-        administration.run("REVOKE ALL ON DATABASE {} FROM PUBLIC", name)
-        administration.run("GRANT CONNECT ON DATABASE {} TO {}", name, AUDITOR_ROLE)
+        administration.copy(name, f"fastcheck_{service}", original)
     return name
 
 
@@ -63,6 +59,12 @@ class _Administration:
 
     def run(self, statement: str, *names: str) -> None:
         self._cursor.execute(sql.SQL(statement).format(*(sql.Identifier(name) for name in names)))
+
+    def copy(self, name: str, role: str, original: str) -> None:
+        """Copy the files of a database, which is faster than the default: that writes all pages to WAL."""
+        self.run("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY FILE_COPY", name, role, original)
+        self.run("REVOKE ALL ON DATABASE {} FROM PUBLIC", name)
+        self.run("GRANT CONNECT ON DATABASE {} TO {}", name, AUDITOR_ROLE)
 
     def template(self, service: str) -> str:
         """Return the name of the migrated template; concurrent callers wait for the one that creates it."""
