@@ -86,7 +86,7 @@ lint: $(DEV) ## run ruff, mypy --strict and import-linter
 docs: $(DEV) ## build the documentation site strictly and offline (opens at .cache/site/index.html)
 	@$(BIN)/zensical build --strict --clean
 
-reference: settings ## write the generated reference pages: API, errors, events, metrics and settings
+reference: settings ## write the generated reference pages: API, errors, events, metrics, log events and settings
 	@$(BIN)/python -m tools.reference_pages
 
 settings: $(DEV) ## write docs/reference/settings.md from the settings classes
@@ -99,7 +99,7 @@ bench: $(DEV) ## measure the performance of a new system
 	@$(BIN)/fastcheck bench --curves bench-curves
 
 # `make compare COMMIT=99876d7 ARGS='--clients 1,32 --charts charts'`
-compare: $(DEV) ## measure COMMIT=... and the present tree in turn
+compare: $(DEV) ## measure COMMIT=... and the present tree alternately
 	@$(BIN)/python -m benchmarks.compare $(COMMIT) $(ARGS)
 
 $(BIN)/python:

@@ -13,19 +13,23 @@ class AuditorSettings(Settings):
     """The databases to read, and how often the auditor reads them."""
 
     audit_checks_database_url: SecretStr
+    """URL of the database of checks with the auditor's role: `postgresql+psycopg2://fastcheck_auditor:…`."""
     audit_payments_database_url: SecretStr
+    """URL of the database of payments with the auditor's role."""
     audit_balance_database_url: SecretStr
-    #: The records of the sandbox bank; without it payments are not compared with a bank's records.
+    """URL of the database of balance with the auditor's role."""
     audit_sandbox_bank_database_url: SecretStr | None = None
-    #: Seconds from the start of one audit to the start of the next.
+    """URL of the database of the sandbox bank with the auditor's role. Without it, payments are not compared."""
     audit_every_seconds: float = Field(default=300.0, ge=1)
-    #: The file that holds the chain's head between audits; without it no earlier head is expected.
+    """Interval between the starts of two audits."""
     audit_head_file: Path | None = None
-    #: The port of ``GET /metrics``; without it no metrics are served.
+    """File that stores the head of the hash chain after each clean audit. The next audit expects this head."""
     audit_metrics_port: int | None = Field(default=None, ge=1, le=65_535)
+    """Port of the auditor's `GET /metrics`. Without it, no metrics are served."""
     audit_metrics_host: str = "127.0.0.1"
-    #: The file that the auditor creates when it is ready.
+    """Address of the auditor's `GET /metrics`."""
     ready_file: Path | None = None
+    """File that a process without HTTP creates when it is ready."""
 
     def database_urls(self) -> dict[str, str]:
         """Return the URL of each database to read, by service name."""

@@ -1,4 +1,4 @@
-"""Write the reference pages on the API, errors, events and metrics: ``python -m tools.reference_pages``."""
+"""Write the reference pages on the API, errors, events, metrics and log events: ``python -m tools.reference_pages``."""
 
 import dataclasses
 import importlib
@@ -23,6 +23,7 @@ from deploy.environment import system_settings
 from deploy.services import SERVICES
 from services.gateway.documentation import merge
 from services.gateway.error_catalog import ERROR_CODES
+from tools import log_events
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 NOTICE: Final = "<!-- Generated from the code: change the code and run `make reference`. -->"
@@ -154,11 +155,32 @@ own on `--metrics-port`. Python's process metrics are served as well.
 """
 
 
+def log_events_page() -> str:
+    """Every log event with its level and meaning, by the program that writes it."""
+    sections = "\n".join(_log_section(title, modules) for title, modules in log_events.BY_PROGRAM.items())
+    return f"""# Log events
+
+{NOTICE}
+
+Each process writes one JSON object per line to stdout. `event` is one of the names below; `level`, `timestamp`,
+`service`, `logger_name` and, within a request or a task, `request_id` are in every line. Codes, passwords, session ids
+and card numbers are never logged. Alert on the level `error`.
+
+{sections}"""
+
+
+def _log_section(title: str, modules: tuple[str, ...]) -> str:
+    rows = sorted((each.name, each.levels, each.meaning) for module in modules for each in log_events.read(module))
+    table = "\n".join(f"| `{name}` | {levels} | {meaning} |" for name, levels, meaning in rows)
+    return f"## {title}\n\n| event | level | meaning |\n| --- | --- | --- |\n{table}\n"
+
+
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/api.md": api,
     "docs/reference/errors.md": errors,
     "docs/reference/events.md": events,
     "docs/reference/metrics.md": metrics,
+    "docs/reference/log-events.md": log_events_page,
 }
 
 

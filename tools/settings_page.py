@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 import services
+from auditor.config import AuditorSettings
 from common.core.settings import FromEnvironment
 from services.gateway.models import Limit
 
@@ -92,7 +93,7 @@ class Setting:
         return "developer" if _DEVELOPER.search(self.name) else "operator"
 
 
-#: Variables that no settings class reads.
+#: Variables that no settings class reads, or not every reader.
 OTHER_SETTINGS: Final = (
     Setting("FASTCHECK_DATA_DIR", "path", "`.fastcheck`", "Data folder of a system on this machine.", ("fastcheck",)),
     Setting(
@@ -106,14 +107,14 @@ OTHER_SETTINGS: Final = (
         "FASTCHECK_AUDITOR_DATABASE_URL",
         "text, secret",
         "",
-        "URL of the auditor's role on an existing PostgreSQL server, for `fastcheck provision` and `fastcheck audit`.",
+        "URL of the auditor's role on an existing PostgreSQL server, for `fastcheck provision`.",
         ("fastcheck",),
     ),
     Setting(
         "FASTCHECK_READY_FILE",
         "path",
         "",
-        "File that a process on the bus creates when it is ready.",
+        "File that a process without HTTP creates when it is ready.",
         ("workers", "auditor"),
     ),
 )
@@ -125,11 +126,13 @@ def all_settings() -> tuple[Setting, ...]:
     Raises ValueError when classes that share a variable describe it differently, or one has no description.
     """
     found: dict[str, list[tuple[str, Setting]]] = {}
+    others = {setting.name for setting in OTHER_SETTINGS}
     for service, fields in _classes():
         prefix = str(fields.model_config.get("env_prefix", ""))
         for name, field in fields.model_fields.items():
             setting = _setting((prefix + name).upper(), name, field, service)
-            found.setdefault(setting.name, []).append((service, setting))
+            if setting.name not in others:
+                found.setdefault(setting.name, []).append((service, setting))
     return tuple(sorted((*map(_merged, found.values()), *OTHER_SETTINGS), key=lambda setting: setting.name))
 
 
@@ -158,6 +161,7 @@ def _classes() -> Iterator[tuple[str, type[FromEnvironment]]]:
             own = found.__module__ == module.name
             if own and issubclass(found, FromEnvironment):
                 yield module.name.split(".")[1], found
+    yield "auditor", AuditorSettings
 
 
 def _setting(name: str, field_name: str, field: FieldInfo, service: str) -> Setting:

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-#: Decimal places per currency (ISO 4217). Other currencies are not accepted.
+#: Decimal places per currency (ISO 4217). Other currencies are unknown.
 MINOR_DIGITS: Final[dict[str, int]] = {"RUB": 2, "USD": 2, "EUR": 2, "CNY": 2, "KZT": 2, "BYN": 2, "JPY": 0}
+
+#: The currencies in which checks and top-ups are accepted.
+ACCEPTED_CURRENCIES: Final = ("RUB",)
 
 #: The largest single amount, in minor units: ten billion roubles. Sums of millions of
 #: such amounts still fit a signed 64-bit column.

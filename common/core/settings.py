@@ -9,8 +9,6 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from common.core.money import MINOR_DIGITS
-
 PREFIX = "FASTCHECK_"
 
 
@@ -39,13 +37,8 @@ class Settings(FromEnvironment):
     """Minimum severity of log lines."""
     clock_offset_seconds: int = 0
     """Offset of the process's clock, to test expiration. Forbidden in production."""
-    currencies: CommaSeparated = ("RUB",)
-    """ISO 4217 codes of the accepted currencies, separated by commas."""
 
     def model_post_init(self, _context: object) -> None:
-        unknown = set(self.currencies) - set(MINOR_DIGITS)
-        if unknown or not self.currencies:
-            raise ValueError(f"FASTCHECK_CURRENCIES: unknown or empty: {', '.join(sorted(unknown)) or 'empty'}")
         if self.environment == "production" and self.clock_offset_seconds:
             raise ValueError("FASTCHECK_CLOCK_OFFSET_SECONDS is for tests: production runs on the real clock")
 

@@ -1,4 +1,4 @@
-"""The names of the events that checks writes to its log."""
+"""The names of the log events of checks."""
 
 from typing import Final
 
@@ -12,13 +12,13 @@ HOLD_DEFERRED: Final = "hold_deferred"
 PENDING_CHECKS_DEFERRED: Final = "pending_checks_deferred"
 #: A pending check became active or rejected.
 PENDING_CHECK_DECIDED: Final = "pending_check_decided"
-#: Checks have been pending for longer than a minute. An operator must look into it.
+#: Checks have been pending for longer than a minute. An operator must investigate.
 CHECKS_PENDING_TOO_LONG: Final = "checks_pending_too_long"
-#: Balance gave a response to a hold that checks does not understand. An operator must look into it.
+#: Balance gave a response to a hold that checks does not understand. An operator must investigate.
 HOLD_RESPONSE_UNEXPECTED: Final = "hold_response_unexpected"
 #: Balance gave no response to a settlement or release; the committed event delivers it.
 SETTLEMENT_DEFERRED: Final = "settlement_deferred"
-#: Balance rejected a settlement or release as contradicting its ledger. An operator must look into it.
+#: Balance rejected a settlement or release as contradicting its ledger. An operator must investigate.
 SETTLEMENT_REJECTED: Final = "settlement_rejected"
 #: Codes of active checks were re-encrypted with the newest key.
 CODES_RENEWED: Final = "codes_renewed"

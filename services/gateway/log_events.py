@@ -2,6 +2,9 @@
 
 from typing import Final
 
+#: The cache responds again.
 CACHE_AVAILABLE: Final = "cache_available"
+#: The cache does not respond. Rate limits are off, and sessions cannot be ended.
 CACHE_UNAVAILABLE: Final = "cache_unavailable"
+#: A service did not return its OpenAPI document; the previous merged document is served.
 OPENAPI_DOCUMENT_STALE: Final = "openapi_document_stale"

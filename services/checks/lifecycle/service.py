@@ -11,6 +11,7 @@ from common.bus import outbox
 from common.contracts.events import Event, event_id
 from common.core.errors import BusinessError, ServiceUnavailable
 from common.core.logging import get_logger
+from common.core.money import ACCEPTED_CURRENCIES
 from common.db import idempotency
 from common.db.connection import Connection
 from common.db.errors import retry_on_conflict
@@ -70,10 +71,9 @@ def create_check(context: Context, creator_id: UUID, order: Order, key: Idempote
 
 
 def _validate(context: Context, order: Order) -> None:
-    settings = context.settings
-    if order.currency not in settings.currencies:
-        raise errors.CurrencyNotAccepted(errors={"currency": f"must be one of {', '.join(settings.currencies)}"})
-    shortest, longest = settings.min_check_lifetime_seconds, MAX_LIFETIME_SECONDS
+    if order.currency not in ACCEPTED_CURRENCIES:
+        raise errors.CurrencyNotAccepted(errors={"currency": f"must be one of {', '.join(ACCEPTED_CURRENCIES)}"})
+    shortest, longest = context.settings.min_check_lifetime_seconds, MAX_LIFETIME_SECONDS
     if order.lifetime_seconds is not None and not shortest <= order.lifetime_seconds <= longest:
         raise errors.LifetimeNotAccepted(errors={"expiresIn": f"must be from {shortest} to {longest} seconds"})
 

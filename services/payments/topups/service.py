@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid4
 
+from common.core.money import ACCEPTED_CURRENCIES
 from common.db.idempotency import IdempotencyKey
 from common.http.server.paging import Page, decode_cursor, page_of
 from services.payments.config import origin_of
@@ -32,7 +33,7 @@ def start_topup(context: Context, new_topup: NewTopUp, key: IdempotencyKey | Non
         origin = ""
     if origin not in context.settings.allowed_return_origins:
         raise ReturnUrlNotAllowed(errors={"returnUrl": "is not on the list of allowed origins"})
-    if new_topup.currency not in context.settings.currencies:
+    if new_topup.currency not in ACCEPTED_CURRENCIES:
         raise CurrencyNotAccepted(errors={"currency": "is not accepted for top-ups"})
     return opening.open_topup(context, new_topup, uuid4(), key)
 
