@@ -1,8 +1,8 @@
 """Count the calls of our own Python functions that one accept takes in the three services that handle it.
 
 ``python -m benchmarks.call_count [--functions]`` starts a system, creates a second web process of gateway, checks and
-balance inside of this process, and accepts one check through them with a profiler. Connections, caches and prepared
-statements are warm. Comprehensions and generator expressions do not count as functions. ``--functions`` also lists
+balance inside of this process, and accepts one check through them with a profiler. Connections and caches are warm.
+Comprehensions and generator expressions do not count as functions. ``--functions`` also lists
 every function with its number of calls.
 """
 

@@ -64,8 +64,7 @@ def cost_of(system: System, act: Callable[[], int]) -> Cost:
     writing: defaultdict[str, bool] = defaultdict(bool)
     within: defaultdict[str, bool] = defaultdict(bool)
     for pid, application, statement in _STATEMENT.findall(text):
-        # A statement is prepared once per connection, which is no part of the cost of an operation.
-        if application not in _SERVERS or statement.startswith("PREPARE"):
+        if application not in _SERVERS:
             continue
         round_trips += 1
         if statement.startswith("BEGIN"):
@@ -79,6 +78,5 @@ def cost_of(system: System, act: Callable[[], int]) -> Cost:
 
 
 def _writes(statement: str) -> bool:
-    # A prepared statement bears the first word of its text in its name (see common/db/driver.py).
-    bare = statement.removeprefix("BEGIN; ").removeprefix("EXECUTE ").strip().upper()
+    bare = statement.removeprefix("BEGIN; ").strip().upper()
     return bool(bare) and not bare.startswith(_NOT_WRITING)

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
+from sqlalchemy import RowMapping
+
 from cli.operators import store
 from cli.operators.databases import PUBLISHERS, SERVICES, SUBSCRIBERS
 from common.bus import dead_letters, operator_actions
-from common.db.connection import RowMapping
 from common.db.engine import Database
 from deploy.failure import LaunchError
 

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Connection, RowMapping, text
 
 from common.bus import outbox
 from common.contracts.envelope import Envelope
-from common.db.connection import Connection, RowMapping
 
 #: An event that is open for longer is late: the relay has sent it several times.
 LATE_SECONDS: Final = 60

@@ -5,9 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-
-from common.db.connection import Connection
+from sqlalchemy import Connection, text
 
 _OPEN = text("""
     SELECT event_id, source, envelope, attempts, error, parked_at

@@ -18,14 +18,12 @@ from time import monotonic
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from common import log_events
 from common.contracts.envelope import Envelope
 from common.contracts.events import Event, unpack
 from common.core.logging import get_logger
-from common.db.connection import Connection
-from common.db.driver import prepared
 from common.db.engine import Database
 from common.db.errors import is_transient, retry_on_conflict, transient_sqlstate
 
@@ -45,7 +43,7 @@ MAX_DEFERRED_REFUNDS: Final = 10_000
 
 # A new event is registered with its first attempt, that of its batch. A known event's attempt is counted right before
 # it is applied, so that it is not charged when an earlier event kills the worker.
-_REGISTER = prepared("""
+_REGISTER = text("""
     WITH given AS (
         SELECT * FROM unnest(CAST(:event_ids AS uuid[]), CAST(:types AS text[])) AS e (event_id, type)
     ), new AS (
@@ -79,14 +77,14 @@ _REFUND_ATTEMPTS = text("""
      WHERE i.event_id = e.event_id AND i.processed_at IS NULL AND i.parked_at IS NULL
 """)
 
-_LOCK = prepared("""
+_LOCK = text("""
     SELECT event_id, processed_at IS NULL AND parked_at IS NULL AS is_open FROM inbox
      WHERE event_id = ANY(CAST(:event_ids AS uuid[]))
      ORDER BY event_id
        FOR UPDATE
 """)
 
-_MARK_PROCESSED = prepared("""
+_MARK_PROCESSED = text("""
     UPDATE inbox SET processed_at = clock_timestamp() WHERE event_id = ANY(CAST(:event_ids AS uuid[]))
 """)
 

@@ -3,9 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from sqlalchemy import text
-
-from common.db.connection import Connection
+from sqlalchemy import Connection, text
 
 # A trigger of the table sets number, time and hashes.
 _RECORD = text("""

@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from common.contracts.envelope import Envelope
 from common.contracts.events import SUBSCRIBERS, Event, pack
 from common.core import trace
-from common.db.connection import Connection
-from common.db.driver import prepared
 
 #: The LISTEN/NOTIFY channel that wakes the relay.
 CHANNEL: Final = "outbox"
@@ -34,11 +32,11 @@ WRITTEN: Final = """
     )
 """
 
-_INSERT = prepared(
+_INSERT = text(
     f"WITH {WRITTEN} SELECT CASE WHEN :delay = 0 THEN pg_notify(:channel, '') END FROM written LIMIT 1"  # noqa: S608
 )
 
-_CLAIM_DUE = prepared("""
+_CLAIM_DUE = text("""
     UPDATE outbox o
        SET sends = o.sends + 1,
            available_at = now() + make_interval(secs => LEAST(:max_delay, :delay * power(2, LEAST(o.sends, 20))))
@@ -58,7 +56,7 @@ _RELEASE_UNSENT = text("""
      WHERE subscriber = :subscriber AND event_id = ANY(CAST(:event_ids AS uuid[])) AND closed_at IS NULL
 """)
 
-_CLOSE = prepared("""
+_CLOSE = text("""
     UPDATE outbox
        SET closed_at = now()
      WHERE closed_at IS NULL AND subscriber = :subscriber

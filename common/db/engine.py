@@ -1,21 +1,20 @@
-"""The database of one process: a bounded pool, and transactions that say what they are.
+"""The database of one process: SQLAlchemy's engine and its bounded pool.
 
-``transaction()`` is for a use case of several statements. ``autocommit()`` is for a use case of one
-statement, which then is its own transaction: one round trip instead of three.
+A repository executes ``sqlalchemy.text`` on the ``sqlalchemy.Connection`` that it is given. ``transaction()`` is for a
+use case of several statements. ``autocommit()`` is for a use case of one statement, which then is its own transaction:
+one round trip instead of two.
 """
 
 import select
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, Self
 
-import psycopg2.extras
 from pydantic import SecretStr
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.exc import DisconnectionError
 
 from common.core.settings import DatabaseSettings
-from common.db.connection import Connection
 from common.db.driver import LeanConnection
 
 #: How long a statement waits for a row lock before it gives up and the caller is told to come back.
@@ -35,6 +34,12 @@ class Database:
             max_overflow=0,
             pool_timeout=settings.database_pool_timeout_seconds,
             pool_recycle=1800,
+            # Statements are transactions of their own except on the connections of ``transaction()``.
+            isolation_level="AUTOCOMMIT",
+            # Parameters may be secret.
+            hide_parameters=True,
+            # Would look for the type of an extension that is not used, in each new connection.
+            use_native_hstore=False,
             connect_args={
                 "connection_factory": LeanConnection,
                 "connect_timeout": 3,
@@ -45,7 +50,9 @@ class Database:
                 ),
             },
         )
-        event.listen(self._engine, "connect", _prepare_connection)
+        #: The same pool; its connections begin transactions.
+        self._transactional = self._engine.execution_options(isolation_level="READ COMMITTED")
+        event.listen(self._engine, "connect", _register_poller)
         event.listen(self._engine, "checkout", _refuse_dead_connection)
 
     @classmethod
@@ -53,16 +60,16 @@ class Database:
         """Create the database of a process; no connection is made until the first use."""
         return cls(url.get_secret_value(), settings=settings, application_name=application_name)
 
-    def transaction(self) -> Connection:
-        """A block in one READ COMMITTED transaction: committed at the end, rolled back on any exception.
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """Return a block in one READ COMMITTED transaction: committed at its end, rolled back on any exception.
 
         It costs one round trip more than its statements: BEGIN travels with the first of them.
         """
-        return Connection(self._engine, in_autocommit=False)
+        return self._transactional.begin()
 
     def autocommit(self) -> Connection:
-        """A block of which each statement is a transaction of its own."""
-        return Connection(self._engine, in_autocommit=True)
+        """Return a block of which each statement is a transaction of its own."""
+        return self._engine.connect()
 
     @property
     def url(self) -> str:
@@ -93,8 +100,7 @@ class Database:
         self._engine.dispose()
 
 
-def _prepare_connection(connection: Any, record: Any) -> None:
-    psycopg2.extras.register_uuid(conn_or_curs=connection)  # type: ignore[no-untyped-call]
+def _register_poller(connection: Any, record: Any) -> None:
     record.info["poller"] = poller = select.poll()
     poller.register(connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
 

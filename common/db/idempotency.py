@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
 from common.core.errors import BusinessError
-from common.db.connection import Connection
-from common.db.driver import prepared
 
 SCHEMA_V1: Final = """
 CREATE TABLE idempotency_keys (
@@ -60,9 +58,9 @@ STORED: Final = """
     )
 """
 
-_CLAIM = prepared(f"WITH {CLAIMED} SELECT * FROM claimed")  # noqa: S608  constants of this module
+_CLAIM = text(f"WITH {CLAIMED} SELECT * FROM claimed")  # noqa: S608  constants of this module
 
-_STORE = prepared(f"WITH effect AS (SELECT 1), {STORED} SELECT 1")
+_STORE = text(f"WITH effect AS (SELECT 1), {STORED} SELECT 1")
 
 _PURGE = text("""
     DELETE FROM idempotency_keys

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
-from common.db.connection import Connection
 from services.accounts.models import FailureLimit, LiveSession, NewSession, User
 
 _FIND_BY_LOGIN = text("SELECT user_id, login, password_hash, created_at FROM users WHERE login = :login")

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import text
-
-from common.db.connection import Connection
+from sqlalchemy import Connection, text
 
 #: The advisory lock that serializes sealing.
 CHAIN_LOCK_ID = 7_205_119

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from sqlalchemy import Connection
+
 from common.bus.inbox import Handler
 from common.contracts.events import CheckAccepted, CheckCancelled, CheckExpired, PaymentConfirmed
-from common.db.connection import Connection
 from services.balance import service
 from services.balance.models import Posting, TransferKind
 

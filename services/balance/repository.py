@@ -5,15 +5,13 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
-from common.db.connection import Connection
-from common.db.driver import prepared
 from services.balance.models import Posting, StatementLine
 
 # The conditional UPDATE takes the row lock, so concurrent debits of one account are serialized and the second sees the
 # balance that the first left. If both are the same transfer, the second violates the unique id and is rolled back.
-_DEBIT = prepared("""
+_DEBIT = text("""
     WITH debited AS (
         UPDATE accounts
            SET balance_minor = balance_minor - :amount_minor
@@ -97,7 +95,7 @@ _FIND = text("""
 # Many credits in one statement. It inserts the transfers first: the statement that inserts an id owns its effect. It
 # then locks accounts in ascending order; an account with several credits is updated once, and its entries get running
 # balances.
-_CREDIT = prepared("""
+_CREDIT = text("""
     WITH wanted AS (
         SELECT * FROM unnest(
             CAST(:transfer_ids AS uuid[]), CAST(:kinds AS text[]), CAST(:subject_ids AS uuid[]),
@@ -140,7 +138,7 @@ _CREDIT = prepared("""
 """)
 
 # The same for one credit, on the path of a user request, at half the cost of the statement above.
-_CREDIT_ONE = prepared("""
+_CREDIT_ONE = text("""
     WITH posted AS (
         INSERT INTO transfers (transfer_id, kind, outcome, subject_id, user_id, closes_id, amount_minor, currency,
                                reference)
@@ -166,19 +164,19 @@ _CREDIT_ONE = prepared("""
     SELECT 1 FROM posted
 """)
 
-_POSTED_AMONG = prepared("""
+_POSTED_AMONG = text("""
     SELECT transfer_id FROM transfers
      WHERE transfer_id = ANY(CAST(:transfer_ids AS uuid[])) AND outcome = 'posted'
 """)
 
-_BALANCE = prepared("SELECT balance_minor FROM accounts WHERE account_id = :account_id")
+_BALANCE = text("SELECT balance_minor FROM accounts WHERE account_id = :account_id")
 
 # Only entries of users have balance_after, and only these are in the index by account; a query without that condition
 # scans the whole ledger.
 # This is a binary search by time, which is possible because the entries of one account are made one after the other:
 # entries up to "low" were made before the given time, those from "high" on were not. Each step reads one entry,
 # whereas a scan from the newest entry would read all that were made since.
-_BALANCE_AT = prepared("""
+_BALANCE_AT = text("""
     WITH RECURSIVE search (low, high, balance_after) AS (
         SELECT CAST(0 AS bigint),
                (SELECT entry_id + 1 FROM entries

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from common.core.clock import Clock
 from common.core.grouping import ALONE, Alone
-from common.db.connection import Connection
 from common.db.engine import Database
 from common.db.errors import (
     FOREIGN_KEY_VIOLATION,

@@ -5,10 +5,8 @@
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Connection, RowMapping, text
 
-from common.db.connection import Connection, RowMapping
-from common.db.driver import prepared
 from services.checks.models import Check, CheckStatus
 
 COLUMNS: Final = """
@@ -16,7 +14,7 @@ COLUMNS: Final = """
     expires_at, closes_at, failed_attempts, freezes, frozen_until, tries, next_try_at
 """
 
-_FIND = prepared(f"SELECT {COLUMNS} FROM checks WHERE check_id = :check_id")
+_FIND = text(f"SELECT {COLUMNS} FROM checks WHERE check_id = :check_id")
 
 # A check without held money is unknown, to its creator too.
 _FIND_OWN = f"""
@@ -39,7 +37,7 @@ def find_own(tx: Connection, number: str, creator_id: UUID, *, lock: bool) -> Ch
     return check_of(row) if row else None
 
 
-def check_of(row: RowMapping) -> Check:
+def check_of(row: RowMapping | dict[str, Any]) -> Check:
     """Return the check of a row that has all of COLUMNS."""
     values: dict[str, Any] = {name: row[name] for name in Check.__slots__}
     values["status"] = CheckStatus(values["status"])

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
+from sqlalchemy import Connection
+
 from common.core.errors import BusinessError
 from common.db import idempotency
-from common.db.connection import Connection
 from common.db.errors import retry_on_conflict
 from common.db.idempotency import IdempotencyKey, StoredAnswer
 from services.checks import errors, repository

@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
 
-from sqlalchemy import text
+from sqlalchemy import Connection, RowMapping, text
 
-from common.db.connection import Connection, RowMapping
 from services.sandbox_bank.faults import Fault
 from services.sandbox_bank.models import Delivery, Message, Payment, Refund, State
 

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, TypeVar
 
-from common.db.connection import Connection
+from sqlalchemy import Connection
+
 from services.sandbox_bank import repository
 from services.sandbox_bank.context import Context
 from services.sandbox_bank.errors import (

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from unittest.mock import patch
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Connection, Transaction, text
 from sqlalchemy.exc import DBAPIError
 
 from common.bus import outbox, publishing
@@ -21,7 +21,6 @@ from common.contracts.envelope import Envelope
 from common.contracts.events import unpack
 from common.core.errors import ServiceUnavailable
 from common.db import idempotency
-from common.db.connection import Connection
 from common.db.engine import Database
 from common.db.errors import retry_on_conflict
 from services.balance import models as balance_models
@@ -285,13 +284,13 @@ def attempt_is_evaluated_at_its_arrival_time(_: Target) -> AbstractContextManage
 @_defect("simulation")
 def failed_commit_is_taken_for_success(_: Target) -> AbstractContextManager[Any]:
     """The client receives a success although nothing was stored."""
-    commit = Connection.commit
+    commit = Transaction.commit
 
-    def never_fail(self: Connection) -> None:
+    def never_fail(self: Transaction) -> None:
         with suppress(DBAPIError):
             commit(self)
 
-    return patch.object(Connection, "commit", never_fail)
+    return patch.object(Transaction, "commit", never_fail)
 
 
 @_defect("simulation")

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
-from common.db.connection import Connection
 from common.db.engine import Database
 
 #: Round trips, commits.
@@ -38,4 +37,4 @@ def counted(*databases: Database) -> Iterator[Callable[[], Cost]]:
 
 
 def _is_autocommit(connection: Connection) -> bool:
-    return connection.in_autocommit
+    return connection.get_execution_options().get("isolation_level") is None

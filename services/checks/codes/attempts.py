@@ -3,9 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Final
 
+from sqlalchemy import Connection
+
 from common.core.errors import BusinessError
 from common.core.logging import get_logger
-from common.db.connection import Connection
 from services.checks import errors, log_events
 from services.checks.codes import repository
 from services.checks.codes.repository import Allowance, Locked

@@ -8,11 +8,9 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from common.db import idempotency
-from common.db.connection import Connection
-from common.db.driver import prepared
 from common.db.idempotency import IdempotencyKey, StoredAnswer
 from services.checks.codes.vault import KEY_NAME_BYTES
 from services.checks.models import Attempt, Check
@@ -38,7 +36,7 @@ _ATTEMPTED: Final = f"""
                             AND u.exhausted_at IS NULL
                             FOR UPDATE) c ON true
 """
-_LOCK_FOR_ATTEMPT = prepared(_ATTEMPTED)
+_LOCK_FOR_ATTEMPT = text(_ATTEMPTED)
 
 
 def _lock_for_attempt_once() -> str:
@@ -62,7 +60,7 @@ def _lock_for_attempt_once() -> str:
     """
 
 
-_LOCK_FOR_ATTEMPT_ONCE = prepared(_lock_for_attempt_once())
+_LOCK_FOR_ATTEMPT_ONCE = text(_lock_for_attempt_once())
 
 _LOCK_FAILURES = text("SELECT pg_advisory_xact_lock(hashtextextended(:user_id, 11))")
 

@@ -6,8 +6,8 @@ from functools import partial
 from uuid import UUID
 
 import segno
+from sqlalchemy import Connection
 
-from common.db.connection import Connection
 from common.db.errors import retry_on_conflict
 from common.db.idempotency import IdempotencyKey
 from services.checks import repository as checks

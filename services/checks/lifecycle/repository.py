@@ -8,19 +8,17 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from common.bus import outbox
 from common.contracts.events import Event
 from common.db import idempotency
-from common.db.connection import Connection
-from common.db.driver import prepared
 from common.db.idempotency import IdempotencyKey, StoredAnswer
 from services.checks.models import Check, CheckStatus
 from services.checks.repository import COLUMNS, check_of
 from services.checks.stored_responses import ResponseToStore
 
-_INSERT = prepared("""
+_INSERT = text("""
     INSERT INTO checks (check_id, number, creator_id, amount_minor, currency, note, code_ciphertext, status,
                         created_at, expires_at, closes_at, next_try_at)
     VALUES (:check_id, :number, :creator_id, :amount_minor, :currency, :note, :code_ciphertext, :status,
@@ -58,9 +56,9 @@ def _insert_once() -> str:
     """
 
 
-_INSERT_ONCE = prepared(_insert_once())
+_INSERT_ONCE = text(_insert_once())
 
-_SAVE_DECISION = prepared("""
+_SAVE_DECISION = text("""
     UPDATE checks
        SET status = :status, closes_at = :closes_at, next_try_at = NULL
      WHERE check_id = :check_id AND status = 'pending'
@@ -89,10 +87,10 @@ def _save_end(*, stores_response: bool) -> str:
     return f"WITH {outbox.WRITTEN}, effect AS ({update} RETURNING 1), {idempotency.STORED} SELECT 1 FROM effect"
 
 
-_SAVE_END = prepared(_save_end(stores_response=False))
-_SAVE_END_ONCE = prepared(_save_end(stores_response=True))
+_SAVE_END = text(_save_end(stores_response=False))
+_SAVE_END_ONCE = text(_save_end(stores_response=True))
 
-_LOCK_DUE = prepared(f"""
+_LOCK_DUE = text(f"""
     SELECT {COLUMNS} FROM checks
      WHERE status = 'active' AND closes_at <= :now
      ORDER BY closes_at
@@ -100,7 +98,7 @@ _LOCK_DUE = prepared(f"""
        FOR UPDATE SKIP LOCKED
 """)
 
-_SAVE_EXPIRED = prepared("""
+_SAVE_EXPIRED = text("""
     UPDATE checks SET status = :status WHERE check_id = ANY(CAST(:check_ids AS uuid[])) AND status = 'active'
 """)
 

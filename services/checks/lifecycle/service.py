@@ -7,13 +7,14 @@ from functools import partial
 from typing import Final
 from uuid import UUID, uuid4
 
+from sqlalchemy import Connection
+
 from common.bus import outbox
 from common.contracts.events import Event, event_id
 from common.core.errors import BusinessError, ServiceUnavailable
 from common.core.logging import get_logger
 from common.core.money import ACCEPTED_CURRENCIES
 from common.db import idempotency
-from common.db.connection import Connection
 from common.db.errors import retry_on_conflict
 from common.db.idempotency import IdempotencyKey, RequestInProgress, StoredAnswer
 from services.checks import errors, log_events

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
-from common.db.connection import Connection
-from common.db.driver import prepared
 from services.checks.models import Check, CheckStatus, HistoryLine, HistoryType
 from services.checks.repository import COLUMNS, check_of
 
-_ACTIVE = prepared(f"""
+_ACTIVE = text(f"""
     SELECT {COLUMNS} FROM checks
      WHERE creator_id = :creator_id AND status = 'active' AND expires_at > :now
        AND (created_at, check_id) < (:created_at, :check_id)

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
+from sqlalchemy import Connection
+
 from common.bus import outbox
 from common.core.logging import get_logger
 from common.db import idempotency
-from common.db.connection import Connection
 from services.checks import log_events
 from services.checks.codes import repository as codes
 from services.checks.codes.attempts import FAILED_ATTEMPTS_WINDOW_SECONDS

@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
-from common.db.connection import Connection
 from services.payments.banks.base import Notification
 from services.payments.models import Verdict
 

@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import urlencode
 
+from sqlalchemy import Connection
+
 from common.bus import outbox
 from common.contracts.events import PaymentConfirmed
 from common.core.errors import NotFound, ServiceUnavailable
 from common.core.logging import get_logger
-from common.db.connection import Connection
 from common.db.errors import retry_on_conflict
 from common.http.server.paging import Page, decode_cursor, page_of
 from services.payments import log_events

@@ -3,9 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
-from common.db.connection import Connection
 from services.payments.models import TopUp
 from services.payments.topups.repository import TOPUP_COLUMNS, topup_of
 

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import Connection, RowMapping, text
 
-from common.db.connection import Connection, RowMapping
 from services.payments.models import AttemptState, TopUpStatus
 from services.payments.reconciliation.models import OurPayment
 

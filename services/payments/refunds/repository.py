@@ -4,10 +4,9 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Connection, RowMapping, text
 
 from common.core.ids import derived_id
-from common.db.connection import Connection, RowMapping
 from services.payments.models import TopUp
 from services.payments.refunds.models import FINISHED, NewRefund, Refund, RefundStatus
 

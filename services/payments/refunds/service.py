@@ -8,10 +8,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import Connection
+
 from common.bus import operator_actions
 from common.core.errors import ServiceUnavailable
 from common.core.logging import get_logger
-from common.db.connection import Connection
 from common.db.errors import retry_on_conflict
 from services.payments import log_events
 from services.payments.banks.base import (

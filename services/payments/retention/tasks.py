@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Final
 
+from sqlalchemy import Connection
+
 from common.bus import outbox
 from common.core.logging import get_logger
 from common.db import idempotency
-from common.db.connection import Connection
 from services.payments import log_events
 from services.payments.context import Context
 from services.payments.notifications import repository as notifications

@@ -5,9 +5,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Connection, RowMapping, text
 
-from common.db.connection import Connection, RowMapping
 from services.payments.models import Attempt, AttemptState, TopUp, TopUpStatus
 
 TOPUP_COLUMNS: Final = """t.topup_id, t.topup_no, t.user_id, t.bank, t.amount_minor, t.currency, t.status, t.return_url,

@@ -19,7 +19,7 @@ from uuid import UUID
 
 from flask import Flask, Response, jsonify, request
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
@@ -27,7 +27,6 @@ from auditor.digest import TRANSFER_DIGEST
 from common.core.errors import BusinessError
 from common.core.ids import derived_id
 from common.core.settings import DatabaseSettings, FromEnvironment
-from common.db.connection import Connection
 from common.db.engine import Database
 from common.db.errors import retry_on_conflict
 from services.balance import chain, repository, service

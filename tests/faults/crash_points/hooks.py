@@ -28,8 +28,6 @@ _COMMIT: Final = re.compile(r"(^|;)\s*(COMMIT|END)\s*;?\s*$", re.IGNORECASE)
 _WRITE: Final = re.compile(
     r"\b(?:INSERT\s+INTO|DELETE\s+FROM|(?<!FOR )(?<!KEY )(?<!DO )UPDATE)\s+([a-z_]+)", re.IGNORECASE
 )
-_PREPARE: Final = re.compile(r"^\s*PREPARE\s+(\w+)", re.IGNORECASE)
-_EXECUTE: Final = re.compile(r"^\s*EXECUTE\s+(\w+)", re.IGNORECASE)
 #: Parts of a path that differ between runs.
 _IDS: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d{4}-\d{4}")
 
@@ -38,7 +36,6 @@ _IDS: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d{4}-\d{4}")
 class _Session:
     """The state of one connection."""
 
-    prepared: dict[str, str] = field(default_factory=dict)
     wrote: list[str] = field(default_factory=list)
 
 
@@ -86,15 +83,8 @@ class Hooks:
     def _executed(self, connection: Any, query: Any, execute: Callable[[], None]) -> None:
         session = self._sessions.setdefault(connection, _Session())
         text = query.decode() if isinstance(query, bytes) else str(query)
-        if preparing := _PREPARE.match(text):
-            session.prepared[preparing[1]] = text
-            execute()
-            return
         begins = _BEGIN.match(text) is not None
-        statement = _BEGIN.sub("", text)
-        if executing := _EXECUTE.match(statement):
-            statement = session.prepared.get(executing[1], statement)
-        session.wrote += dict.fromkeys(_WRITE.findall(statement))
+        session.wrote += dict.fromkeys(_WRITE.findall(text))
         in_transaction = begins or connection.info.transaction_status != TRANSACTION_STATUS_IDLE
         commits = bool(_COMMIT.search(text)) or (bool(session.wrote) and not in_transaction)
         if not commits:

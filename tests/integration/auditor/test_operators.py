@@ -7,11 +7,10 @@ from uuid import UUID, uuid4
 
 import psycopg2
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from common.contracts.events import CheckExpired, PaymentConfirmed
 from common.core.ids import derived_id
-from common.db.connection import Connection
 from deploy.services import BY_NAME
 from services.balance.handlers import HANDLERS
 from services.checks.lifecycle import tasks

@@ -10,13 +10,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg2
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from auditor import books, cross_bank, cross_checks, cross_payments
 from auditor.findings import Report
 from auditor.sources import Source, Sources, opened
 from common.contracts.events import CheckAccepted, CheckExpired
-from common.db.connection import Connection
 from deploy.provisioning import AUDITOR_ROLE
 from services.balance import chain
 from services.balance.handlers import HANDLERS

@@ -8,11 +8,10 @@ from threading import Event
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
 from common.core.settings import DatabaseSettings
-from common.db.connection import Connection
 from common.db.engine import Database
 from services.balance import chain, chain_repository, service
 from services.balance.errors import InsufficientFunds

@@ -8,12 +8,11 @@ from uuid import UUID, uuid4
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from common.core.grouping import ALONE, GroupRunner
 from common.core.settings import DatabaseSettings
-from common.db.connection import Connection
 from common.db.engine import Database
 from services.balance import repository, service
 from services.balance.config import BalanceSettings

@@ -7,12 +7,11 @@ from uuid import UUID, uuid4
 
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from benchmarks import big_books
 from common.core.ids import derived_id
 from common.core.settings import DatabaseSettings
-from common.db.connection import Connection
 from common.db.engine import Database
 from services.balance import repository
 from tests.support.servers import Servers

@@ -200,7 +200,8 @@ class ChecksSystem:
 
     def rows(self, statement: str, **parameters: Any) -> list[Json]:
         with self.context.db.autocommit() as tx:
-            return [dict(row) for row in tx.execute(text(statement), parameters).mappings()]
+            found = tx.execute(text(statement), parameters)
+            return [dict(row) for row in found.mappings()] if found.returns_rows else []
 
     def open_events(self) -> int:
         return int(self.rows("SELECT count(*) AS open FROM outbox WHERE closed_at IS NULL")[0]["open"])

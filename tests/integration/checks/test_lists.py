@@ -8,9 +8,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import Connection, event, text
 
-from common.db.connection import Connection
 from common.http.server.paging import encode_cursor
 from services.checks.lifecycle import tasks
 from services.checks.lists import repository as list_repository

@@ -1,43 +1,89 @@
-"""Connections for repositories: results, errors, and the state of the connection after an error."""
+"""What a repository executes on: SQLAlchemy's connections over psycopg2, configured by ``Database``."""
+
+from time import monotonic
+from typing import Any
 
 import psycopg2
 import pytest
-from sqlalchemy import make_url, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, MultipleResultsFound, NoResultFound, OperationalError
+from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from common.core.settings import DatabaseSettings
-from common.db.driver import prepared
 from common.db.engine import Database
+from common.db.errors import is_transient
 
-NUMBERS = text("SELECT n, n * n AS square FROM generate_series(1, :upto) n")
+
+def _on_the_wire(db: Database) -> list[str]:
+    """Return a list to which psycopg2 adds each message that it sends on connections made from now on."""
+    sent: list[str] = []
+
+    def watch(connection: Any, _record: object) -> None:
+        class WatchedCursor(connection.cursor_factory):  # type: ignore[misc]  # the connection's own class
+            def execute(self, query: str, parameters: Any = None) -> None:
+                try:
+                    super().execute(query, parameters)
+                finally:
+                    sent.append(self.query.decode())
+
+        connection.cursor_factory = WatchedCursor
+
+    event.listen(db._engine, "connect", watch)
+    return sent
 
 
-def test_columns_can_be_read_as_attributes_or_by_name(subscriber_db: Database) -> None:
+def test_begin_travels_with_the_first_statement_and_autocommit_sends_nothing_else(subscriber_db: Database) -> None:
+    subscriber_db.dispose()
+    sent = _on_the_wire(subscriber_db)
+    subscriber_db.ping()
+    sent.clear()
+    for _ in range(2):
+        with subscriber_db.transaction() as tx:
+            tx.execute(text("SELECT 1"))
+            tx.execute(text("SELECT 2"))
+        with subscriber_db.autocommit() as tx:
+            tx.execute(text("SELECT 3"))
+    with pytest.raises(DBAPIError), subscriber_db.transaction() as tx:
+        tx.execute(text("SELECT 4/0"))
+    with subscriber_db.transaction():
+        pass
+    assert sent == [*(["BEGIN; SELECT 1", "SELECT 2", "COMMIT", "SELECT 3"] * 2), "BEGIN; SELECT 4/0", "ROLLBACK"]
+
+
+def test_listener_written_by_sqlalchemys_manual_sees_and_changes_statements(subscriber_db: Database) -> None:
+    """As the manual shows it for ``before_cursor_execute`` (https://docs.sqlalchemy.org/en/21/core/events.html)."""
+    seen: list[tuple[str, Any]] = []
+
+    @event.listens_for(subscriber_db._engine, "before_cursor_execute", retval=True)
+    def comment_sql_calls(
+        conn: Connection, _cursor: Any, statement: str, parameters: Any, context: Any, _executemany: bool
+    ) -> tuple[str, Any]:
+        conn.info.setdefault("query_start_time", []).append(monotonic())
+        assert context.dialect.name == "postgresql"
+        seen.append((statement, parameters))
+        return statement + " -- commented", parameters
+
+    @event.listens_for(subscriber_db._engine, "after_cursor_execute")
+    def measure(conn: Connection, *_: Any) -> None:
+        assert monotonic() >= conn.info["query_start_time"].pop()
+
+    own_statement = text("SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid() AND 1 = :n")
+    for opened in (subscriber_db.transaction, subscriber_db.autocommit):
+        with opened() as tx:
+            own = tx.execute(own_statement, {"n": 1})
+            assert own.scalar_one().endswith("AND 1 = 1 -- commented")
+    assert [parameters for _, parameters in seen] == [{"n": 1}, {"n": 1}]
+
+
+def test_error_of_a_statement_in_autocommit_leaves_the_connection_usable(subscriber_db: Database) -> None:
     with subscriber_db.autocommit() as tx:
-        assert [(row.n, row.square) for row in tx.execute(NUMBERS, {"upto": 3})] == [(1, 1), (2, 4), (3, 9)]
-        assert [*tx.execute(NUMBERS, {"upto": 2}).mappings()] == [{"n": 1, "square": 1}, {"n": 2, "square": 4}]
-        assert tx.execute(NUMBERS, {"upto": 1}).one().square == 1
-        assert tx.execute(NUMBERS, {"upto": 1}).mappings().one() == {"n": 1, "square": 1}
+        with pytest.raises(DBAPIError):
+            tx.execute(text("SELECT 1/0"))
+        assert tx.execute(text("SELECT 1")).scalar_one() == 1
 
 
-def test_methods_for_one_row_reject_none_and_several(subscriber_db: Database) -> None:
-    with subscriber_db.autocommit() as tx:
-        assert tx.execute(NUMBERS, {"upto": 0}).one_or_none() is None
-        assert tx.execute(NUMBERS, {"upto": 0}).scalar_one_or_none() is None
-        assert tx.execute(NUMBERS, {"upto": 0}).mappings().one_or_none() is None
-        with pytest.raises(NoResultFound):
-            tx.execute(NUMBERS, {"upto": 0}).one()
-        with pytest.raises(NoResultFound):
-            tx.execute(NUMBERS, {"upto": 0}).scalar_one()
-        for read in ("one", "one_or_none", "scalar_one", "scalar_one_or_none"):
-            with pytest.raises(MultipleResultsFound):
-                getattr(tx.execute(NUMBERS, {"upto": 2}), read)()
-
-
-@pytest.mark.parametrize("make", [text, prepared])
-def test_percent_signs_and_colons_in_a_statement_are_literal(subscriber_db: Database, make: object) -> None:
-    statement = make("SELECT '100%'::text AS share, 7 % 4 AS rest, CAST(:given AS text) AS given")  # type: ignore[operator]
+def test_percent_and_colon_are_literal_in_statements_and_in_values(subscriber_db: Database) -> None:
+    statement = text("SELECT '100%'::text AS share, 7 % 4 AS rest, CAST(:given AS text) AS given")
     with subscriber_db.autocommit() as tx:
         row = tx.execute(statement, {"given": "%(n)s :n 50%"}).one()
     assert (row.share, row.rest, row.given) == ("100%", 3, "%(n)s :n 50%")
@@ -105,7 +151,7 @@ def test_unreachable_server_raises_operational_error(subscriber_db: Database) ->
     away = Database(nobody_there, settings=DatabaseSettings(), application_name="test")
     with pytest.raises(OperationalError) as raised:
         away.ping()
-    assert raised.value.connection_invalidated
+    assert is_transient(raised.value)
     with pytest.raises(OperationalError), away.transaction():
         pass
 

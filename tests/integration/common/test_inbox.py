@@ -7,13 +7,12 @@ from unittest.mock import patch
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from common.bus import dead_letters
 from common.bus.inbox import Inbox, purge_processed, purge_unprocessed
 from common.contracts.envelope import Envelope
 from common.contracts.events import PaymentConfirmed, pack
-from common.db.connection import Connection
 from common.db.engine import Database
 
 MAX_ATTEMPTS = 3

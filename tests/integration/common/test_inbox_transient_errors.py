@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import psycopg2
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 
 from common.bus import dead_letters, inbox
@@ -17,7 +17,6 @@ from common.contracts.envelope import Envelope
 from common.contracts.events import PaymentConfirmed, pack
 from common.core.clock import SystemClock
 from common.core.settings import DatabaseSettings
-from common.db.connection import Connection
 from common.db.engine import Database
 from tests.support.servers import Servers
 

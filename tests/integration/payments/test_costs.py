@@ -22,7 +22,7 @@ def test_each_flow_costs_what_the_readme_says(make_system: MakeSystem) -> None:
     system = make_system(with_balance=True)
     system.plan(["notify_lost"])
     user = system.user()
-    for _ in range(2):  # statements that are prepared once per connection are not counted
+    for _ in range(2):  # opens the connections
         user.start(key="warm")
     topup, returned = user.start(), user.start()
     user.pay(returned)
