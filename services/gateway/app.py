@@ -12,6 +12,7 @@ from services.gateway.config import GatewaySettings
 from services.gateway.context import Context
 from services.gateway.cors import Cors
 from services.gateway.error_format import ErrorFormat
+from services.gateway.forwarding import VERSION_PREFIX
 
 #: For operators only.
 OPERATORS_ROUTES: Final = frozenset({"/readyz", "/metrics"})
@@ -39,6 +40,8 @@ def create_app(settings: GatewaySettings | None = None) -> Flask:
         routes=[routes.api],
         headers={**SECURITY_HEADERS, **({"Strict-Transport-Security": HSTS} if secure else {})},
     )
+    app.register_blueprint(routes.api, url_prefix=VERSION_PREFIX, name="api_v1")
+    app.add_url_rule(f"{VERSION_PREFIX}/healthz", view_func=app.view_functions["health.healthz"], endpoint="healthz_v1")
     app.before_request(_hide_operators_routes)
     docs_page.serve(app)
     web_app.serve(app)

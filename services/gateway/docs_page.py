@@ -12,6 +12,7 @@ from flask import Blueprint, Flask, Response, request
 from common.core.errors import NotFound
 from common.http.server.endpoint import unauthenticated
 from services.gateway.context import Context
+from services.gateway.forwarding import VERSION_PREFIX
 from services.gateway.static_files import IMMUTABLE, REVALIDATE, Folder, StaticFile
 from services.gateway.web_app import HEADERS as PAGE_HEADERS
 
@@ -62,6 +63,7 @@ def serve(app: Flask) -> None:
     routes = Blueprint("docs_page", __name__)
 
     @routes.get("/openapi.json")
+    @routes.get(f"{VERSION_PREFIX}/openapi.json")
     @unauthenticated
     def document(context: Context) -> Response:
         """Public: any site may read it, so that its tools can."""

@@ -46,6 +46,10 @@ the stored first response, with `Idempotency-Replayed: true`.
 
 **Paging.** Lists take `limit` and `cursor`; a response has `nextCursor` if there are more items. Newest first.
 
+**Polling.** A read has an `ETag`. Send it in `If-None-Match`: the response is `304` without a body until it changes.
+
+**Versions.** Every path is also available below `/v1`, with the same meaning. A breaking change would come as `/v2`.
+
 **Limits.** Too many requests: `429` with `Retry-After`. A body over 64 KiB: `413`.
 """.strip()
 
@@ -88,6 +92,10 @@ _HEADERS: Final[Document] = {
         "description": "`true` if this is the stored response to an earlier request with the same `Idempotency-Key`.",
         "schema": {"type": "string", "const": "true"},
     },
+    "ETag": {
+        "description": "Identifies this content; send it in `If-None-Match` to poll.",
+        "schema": {"type": "string"},
+    },
     "RateLimit": {
         "description": "What remains of the limit that this request counted against (IETF draft `ratelimit-headers`).",
         "schema": {"type": "string"},
@@ -96,6 +104,13 @@ _HEADERS: Final[Document] = {
         "description": "The limit that this request counted against (IETF draft `ratelimit-headers`).",
         "schema": {"type": "string"},
     },
+}
+_IF_NONE_MATCH: Final[Document] = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "the `ETag` of an earlier response; if nothing has changed, the response is 304 without a body",
+    "schema": {"type": "string"},
 }
 _REPLAYED_STATUSES: Final = frozenset({"200", "201", "404", "409", "410"})
 _WAITING_STATUSES: Final = frozenset({"429", "503"})
@@ -190,6 +205,8 @@ def merge(documents: Mapping[str, Document], public_url: str) -> Document:
     merged = json.loads(json.dumps(merged), parse_float=_shortest)
     for method, path, operation in _operations(merged):
         _complete(operation, OPERATIONS.get((method, path)))
+        if method == "get" and operation.get("security"):
+            _make_conditional(operation)
     return merged
 
 
@@ -264,6 +281,17 @@ def _complete(operation: Document, entry: OperationEntry | None) -> None:
             name: {"$ref": f"#/components/headers/{name}"}
             for name in _header_names(status, takes_key=takes_key, limited=entry is not None and entry.has_rate_limit)
         }
+
+
+def _make_conditional(operation: Document) -> None:
+    """Document the conditional form of a read; see ``conditional``."""
+    operation.setdefault("parameters", []).append(_IF_NONE_MATCH)
+    read = operation["responses"]["200"]
+    read["headers"] |= {"ETag": {"$ref": "#/components/headers/ETag"}}
+    operation["responses"]["304"] = {
+        "description": "The response has not changed since the `ETag` in `If-None-Match`.",
+        "headers": read["headers"],
+    }
 
 
 def _codes(operation: Document, entry: OperationEntry | None, *, takes_key: bool) -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ from common.http.server.request import Request
 from common.http.server.request_body import read_body
 from common.http.server.response import Response
 from services.gateway.client_address import client_address
+from services.gateway.conditional import conditional
 from services.gateway.context import Context
 from services.gateway.models import Call, Rate
 from services.gateway.repository import GRACE_SECONDS
@@ -53,6 +54,9 @@ RESPONSE_HEADERS: Final = {
     )
 }
 
+#: Every path is available with this prefix too. Services know the path without it.
+VERSION_PREFIX: Final = "/v1"
+
 _PATH_SAFE: Final = "/!$&'()*+,;=:@~"
 _QUERY_SAFE: Final = "/!$&'()*+,;=:@~?%[]"
 
@@ -63,7 +67,7 @@ def forward(context: Context, request: Request, call: Call, extra: Mapping[str, 
     ``extra`` holds headers to add. Raises ServiceUnavailable when the service does not respond or its pool is full,
     and as ``read_body``.
     """
-    return _send(context, request, call, _body(context, request), extra or {})
+    return conditional(request, _send(context, request, call, _body(context, request), extra or {}))
 
 
 def forward_guest(context: Context, request: Request, call: Call) -> Response:
@@ -130,11 +134,11 @@ def _slot(slots: BoundedSemaphore) -> Iterator[None]:
 
 
 def _target(environ: "WSGIEnvironment") -> str:
-    """Return path and query as the client sent them, percent-encoded.
+    """Return path and query as the client sent them, percent-encoded and without the version.
 
     WSGI passes the path decoded, as Latin-1 (PEP 3333), and the query unchanged.
     """
-    path = quote(environ["PATH_INFO"].encode("latin-1"), safe=_PATH_SAFE)
+    path = quote(environ["PATH_INFO"].removeprefix(VERSION_PREFIX).encode("latin-1"), safe=_PATH_SAFE)
     query = environ["QUERY_STRING"].encode("latin-1")
     return f"{path}?{quote(query, safe=_QUERY_SAFE)}" if query else path
 

@@ -212,6 +212,13 @@ _CHECKS: Final = {
             ]
         },
     ),
+    ("get", "/fastcheck/{fastcheck}"): OperationEntry(
+        "getCheck",
+        "Returns one check to its creator (type `created`) or its acceptor (`accepted`); to other users it does not "
+        "exist. A user who is both sees it as its creator. Only the creator of an active check sees its code.",
+        {"404": ("check_not_found",)},
+        response={"type": "created", **_ACTIVE},
+    ),
     ("get", "/fastcheck/{fastcheck}/qr.svg"): OperationEntry(
         "getQrCode",
         "Returns a QR code, for the creator alone, of the link that opens the accept page with the number filled in. "
@@ -239,9 +246,10 @@ _PAYMENTS: Final = {
     ),
     ("get", "/topup/{transactionID}"): OperationEntry(
         "getTopUp",
-        "Returns one of the user's top-ups. After `confirmed` the balance shows the money shortly.",
+        "Returns one of the user's top-ups. After `confirmed` the balance shows the money shortly. `paymentUrl` is "
+        "present while the top-up can be paid, so that the user can come back to an abandoned payment.",
         {"404": ("topup_not_found",)},
-        response=_CONFIRMED,
+        response={**_PENDING, "paymentUrl": "https://bank.example/pay/5a1c"},
     ),
     ("get", "/topup/{transactionID}/return"): OperationEntry(
         "returnFromBank",

@@ -118,6 +118,13 @@ def list_history(context: Context, request: Request, call: Call) -> Response:
     return forward(context, request, call)
 
 
+@api.get("/fastcheck/<fastcheck>")
+@signed_in("checks", Rate.READ)
+def get_check(context: Context, request: Request, call: Call) -> Response:
+    """Return a check that the user created or accepted."""
+    return forward(context, request, call)
+
+
 @api.post("/fastcheck/<fastcheck>/cancel")
 @signed_in("checks", Rate.WRITE)
 def cancel_check(context: Context, request: Request, call: Call) -> Response:

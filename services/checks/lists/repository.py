@@ -44,6 +44,20 @@ _HISTORY = text(f"""
 """)
 
 
+# A check without held money is unknown, to its creator too.
+_OF_PARTICIPANT = text(f"""
+    SELECT {COLUMNS} FROM checks
+     WHERE number = :number AND (creator_id = :user_id OR acceptor_id = :user_id)
+       AND status NOT IN ('pending', 'rejected')
+""")
+
+
+def find_of_participant(tx: Connection, number: str, user_id: UUID) -> Check | None:
+    """Return the check with this number if the user created or accepted it, or None."""
+    row = tx.execute(_OF_PARTICIPANT, {"number": number, "user_id": user_id}).mappings().one_or_none()
+    return check_of(row) if row else None
+
+
 def active_checks(
     tx: Connection, creator_id: UUID, *, now: datetime, before: tuple[datetime, UUID], limit: int
 ) -> list[Check]:

@@ -1,6 +1,7 @@
 """The routes of the lists: active checks and the history. The gateway forwards these paths unchanged."""
 
 from datetime import datetime
+from typing import Any, cast
 
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
@@ -8,13 +9,13 @@ from flask_openapi3.models.tag import Tag
 from common.http.server.endpoint import user_only
 from common.http.server.request import Request
 from common.http.server.response import Response, render
-from common.http.server.schemas import COMMON_RESPONSES, SESSION, PageQuery, utc
+from common.http.server.schemas import COMMON_RESPONSES, SESSION, ErrorBody, PageQuery, utc
 from services.checks.context import Context
 from services.checks.lists import service
-from services.checks.lists.schemas import ActiveList, HistoryCheck, HistoryList, HistoryQuery
-from services.checks.models import HistoryLine, HistoryType, Result
+from services.checks.lists.schemas import ActiveList, CheckView, HistoryCheck, HistoryList, HistoryQuery
+from services.checks.models import CheckStatus, HistoryLine, HistoryType, Result, number_of
 from services.checks.responses import active_check
-from services.checks.schemas import ActiveCheck
+from services.checks.schemas import ActiveCheck, NumberPath
 
 public = APIBlueprint(
     "lists", __name__, abp_tags=[Tag(name="FastChecks")], abp_security=SESSION, abp_responses=COMMON_RESPONSES
@@ -45,6 +46,36 @@ def list_history(context: Context, request: Request, query: HistoryQuery) -> Res
     return render(HistoryList(checks=[_as_history(line) for line in page.items], next_cursor=page.next_cursor))
 
 
+@public.get("/fastcheck/<fastcheck>", responses={"200": CheckView, "404": ErrorBody})
+@user_only
+def get_check(context: Context, request: Request, path: NumberPath) -> Response:
+    """Return a check that the caller created or accepted."""
+    role, result = service.get_check(context, request.user_id, number_of(path.fastcheck))
+    return render(_as_view(role, result, context.clock.now()))
+
+
+def _as_view(role: HistoryType, result: Result, now: datetime) -> CheckView:
+    check, status = result.check, result.check.status_at(now)
+    times: dict[str, str | None] = {}
+    if role is HistoryType.ACCEPTED:
+        times = {"accepted_at": utc(check.closes_at)}
+    elif status is CheckStatus.ACTIVE:
+        times = {"created_at": utc(check.created_at), "expiration": utc(check.expires_at)}
+        times["frozen_until"] = utc(check.frozen_until) if check.frozen_until and check.frozen_until > now else None
+    else:
+        times = {"created_at": utc(check.created_at), f"{status.value}_at": utc(check.closes_at)}
+    return CheckView(
+        fastcheck=check.fastcheck,
+        amount=check.amount_minor,
+        currency=check.currency,
+        type=role,
+        status=cast("Any", status.value),
+        note=check.note,
+        code=result.code,
+        **times,
+    )
+
+
 def _as_active(result: Result, now: datetime) -> ActiveCheck:
     frozen_until = result.check.frozen_until
     if frozen_until is None or frozen_until <= now:
@@ -64,5 +95,6 @@ def _as_history(line: HistoryLine) -> HistoryCheck:
         currency=check.currency,
         type=line.type,
         status=line.ending,
+        note=check.note,
         **times,
     )

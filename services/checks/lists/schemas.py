@@ -1,5 +1,9 @@
 """Request and response models of the lists."""
 
+from typing import Literal
+
+from pydantic import Field
+
 from common.http.server.schemas import PageQuery, ResponseModel, UtcTime
 from services.checks.models import Ending, HistoryType
 from services.checks.schemas import ActiveCheck, Amount, Currency, Fastcheck
@@ -28,6 +32,26 @@ class HistoryCheck(ResponseModel):
     cancelled_at: UtcTime | None = None
     accepted_at: UtcTime | None = None
     status: Ending
+    note: str | None = None
+
+
+class CheckView(ResponseModel):
+    """A check as its creator or its acceptor sees it. Only the creator sees when and with which code it was created."""
+
+    fastcheck: Fastcheck
+    amount: Amount
+    currency: Currency
+    type: HistoryType
+    status: Literal["active", "used", "expired", "cancelled"]
+    note: str | None = None
+    code: str | None = Field(default=None, description="of an active check")
+    created_at: UtcTime | None = None
+    expiration: UtcTime | None = Field(default=None, description="of an active check")
+    frozen_until: UtcTime | None = Field(default=None, description="the check cannot be accepted until then")
+    used_at: UtcTime | None = None
+    expired_at: UtcTime | None = None
+    cancelled_at: UtcTime | None = None
+    accepted_at: UtcTime | None = None
 
 
 class HistoryList(ResponseModel):

@@ -7,6 +7,7 @@ from uuid import UUID
 from common.core.errors import InvalidRequest
 from common.http.server.paging import Page, decode_cursor, page_of
 from services.checks.context import Context
+from services.checks.errors import OwnCheckNotFound
 from services.checks.lists import repository
 from services.checks.models import CheckStatus, Ending, HistoryLine, HistoryType, Result
 
@@ -34,6 +35,22 @@ def list_active(context: Context, creator_id: UUID, limit: int, cursor: str | No
         [Result(check, context.codes.open(check.check_id, check.code_ciphertext)) for check in page.items],
         page.next_cursor,
     )
+
+
+def get_check(context: Context, user_id: UUID, number: str) -> tuple[HistoryType, Result]:
+    """Return a check that the user created or accepted, with its code if it is an own active check.
+
+    Raises OwnCheckNotFound, and CodeUnreadable.
+    """
+    with context.db.autocommit() as tx:
+        check = repository.find_of_participant(tx, number, user_id)
+    if check is None:
+        raise OwnCheckNotFound
+    if check.creator_id != user_id:
+        return HistoryType.ACCEPTED, Result(check)
+    is_active = check.status_at(context.clock.now()) is CheckStatus.ACTIVE
+    code = context.codes.open(check.check_id, check.code_ciphertext) if is_active else None
+    return HistoryType.CREATED, Result(check, code)
 
 
 def list_history(

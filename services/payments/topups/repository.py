@@ -135,8 +135,6 @@ _LIST = text(f"""
      LIMIT :limit
 """)  # noqa: S608
 
-_GET = text(f"SELECT {TOPUP_COLUMNS} FROM topups t WHERE t.topup_id = :topup_id AND t.user_id = :user_id")  # noqa: S608
-
 
 @dataclass(frozen=True, slots=True)
 class Located:
@@ -195,11 +193,6 @@ def attempts_of(tx: Connection, topup_id: UUID) -> list[Attempt]:
 
 def lock(tx: Connection, topup_id: UUID) -> TopUp | None:
     row = tx.execute(_LOCK, {"topup_id": topup_id}).mappings().one_or_none()
-    return topup_of(row) if row else None
-
-
-def find_of_user(tx: Connection, topup_id: UUID, user_id: UUID) -> TopUp | None:
-    row = tx.execute(_GET, {"topup_id": topup_id, "user_id": user_id}).mappings().one_or_none()
     return topup_of(row) if row else None
 
 

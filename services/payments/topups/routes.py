@@ -69,7 +69,7 @@ def list_topups(context: Context, request: Request, query: PageQuery) -> Respons
 @user_only
 def get_topup(context: Context, request: Request, path: TopUpPath) -> Response:
     """Return one of the signed-in user's top-ups."""
-    return render(TopUpView.of(service.get_topup(context, path.transaction_id, request.user_id)))
+    return render(TopUpView.of(*service.get_topup(context, path.transaction_id, request.user_id)))
 
 
 @internal.get("/topups/<transactionID>")

@@ -46,9 +46,12 @@ class TopUpView(ResponseModel):
     status: Literal["pending", "confirmed", "failed", "expired", "refunded"]
     created_at: UtcTime
     confirmed_at: UtcTime | None = None
+    payment_url: str | None = Field(
+        default=None, description="while the top-up can be paid; lists do not have it", examples=["https://bank/..."]
+    )
 
     @classmethod
-    def of(cls, topup: TopUp) -> Self:
+    def of(cls, topup: TopUp, payment_url: str | None = None) -> Self:
         return cls(
             transaction_id=str(topup.topup_id),
             amount=topup.amount_minor,
@@ -56,6 +59,7 @@ class TopUpView(ResponseModel):
             status=public_status(topup.status),
             created_at=utc(topup.created_at),
             confirmed_at=utc(topup.confirmed_at) if topup.confirmed_at else None,
+            payment_url=payment_url,
         )
 
 

@@ -10,7 +10,7 @@ from common.http.server.paging import Page, decode_cursor, page_of
 from services.payments.config import origin_of
 from services.payments.context import Context
 from services.payments.errors import CurrencyNotAccepted, ReturnUrlNotAllowed, TopUpNotFound
-from services.payments.models import Attempt, TopUp
+from services.payments.models import Attempt, AttemptState, TopUp, TopUpStatus
 from services.payments.notifications import repository as notifications
 from services.payments.notifications.repository import StoredNotification
 from services.payments.refunds import repository as refunds
@@ -38,13 +38,19 @@ def start_topup(context: Context, new_topup: NewTopUp, key: IdempotencyKey | Non
     return opening.open_topup(context, new_topup, uuid4(), key)
 
 
-def get_topup(context: Context, topup_id: UUID, user_id: UUID) -> TopUp:
-    """Return a top-up of this user; raise TopUpNotFound."""
+def get_topup(context: Context, topup_id: UUID, user_id: UUID) -> tuple[TopUp, str | None]:
+    """Return a top-up of this user, with the URL of its payment page while it can be paid; raise TopUpNotFound."""
     with context.db.autocommit() as tx:
-        topup = repository.find_of_user(tx, topup_id, user_id)
-    if topup is None:
+        found = repository.find(tx, topup_id)
+    if found is None or found.topup.user_id != user_id:
         raise TopUpNotFound
-    return topup
+    topup, attempt = found.topup, found.attempt
+    is_payable = (
+        topup.status is TopUpStatus.PENDING
+        and attempt.state is AttemptState.PAYABLE
+        and topup.expires_at > context.clock.now()
+    )
+    return topup, attempt.payment_url if is_payable else None
 
 
 def list_topups(context: Context, user_id: UUID, limit: int, cursor: str | None) -> Page[TopUp]:

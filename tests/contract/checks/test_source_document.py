@@ -56,6 +56,7 @@ ROUTES = [
     ("GET", "/fastcheck/active"),
     ("POST", "/fastcheck/accept"),
     ("POST", "/fastcheck/preview"),
+    ("GET", "/fastcheck/1234-5678-0001"),
     ("POST", "/fastcheck/1234-5678-0001/cancel"),
     ("POST", "/fastcheck/1234-5678-0001/code"),
     ("GET", "/fastcheck/history"),

@@ -9,7 +9,7 @@ from flask import Flask
 from services.gateway.documentation import merge
 
 #: Routes of the gateway itself.
-OWN = re.compile(r"/(healthz|readyz|metrics|openapi\.json|docs.*|assets/.*)")
+OWN = re.compile(r"(/v1)?/(healthz|openapi\.json)|/(readyz|metrics|docs.*|assets/.*)")
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 
 #: The public API: the service that owns each call.
@@ -26,6 +26,7 @@ CONTRACT = {
     ("GET", "/fastcheck/active"): "checks",
     ("POST", "/fastcheck/accept"): "checks",
     ("POST", "/fastcheck/preview"): "checks",
+    ("GET", "/fastcheck/{}"): "checks",
     ("POST", "/fastcheck/{}/cancel"): "checks",
     ("POST", "/fastcheck/{}/code"): "checks",
     ("GET", "/fastcheck/history"): "checks",
@@ -69,7 +70,7 @@ def api_of(gateway: Flask) -> dict[tuple[str, str], Any]:
     return {
         (method, plain(rule.rule)): gateway.view_functions[rule.endpoint]
         for rule in gateway.url_map.iter_rules()
-        if not OWN.fullmatch(rule.rule) and not rule.endpoint.startswith("web_app.")
+        if not OWN.fullmatch(rule.rule) and not rule.endpoint.startswith(("web_app.", "api_v1."))
         for method in (rule.methods or set()) & METHODS
     }
 
@@ -119,4 +120,14 @@ def test_gateway_serves_no_route_outside_the_contract(gateway: Flask) -> None:
     known = {path for _, path in CONTRACT}
     own = {path for path in named if OWN.fullmatch(path)}
     pages = {plain(rule.rule) for rule in gateway.url_map.iter_rules() if rule.endpoint.startswith("web_app.")}
-    assert named == known | own | pages
+    assert named == known | {f"/v1{path}" for path in known} | own | pages
+
+
+def test_every_call_has_a_versioned_alias_with_the_same_guard(gateway: Flask) -> None:
+    views = {
+        (method, plain(rule.rule)): gateway.view_functions[rule.endpoint]
+        for rule in gateway.url_map.iter_rules()
+        for method in (rule.methods or set()) & METHODS
+    }
+    for method, path in [*CONTRACT, ("GET", "/healthz"), ("GET", "/openapi.json")]:
+        assert views[method, f"/v1{path}"] is views[method, path], path

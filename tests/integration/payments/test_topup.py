@@ -36,6 +36,18 @@ def test_paid_top_up_is_credited_once_and_the_browser_returns(system_of_each_ban
     assert event["payload"]["user_id"] == str(user.user_id)
 
 
+def test_payment_url_is_reported_to_its_owner_while_the_topup_can_be_paid(system: System) -> None:
+    user, other = system.user(), system.user()
+    topup = user.start(50_000)
+    assert user.topup(topup)["paymentUrl"] == topup["paymentUrl"]
+    path = f"{system.url}/topup/{topup['transactionID']}"
+    refused = requests.get(path, headers=other.headers(), timeout=TIMEOUT)
+    assert (refused.status_code, refused.json()["code"]) == (404, "topup_not_found")
+    user.pay(topup)
+    eventually(lambda: user.status(topup) == "confirmed")
+    assert "paymentUrl" not in user.topup(topup)
+
+
 def test_declined_or_cancelled_payment_fails_the_top_up(system_of_each_bank: System) -> None:
     system = system_of_each_bank
     user = system.user()
