@@ -75,6 +75,8 @@ SERVICES: Final = (
             "FASTCHECK_PUBLIC_URL",
         ),
         bus_roles=("worker", "scheduler", "relay"),
+        # A group consists of requests that wait in threads.
+        web_threads=64,
     ),
     Service(
         name="payments",

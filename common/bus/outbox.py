@@ -4,7 +4,7 @@ The row is the event. The broker carries only copies of it and may lose all of t
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -23,10 +23,11 @@ CHANNEL: Final = "outbox"
 WRITTEN: Final = """
     written AS (
         INSERT INTO outbox (event_id, subscriber, type, payload, occurred_at, request_id, traceparent, available_at)
-        SELECT e.event_id, e.subscriber, e.type, e.payload, e.occurred_at, :request_id, :traceparent,
+        SELECT e.event_id, e.subscriber, e.type, e.payload, e.occurred_at, e.request_id, e.traceparent,
                now() + make_interval(secs => :delay)
           FROM jsonb_to_recordset(CAST(:events AS jsonb))
-               AS e (event_id uuid, subscriber text, type text, payload jsonb, occurred_at timestamptz)
+               AS e (event_id uuid, subscriber text, type text, payload jsonb, occurred_at timestamptz,
+                     request_id text, traceparent text)
         ON CONFLICT DO NOTHING
         RETURNING 1
     )
@@ -106,8 +107,13 @@ def add_all(tx: Connection, events: Iterable[Event], *, delay_seconds: float = 0
 
 
 def bindings(events: Iterable[Event], *, delay_seconds: float) -> dict[str, object]:
-    """Return the parameters of :data:`WRITTEN`."""
-    context = trace.current()
+    """Return the parameters of :data:`WRITTEN`, with the trace of the current request."""
+    current = trace.current()
+    return bindings_traced([(event, current) for event in events], delay_seconds=delay_seconds)
+
+
+def bindings_traced(events: Iterable[tuple[Event, Mapping[str, str]]], *, delay_seconds: float) -> dict[str, object]:
+    """Return the parameters of :data:`WRITTEN` for events of several requests, each with its trace."""
     rows = [
         {
             "event_id": str(envelope.event_id),
@@ -115,14 +121,15 @@ def bindings(events: Iterable[Event], *, delay_seconds: float) -> dict[str, obje
             "type": envelope.type,
             "payload": envelope.payload,
             "occurred_at": envelope.occurred_at.isoformat(),
+            "request_id": context.get("request_id"),
+            "traceparent": context.get("traceparent"),
         }
-        for envelope in map(pack, events)
+        for event, context in events
+        for envelope in (pack(event),)
         for subscriber in SUBSCRIBERS[envelope.type]
     ]
     return {
         "events": json.dumps(rows),
-        "request_id": context.get("request_id"),
-        "traceparent": context.get("traceparent"),
         "delay": delay_seconds,
     }
 

@@ -1,6 +1,7 @@
 """The HTTP client of balance. Each command may be repeated: balance derives the transfer's id from the check's id."""
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from common.core import trace
@@ -8,6 +9,7 @@ from common.core.errors import ServiceUnavailable
 from common.core.logging import get_logger
 from common.http.client.client import HttpClient, HttpResponse
 from common.http.server.identity import TokenIssuer
+from services.checks import log_events
 from services.checks.config import ChecksSettings
 from services.checks.models import Check
 
@@ -58,6 +60,22 @@ class BalanceClient:
         _raise_unless_done(response)
         return True
 
+    def hold_many(self, checks: Sequence[Check], traces: Sequence[Mapping[str, str]]) -> list[bool]:
+        """Hold the money of checks of concurrent requests, each with its trace.
+
+        Return for each whether it is held. One that is not is undecided: :meth:`hold` decides it.
+        """
+        bodies = [self._body(check, check.creator_id) for check in checks]
+        return self._post_batch(self._hold_client, "/internal/holds:batch", bodies, traces)
+
+    def settle_many(self, checks: Sequence[Check], traces: Sequence[Mapping[str, str]]) -> list[bool]:
+        """Settle accepted checks of concurrent requests, each with its trace.
+
+        Return for each whether it is settled. For one that is not, :meth:`settle` must be called.
+        """
+        bodies = [self._body(check, check.acceptor_id) for check in checks]
+        return self._post_batch(self._settle_client, "/internal/settlements:batch", bodies, traces)
+
     def settle(self, check: Check) -> None:
         """Settle the held money of an accepted check to its acceptor."""
         _raise_unless_done(
@@ -79,7 +97,29 @@ class BalanceClient:
             "fastcheck": check.fastcheck,
         }
 
-    def _post(self, http: HttpClient, target: str, body: dict[str, object]) -> HttpResponse:
+    def _post_batch(
+        self,
+        http: HttpClient,
+        target: str,
+        bodies: Sequence[dict[str, object]],
+        traces: Sequence[Mapping[str, str]],
+    ) -> list[bool]:
+        items = [
+            {**body, "requestID": trace_.get("request_id"), "traceparent": trace_.get("traceparent")}
+            for body, trace_ in zip(bodies, traces, strict=True)
+        ]
+        response = self._post(http, target, {"items": items})
+        if response.status == 429 or response.status >= 500:
+            raise ServiceUnavailable
+        outcomes = _outcomes(response) if response.status == 200 else []
+        if len(outcomes) != len(items):
+            # A release of balance that does not know the route, or one invalid item. Nothing is lost: each command is
+            # given by itself, and has the same id.
+            log.warning(log_events.BATCH_REJECTED, status=response.status, code=_code(response))
+            return [False] * len(items)
+        return [outcome == "done" for outcome in outcomes]
+
+    def _post(self, http: HttpClient, target: str, body: Mapping[str, object]) -> HttpResponse:
         headers = {
             "Authorization": f"Bearer {self._issuer.issue('balance')}",
             "Content-Type": "application/json",
@@ -94,6 +134,13 @@ def _raise_unless_done(response: HttpResponse) -> None:
     if response.status == 429 or response.status >= 500:
         raise ServiceUnavailable
     raise UnexpectedResponse(f"balance responded {response.status} {_code(response)}")
+
+
+def _outcomes(response: HttpResponse) -> list[object]:
+    try:
+        return list(json.loads(response.body)["outcomes"])
+    except (ValueError, KeyError, TypeError):
+        return []
 
 
 def _code(response: HttpResponse) -> str:

@@ -4,13 +4,13 @@ from typing import Final
 
 from pydantic import SecretStr, field_validator
 
-from common.core.settings import BusSettings, CallerSettings, DatabaseSettings, HttpSettings, Settings
+from common.core.settings import BusSettings, CallerSettings, DatabaseSettings, GroupSettings, HttpSettings, Settings
 from services.checks.codes.vault import CodeVault
 
 DAY_SECONDS: Final = 86_400
 
 
-class ChecksSettings(Settings, DatabaseSettings, BusSettings, CallerSettings, HttpSettings):
+class ChecksSettings(Settings, DatabaseSettings, BusSettings, CallerSettings, HttpSettings, GroupSettings):
     """Settings of the web process and the bus processes of checks."""
 
     checks_database_url: SecretStr

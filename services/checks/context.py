@@ -5,21 +5,28 @@ from typing import Self
 
 from common.bus.batched_acknowledger import BatchedAcknowledger
 from common.core.clock import Clock, SystemClock
+from common.core.grouping import GroupRunner
 from common.db.engine import Database
 from services.checks.clients import BalanceClient
 from services.checks.codes.vault import CodeVault
 from services.checks.config import ChecksSettings
+from services.checks.models import Acceptance, Creation, Result, Settled
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The database, the clock, the client of balance, the encryption of codes, the acknowledger of settled events."""
+    """The database, the clock, the client of balance, the encryption of codes, the acknowledger of settled events.
+
+    ``creations`` and ``acceptances`` group concurrent requests.
+    """
 
     db: Database
     clock: Clock
     balance: BalanceClient
     codes: CodeVault
     acknowledger: BatchedAcknowledger
+    creations: GroupRunner[Creation, Result]
+    acceptances: GroupRunner[Acceptance, Settled]
     settings: ChecksSettings
 
     @classmethod
@@ -32,5 +39,7 @@ class Context:
             balance=BalanceClient.of(settings),
             codes=CodeVault(settings.code_keys.get_secret_value()),
             acknowledger=BatchedAcknowledger(db, subscriber="balance"),
+            creations=GroupRunner("create", enabled=settings.group_commit),
+            acceptances=GroupRunner("accept", enabled=settings.group_commit),
             settings=settings,
         )

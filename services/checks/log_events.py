@@ -20,6 +20,8 @@ HOLD_RESPONSE_UNEXPECTED: Final = "hold_response_unexpected"
 SETTLEMENT_DEFERRED: Final = "settlement_deferred"
 #: Balance rejected a settlement or release as contradicting its ledger. An operator must investigate.
 SETTLEMENT_REJECTED: Final = "settlement_rejected"
+#: Balance did not execute the commands of a group; each is given by itself.
+BATCH_REJECTED: Final = "batch_rejected"
 #: Codes of active checks were re-encrypted with the newest key.
 CODES_RENEWED: Final = "codes_renewed"
 #: Codes of active checks cannot be decrypted: their key was removed too early.

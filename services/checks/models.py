@@ -10,6 +10,7 @@ from typing import Final, Self
 from uuid import UUID
 
 from common.contracts import events
+from common.db.idempotency import IdempotencyKey
 
 #: Limits the doubling of a freeze: by then it is longer than the lifetime of any check.
 MAX_DOUBLINGS: Final = 14
@@ -180,6 +181,32 @@ class Result:
     check: Check
     code: str | None = None
     replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """A request to create a check: the check as a draft with its code, the client's key, the trace of the request."""
+
+    draft: Result
+    key: IdempotencyKey | None
+    trace: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """A request to accept a check."""
+
+    attempt: Attempt
+    key: IdempotencyKey | None
+    trace: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The result of an acceptance, and whether balance needs no further call: it has settled or the event will."""
+
+    result: Result
+    is_settled: bool
 
 
 class HistoryType(StrEnum):

@@ -58,6 +58,21 @@ def verify_attempt(context: Context, tx: Connection, attempt: Attempt, found: Lo
     return errors.CheckNotFound()
 
 
+def opens(context: Context, attempt: Attempt, check: Check | None) -> bool:
+    """Return whether :func:`verify_attempt` would return the check: it is active, not frozen, and the code is right.
+
+    Counts nothing and does the same work for every attempt. An attempt that opens nothing must be verified by
+    :func:`verify_attempt`, which also reports unreadable codes.
+    """
+    if check is None:
+        return context.codes.match_stand_in(attempt.code)
+    try:
+        is_right = context.codes.matches(check.check_id, check.code_ciphertext, attempt.code)
+    except CodeUnreadable:
+        return False
+    return is_right and not check.is_frozen(attempt.at) and check.status_at(attempt.at) is CheckStatus.ACTIVE
+
+
 def _is_right(context: Context, check: Check, attempt: Attempt) -> bool:
     try:
         return context.codes.matches(check.check_id, check.code_ciphertext, attempt.code)

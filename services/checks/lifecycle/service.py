@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from common.bus import outbox
 from common.contracts.events import Event, event_id
+from common.core import trace
 from common.core.errors import BusinessError, ServiceUnavailable
 from common.core.logging import get_logger
 from common.core.money import ACCEPTED_CURRENCIES
@@ -27,12 +28,16 @@ from services.checks.codes.vault import random_code
 from services.checks.context import Context
 from services.checks.errors import refusal_to_creator
 from services.checks.lifecycle import repository
+from services.checks.lifecycle.groups import SETTLE_EVENT_DELAY_SECONDS, accept_many, create_many
 from services.checks.models import (
+    Acceptance,
     Attempt,
     Check,
     CheckStatus,
+    Creation,
     Order,
     Result,
+    Settled,
     random_number,
 )
 from services.checks.stored_responses import Decision, decide_once, from_stored, replayed, response_to_store
@@ -41,8 +46,6 @@ log = get_logger(__name__)
 
 #: Lifetime of a check whose request has no ``expiresIn``.
 DEFAULT_LIFETIME_SECONDS: Final = 7 * 86_400
-#: Delay of the event of a check that is being settled by a direct call.
-SETTLE_EVENT_DELAY_SECONDS: Final = 5.0
 #: Maximum value of ``expiresIn``.
 MAX_LIFETIME_SECONDS: Final = 90 * 86_400
 #: Numbers are random among 10^12, so a collision is rare and ten in a row indicate a bug.
@@ -60,7 +63,20 @@ def create_check(context: Context, creator_id: UUID, order: Order, key: Idempote
     under the same key, decides it.
     """
     _validate(context, order)
-    created = _insert_pending(context, creator_id, order, key)
+    draft = _draft(context, creator_id, order)
+    created = context.creations.submit(
+        Creation(draft, key, trace.current()),
+        partial(create_many, context),
+        partial(_create_alone, context, order, draft, key),
+    )
+    if created.check.status is CheckStatus.PENDING:
+        # A group has inserted it, and its hold must be decided alone.
+        return Result(_hold_for_request(context, created.check), created.code)
+    return created
+
+
+def _create_alone(context: Context, order: Order, draft: Result, key: IdempotencyKey | None) -> Result:
+    created = _insert_pending(context, order, draft, key)
     check = created.check
     if created.replayed and check.status is not CheckStatus.PENDING:
         if check.status is CheckStatus.REJECTED:
@@ -79,10 +95,14 @@ def _validate(context: Context, order: Order) -> None:
         raise errors.LifetimeNotAccepted(errors={"expiresIn": f"must be from {shortest} to {longest} seconds"})
 
 
-def _insert_pending(context: Context, creator_id: UUID, order: Order, key: IdempotencyKey | None) -> Result:
-    """Insert a pending check, in one statement and one commit; return the stored result if the key was used before."""
+def _insert_pending(context: Context, order: Order, draft: Result, key: IdempotencyKey | None) -> Result:
+    """Insert a pending check, in one statement and one commit; return the stored result if the key was used before.
+
+    If the number of the draft is taken, insert another check of the same order.
+    """
     for _ in range(_NUMBER_ATTEMPTS):
-        draft = _draft(context, creator_id, order)
+        lease_ends_at = context.clock.now() + timedelta(seconds=context.settings.hold_lease_seconds)
+        draft = Result(replace(draft.check, next_try_at=lease_ends_at), draft.code)
         stored = None
         with context.db.autocommit() as tx:
             if key is None:
@@ -94,11 +114,12 @@ def _insert_pending(context: Context, creator_id: UUID, order: Order, key: Idemp
             raise decision
         if stored or inserted:
             return decision
+        draft = _draft(context, draft.check.creator_id, order)
     raise RuntimeError(f"{_NUMBER_ATTEMPTS} random numbers for a check were taken")
 
 
 def _draft(context: Context, creator_id: UUID, order: Order) -> Result:
-    settings, now = context.settings, context.clock.now()
+    now = context.clock.now()
     lifetime = order.lifetime_seconds or DEFAULT_LIFETIME_SECONDS
     check_id, code = uuid4(), random_code()
     expires_at = now + timedelta(seconds=lifetime)
@@ -115,7 +136,6 @@ def _draft(context: Context, creator_id: UUID, order: Order) -> Result:
         created_at=now,
         expires_at=expires_at,
         closes_at=expires_at,
-        next_try_at=now + timedelta(seconds=settings.hold_lease_seconds),
     )
     return Result(check, code)
 
@@ -194,10 +214,21 @@ def accept_check(context: Context, user_id: UUID, number: str, code: str, key: I
     IdempotencyKeyReused. An unknown outcome of the settlement is no error: the committed event delivers it.
     """
     attempt = Attempt(user_id, number, code, context.clock.now())
-    result = decide_once(context, None, partial(_decide_acceptance, context, attempt, key))
-    # A replayed request settles too: the first one may have ended before balance received the command.
-    _settle_at_once(context, context.balance.settle, result.check, result.check.accepted_event())
+    accepted = context.acceptances.submit(
+        Acceptance(attempt, key, trace.current()),
+        partial(accept_many, context),
+        partial(_accept_alone, context, attempt, key),
+    )
+    result = accepted.result
+    if not accepted.is_settled:
+        # A replayed request settles too: the first one may have ended before balance received the command.
+        _settle_at_once(context, context.balance.settle, result.check, result.check.accepted_event())
     return result
+
+
+def _accept_alone(context: Context, attempt: Attempt, key: IdempotencyKey | None) -> Settled:
+    result = decide_once(context, None, partial(_decide_acceptance, context, attempt, key))
+    return Settled(result, is_settled=False)
 
 
 def _decide_acceptance(context: Context, attempt: Attempt, key: IdempotencyKey | None, tx: Connection) -> Decision:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Final
 
 from tests.faults.crash_points.settling import settle
 from tests.faults.crash_points.system import System, when
-from tests.faults.crash_points.users import Request, Users
+from tests.faults.crash_points.users import Request, RequestGroup, Users
 
 RETURN_PATH: Final = "/top-up"
 
@@ -20,6 +20,8 @@ class Flow:
     minimum_points: ClassVar[Mapping[str, int]]
     #: Whether the flow completes only after an operator repeats the command.
     needs_an_operator: ClassVar[bool] = False
+    #: Processes that another flow kills at the same points.
+    spared: ClassVar[frozenset[str]] = frozenset()
     #: Conditions by process.
     changes: ClassVar[Mapping[str, Sequence[str]]] = {}
 
@@ -28,6 +30,8 @@ class Flow:
         self.users = users
         #: The client's request in this run, if the flow has one.
         self.request: Request | None = None
+        #: The clients' concurrent requests, in a flow that has several.
+        self.group: RequestGroup | None = None
 
     def prepare(self) -> None:
         """Create the state that is restored before each run."""
@@ -58,9 +62,18 @@ class Flow:
         assert self.request.success, f"the client received no success: {self.request.responses}"
         return self.request.success.body
 
+    @property
+    def asked(self) -> Request | RequestGroup | None:
+        """Return what the clients have sent in this run."""
+        return self.group or self.request
+
     def ask(self, request: Request) -> None:
         self.request = request
         request.ask()
+
+    def ask_together(self, group: RequestGroup) -> None:
+        self.group = group
+        group.ask()
 
     def top_up(self, name: str, amount: int, *, settled: bool = True) -> str:
         """Top up at the bank's page; return the transaction's id."""

@@ -1,6 +1,7 @@
 """Users of the system under test, their requests, and the responses."""
 
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -48,6 +49,35 @@ class Request(Operation):
                 return response
             system.set_clock_ahead(system.clock_ahead + PAUSE_SECONDS)
         return None
+
+
+@dataclass(slots=True)
+class RequestGroup:
+    """Concurrent requests, each with its own key, in the place of one request."""
+
+    requests: list[Request]
+
+    @property
+    def is_unknown(self) -> bool:
+        return any(request.is_unknown for request in self.requests)
+
+    @property
+    def bodies(self) -> list[dict[str, Any]]:
+        """Return the bodies of the first final responses."""
+        return [request.final[0].body for request in self.requests]
+
+    def ask(self) -> bool:
+        """Send all requests at once; return whether all responses are final."""
+        with ThreadPoolExecutor(len(self.requests)) as threads:
+            return None not in list(threads.map(Request.ask, self.requests))
+
+    def send_until_final(self, system: System) -> bool:
+        """Send the requests until all responses are final, as :meth:`Request.send_until_final`."""
+        for _ in range(REPEATS):
+            if self.ask():
+                return True
+            system.set_clock_ahead(system.clock_ahead + PAUSE_SECONDS)
+        return False
 
 
 class Users:

@@ -14,7 +14,7 @@ from tests.faults.crash_points.outcome import Outcome, differences, outcome
 from tests.faults.crash_points.points import FAILED, KILLED
 from tests.faults.crash_points.settling import settle, unfinished
 from tests.faults.crash_points.system import System, when
-from tests.faults.crash_points.users import Users
+from tests.faults.crash_points.users import RequestGroup, Users
 from tests.faults.record import Record
 
 _GRACE_SECONDS: Final = 0.1
@@ -111,6 +111,7 @@ class Walk:
         self._system.restart_dead()
         self._users.warm_sessions()
         self._flow.request = None
+        self._flow.group = None
         self._flow.arrange()
 
     def _count_points(self) -> tuple[list[str], list[Passed]]:
@@ -123,13 +124,13 @@ class Walk:
         when(self._flow.is_done, f"{self._flow.name} is done")
         when(lambda: _are_complete(system.passed()), "every process has passed its last point")
         system.disarm()
-        points = [point for point in system.passed() if point.kind != FAILED]
+        passed = [point for point in system.passed() if point.kind != FAILED]
         made = len(system.commits() - before)
-        counted = len([point for point in points if point.kind == COMMIT and point.side is Side.AFTER])
+        counted = len([point for point in passed if point.kind == COMMIT and point.side is Side.AFTER])
         problems = [f"{made} commits have left rows, and only {counted} were counted"] if made > counted else []
         problems += self._end(at_once=False)
         self._expected = outcome(system, self._users)
-        return problems, points
+        return problems, [point for point in passed if point.role not in self._flow.spared]
 
     def _kill_at(self, point: Passed) -> list[str]:
         try:
@@ -157,7 +158,7 @@ class Walk:
 
         A client without a response repeats its request before (``at_once``) or after the system has settled.
         """
-        system, request = self._system, self._flow.request
+        system, request = self._system, self._flow.asked
         system.stop(*(role for role in system.alive if "-" in role))
         system.restart_dead()
         if at_once and request is not None and request.is_unknown:
@@ -186,13 +187,16 @@ class Walk:
             time.sleep(_POLL_INTERVAL_SECONDS)
 
     def _response_violations(self) -> list[str]:
-        request = self._flow.request
-        if request is None:
+        asked = self._flow.asked
+        if asked is None:
             return []
-        record = Record(operations={request.name: request})
-        wrong = [f"got {response}" for response in request.responses if response.status == 500]
-        if request.is_unknown:
-            wrong.append(f"never received a final response: {request.responses}")
+        requests = asked.requests if isinstance(asked, RequestGroup) else [asked]
+        record = Record(operations={request.name: request for request in requests})
+        wrong = []
+        for request in requests:
+            wrong += [f"got {response}" for response in request.responses if response.status == 500]
+            if request.is_unknown:
+                wrong.append(f"never received a final response: {request.responses}")
         return [*wrong, *responses.repeats_get_the_first_response(record)]
 
     def _book_violations(self) -> list[str]:

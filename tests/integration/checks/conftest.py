@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.integration.checks.checks_system import ChecksSystem, running_checks
+from tests.integration.checks.grouping import group_always
 
 
 @pytest.fixture
@@ -14,3 +15,10 @@ def system(make_database: Callable[[str], str], redis_url: str) -> Iterator[Chec
         checks_url=make_database("checks"), balance_url=make_database("balance"), redis_url=redis_url
     ) as running:
         yield running
+
+
+@pytest.fixture
+def grouped(system: ChecksSystem) -> ChecksSystem:
+    """A system in which every create and accept joins a group."""
+    group_always(system)
+    return system

@@ -154,10 +154,11 @@ def test_concurrent_creates_do_not_overdraw_the_balance(system: ChecksSystem) ->
 
 def _killed_after_the_first_commit(system: ChecksSystem, user_id: UUID, amount: int, key: str) -> Result:
     body = f'{{"amount":{amount},"currency":"RUB","note":null,"expires_in":null}}'
+    order = Order(amount, "RUB", None, None)
     return service._insert_pending(
         system.context,
-        user_id,
-        Order(amount, "RUB", None, None),
+        order,
+        service._draft(system.context, user_id, order),
         IdempotencyKey.of(user_id, "create", key, body.encode()),
     )
 
