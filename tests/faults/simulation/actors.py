@@ -35,7 +35,7 @@ class State(Enum):
     """States of an actor."""
 
     READY = "ready"  # at a gate, may be let through
-    WAITING = "waiting"  # for a response over the network
+    WAITING = "waiting"  # for a response over the network, or for its group
     BLOCKED = "blocked"  # in PostgreSQL, by a lock
     MOVING = "moving"
     DONE = "done"

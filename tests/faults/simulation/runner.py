@@ -30,7 +30,7 @@ class Outcome:
 def run_seed(system: SimulatedSystem, seed: int) -> Outcome:
     """Apply random moves, settle, and evaluate."""
     made: list[Move] = []
-    with simulated_randomness(system.clock):
+    with simulated_randomness(system.clock, lambda: system.scheduler):
         system.reset(seed)
         try:
             for move in Generator(system, seed).moves():
@@ -45,7 +45,7 @@ def run_seed(system: SimulatedSystem, seed: int) -> Outcome:
 def replay(system: SimulatedSystem, seed: int, moves: Iterable[Move]) -> Outcome:
     """Apply these moves, skip those that do not fit, settle, and evaluate."""
     made: list[Move] = []
-    with simulated_randomness(system.clock):
+    with simulated_randomness(system.clock, lambda: system.scheduler):
         system.reset(seed)
         try:
             for move in moves:

@@ -24,6 +24,7 @@ from common.bus.batched_acknowledger import BatchedAcknowledger
 from common.bus.inbox import Inbox
 from common.bus.publishing import register_consumer, register_publisher
 from common.bus.relay import Relay
+from common.core.grouping import GroupRunner
 from common.http.client.client import HttpResponse
 from common.http.server.identity import TokenIssuer
 from services.balance import tasks as balance_tasks
@@ -42,7 +43,7 @@ from services.payments.banks.tbank import TBank, TBankSettings
 from services.payments.config import PaymentsSettings
 from services.payments.context import Context as PaymentsContext
 from services.payments.polling.tasks import poll_topups
-from tests.faults.simulation.actors import current
+from tests.faults.simulation.actors import Actor, Scheduler, State, current
 from tests.faults.simulation.bank import PASSWORD, TERMINAL
 from tests.faults.simulation.clock import SimulatedClock
 from tests.faults.simulation.databases import SimulatedDatabases
@@ -57,6 +58,8 @@ _LONG_TIMEOUTS: Final = {
     "common.db.engine.LOCK_TIMEOUT_MS": 120_000,
     "common.db.engine.IDLE_IN_TRANSACTION_TIMEOUT_MS": 120_000,
 }
+#: Requests of one use case in flight up to which each runs alone: the first runs alone, and those beside it group.
+UNGROUPED: Final = 1
 #: One connection per actor.
 _DATABASE: Final[dict[str, Any]] = {"database_pool_size": 40, "database_statement_timeout_seconds": 120.0}
 
@@ -69,6 +72,44 @@ class _QuietAcknowledger(BatchedAcknowledger):
 
     def forget(self) -> None:
         self._waiting.clear()
+
+
+class SimulatedEvent:
+    """In the place of ``threading.Event`` in groups: a request that waits for its group is an actor that waits."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._is_set = False
+        self._waiting: Actor | None = None
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    def set(self) -> None:
+        self._is_set = True
+        if self._waiting is not None and self._waiting.state is State.WAITING:
+            self._scheduler.answer(self._waiting, None)
+
+    def wait(self, timeout: float) -> bool:  # noqa: ARG002  the scheduler decides when it is over
+        actor = current()
+        if actor is None:
+            raise RuntimeError("only actors wait for a group")
+        if not self._is_set:
+            actor.waits_for = ""
+            self._waiting = actor
+            self._scheduler.gate("waits for its group", State.WAITING)
+            self._waiting = None
+        return self._is_set
+
+
+class _NoBound:
+    """In the place of the bound of requests that run alone: the number of actors is bounded."""
+
+    def acquire(self, timeout: float) -> bool:  # noqa: ARG002
+        return True
+
+    def release(self) -> None:
+        pass
 
 
 class SimulatedServices:
@@ -145,14 +186,19 @@ class SimulatedServices:
 
     def reset(self) -> None:
         """Drop all in-memory state, as a restart of all processes does."""
-        self.forget("checks-web")
-        self.forget("balance-worker")
+        for process in ("checks-web", "balance-web", "balance-worker"):
+            self.forget(process)
         self.tbank._http = SimulatedBankHttp(self._wire, self._clock)
 
     def forget(self, process: str) -> None:
         """Drop the in-memory state of a process."""
         if process == "checks-web":
             self.acknowledger.forget()
+            self.checks = replace(self.checks, creations=_runner("create"), acceptances=_runner("accept"))
+            self.checks_app.extensions["context"] = self.checks
+        elif process == "balance-web":
+            self.balance = replace(self.balance, debits=_runner("debit"), credits=_runner("credit"))
+            self.balance_app.extensions["context"] = self.balance
         elif process == "balance-worker":
             self.inbox._deferred_refunds.clear()
 
@@ -184,6 +230,11 @@ class SimulatedServices:
             "relay-checks": ("checks-relay", lambda: self.relay("checks")),
             "relay-payments": ("payments-relay", lambda: self.relay("payments")),
         }
+
+
+def _runner(use_case: str) -> GroupRunner[Any, Any]:
+    """Return a runner of groups that also groups the few requests of a simulation."""
+    return GroupRunner(use_case, ungrouped=UNGROUPED)
 
 
 def _call_wsgi(app: Any, request: Request) -> HttpResponse:
@@ -250,10 +301,12 @@ def _seeded_digits(digits: int) -> Callable[[], str]:
 
 
 @contextmanager
-def simulated_randomness(clock: SimulatedClock) -> Iterator[None]:
+def simulated_randomness(clock: SimulatedClock, scheduler: Callable[[], Scheduler]) -> Iterator[None]:
     """Replace random sources and clocks of the services by those of the seed."""
     replaced: dict[str, Any] = {
         "common.bus.inbox.monotonic": clock.seconds,
+        "common.core.grouping.Event": lambda: SimulatedEvent(scheduler()),
+        "common.core.grouping.BoundedSemaphore": lambda _: _NoBound(),
         "services.checks.lifecycle.service.uuid4": seeded_uuid,
         "services.checks.lifecycle.service.random_number": _seeded_digits(12),
         "services.checks.lifecycle.service.random_code": _seeded_digits(4),
