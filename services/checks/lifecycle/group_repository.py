@@ -192,9 +192,9 @@ def save_used(tx: Connection, uses: Sequence[Use], *, delay_seconds: float) -> N
         for use in uses
     ]
     events = outbox.bindings_traced([(use.event, use.trace) for use in uses], delay_seconds=delay_seconds)
-    saved = tx.execute(_USE_MANY, {"items": json.dumps(items), **events}).rowcount
-    if saved != len(uses):
-        raise RuntimeError(f"{len(uses) - saved} checks were not locked by the caller: they are no longer active")
+    saved = {row.check_id for row in tx.execute(_USE_MANY, {"items": json.dumps(items), **events})}
+    if len(saved) != len(uses):
+        raise RuntimeError(f"{len(uses) - len(saved)} checks were not locked by the caller: they are no longer active")
 
 
 def _keyed(key: IdempotencyKey | None, response: ResponseToStore | None = None) -> dict[str, object]:

@@ -1,11 +1,13 @@
 """Seeds of the simulation: fixed ones, random ones, and seeds with planted defects."""
 
 import random
+from collections import Counter
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import pytest
 
+from common.core.grouping import GroupRunner
 from tests.faults.books import read
 from tests.faults.defects import DEFECTS, Defect, Target, detected_by
 from tests.faults.simulation.runner import Outcome, first_difference, recorded, replay, run_seed
@@ -18,6 +20,7 @@ SEEDS_OF_ONE_TEST: Final = 20
 STARTS: Final = (1, 61, 1_000)
 SEEDS_RUN_TWICE: Final = range(1, 11)
 SEEDS_FOR_A_DEFECT: Final = 120
+SEEDS_FOR_GROUPS: Final = 60
 SEED_WITH_AN_UNNECESSARY_EVENT: Final = 135561953
 
 
@@ -50,6 +53,24 @@ def test_repeated_seed_has_an_equal_recording(system: SimulatedSystem) -> None:
         with recorded(system) as replayed:
             replay(system, seed, outcome.moves)
         assert replayed == lines, seed
+
+
+def test_seeds_run_creates_and_accepts_in_groups(system: SimulatedSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    largest: Counter[str] = Counter()
+    run = GroupRunner._run
+
+    def recorded_run(runner: Any, group: Any, *arguments: Any) -> Any:
+        kind = type(group[0].item).__name__
+        largest[kind] = max(largest[kind], len(group))
+        return run(runner, group, *arguments)
+
+    monkeypatch.setattr(GroupRunner, "_run", recorded_run)
+    for seed in range(1, SEEDS_FOR_GROUPS + 1):
+        outcome = run_seed(system, seed)
+        assert not outcome.failed, trace(shrink(system, outcome))
+        if largest["Creation"] > 1 and largest["Acceptance"] > 1:
+            return
+    pytest.fail(f"after {SEEDS_FOR_GROUPS} seeds the largest groups are {largest}")
 
 
 def _first_failure(system: SimulatedSystem, having: str = "") -> Outcome | None:

@@ -68,10 +68,15 @@ def test_group_of_creates_gives_each_its_own_outcome(grouped: ChecksSystem) -> N
 
 def test_same_key_twice_in_a_group_creates_one_check(grouped: ChecksSystem) -> None:
     creator = grouped.new_user(1_000)
+    others = [grouped.new_user(1_000) for _ in range(2)]
     requests = [create(grouped, creator, 100, "k")] * 3 + [create(grouped, creator, 200, "k")]
+    requests += [create(grouped, other, 100) for other in others]
     responses = in_one_group(grouped.context.creations, requests)
     assert Counter(map(outcome, responses[:3])).keys() <= {(201, None), (409, "request_in_progress")}
     assert responses[0].status_code == 201
+    assert grouped.rows("SELECT count(*) AS n, count(DISTINCT xmin::text) AS writers FROM checks") == [
+        {"n": 3, "writers": 1}
+    ], "the repeats must not send the whole group alone"
     assert outcome(responses[3]) == (422, "idempotency_key_reused")
     assert grouped.balance_of(creator) == 900
     assert len(grouped.active(creator)) == 1
