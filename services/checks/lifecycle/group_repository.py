@@ -13,12 +13,11 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from common.bus import outbox
 from common.contracts.events import Event
 from common.db import idempotency
-from common.db.connection import Connection
 from common.db.idempotency import IdempotencyKey
 from services.checks.codes.repository import Allowance
 from services.checks.models import Attempt, Check

@@ -8,10 +8,9 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from common.core.grouping import ALONE
-from common.db.connection import Connection
 from common.http.client.client import HttpResponse
 from services.checks.clients import BalanceClient
 from services.checks.lifecycle import group_repository, groups, service

@@ -7,10 +7,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
-from common.db.connection import Connection
 from common.http.client.client import HttpResponse
 from services.balance.models import user_account_id
 from services.checks.clients import BalanceClient
