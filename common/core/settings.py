@@ -5,8 +5,9 @@ The docstring below a field is its description in ``docs/reference/settings.md``
 
 import sys
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, FilePath, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "FASTCHECK_"
@@ -98,12 +99,41 @@ class CallerSettings(FromEnvironment):
     """JSON object of the callers' Ed25519 public keys: `{"gateway": "<base64 of 32 bytes>", …}`."""
 
 
-class HttpSettings(FromEnvironment):
-    """Limits of the calls from one process to other services."""
+def _service_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise ValueError("is not http://host:port or https://host:port")
+    return value
 
-    http_pool_size: int = 32
-    """Maximum number of connections to each service."""
-    http_connect_timeout_seconds: float = 1.0
-    """Maximum time to connect to another service."""
-    http_timeout_seconds: float = 5.0
-    """Maximum duration of a call to another service."""
+
+def _optional_service_url(value: str) -> str:
+    return _service_url(value) if value else value
+
+
+#: The type of a setting that holds the address of another service; an optional one may be empty.
+ServiceUrl = Annotated[str, AfterValidator(_service_url)]
+OptionalServiceUrl = Annotated[str, AfterValidator(_optional_service_url)]
+
+
+class HttpSettings(FromEnvironment):
+    """Calls from one process to other services."""
+
+    http_timeout_seconds: float = Field(default=5.0, gt=0)
+    """Maximum duration of a call to another service, to the last byte of the response."""
+    tls_ca: FilePath | None = None
+    """PEM file of the CA that signs the certificates of the services. Required for `https://` URLs of services."""
+    tls_cert: FilePath | None = None
+    """PEM file of the certificate that identifies the process to services that require one (mutual TLS)."""
+    tls_key: FilePath | None = None
+    """PEM file of the private key of that certificate."""
+
+    @model_validator(mode="after")
+    def _tls_files_are_complete(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError(f"{PREFIX}TLS_CERT and {PREFIX}TLS_KEY are set together or not at all")
+        for name, field in type(self).model_fields.items():
+            validators = {getattr(item, "func", None) for item in field.metadata}
+            is_address = not validators.isdisjoint((_service_url, _optional_service_url))
+            if is_address and self.tls_ca is None and str(getattr(self, name)).startswith("https:"):
+                raise ValueError(f"{PREFIX}{name.upper()} is https, so {PREFIX}TLS_CA is required")
+        return self

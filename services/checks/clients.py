@@ -37,18 +37,11 @@ class BalanceClient:
     @classmethod
     def of(cls, settings: ChecksSettings) -> Self:
         """Build the client from the settings; opens no connection."""
-
-        def client(timeout_seconds: float) -> HttpClient:
-            return HttpClient(
-                settings.balance_url,
-                pool_size=settings.http_pool_size,
-                connect_timeout_seconds=min(settings.http_connect_timeout_seconds, timeout_seconds),
-                timeout_seconds=timeout_seconds,
-            )
-
         return cls(
-            hold_client=client(settings.http_timeout_seconds),
-            settle_client=client(settings.settle_timeout_seconds),
+            hold_client=HttpClient.of(settings, settings.balance_url),
+            settle_client=HttpClient.of(
+                settings, settings.balance_url, timeout_seconds=settings.settle_timeout_seconds
+            ),
             issuer=TokenIssuer("checks", settings.checks_token_key.get_secret_value()),
         )
 

@@ -4,7 +4,15 @@ from typing import Final
 
 from pydantic import SecretStr, field_validator
 
-from common.core.settings import BusSettings, CallerSettings, DatabaseSettings, GroupSettings, HttpSettings, Settings
+from common.core.settings import (
+    BusSettings,
+    CallerSettings,
+    DatabaseSettings,
+    GroupSettings,
+    HttpSettings,
+    ServiceUrl,
+    Settings,
+)
 from services.checks.codes.vault import CodeVault
 
 DAY_SECONDS: Final = 86_400
@@ -17,8 +25,8 @@ class ChecksSettings(Settings, DatabaseSettings, BusSettings, CallerSettings, Ht
     """URL of the database of checks: `postgresql+psycopg2://role:password@host:port/database`."""
     checks_token_key: SecretStr
     """Ed25519 private key with which checks signs its calls to balance (base64 of 32 bytes)."""
-    balance_url: str
-    """URL of the web process of balance: `http://host:port`."""
+    balance_url: ServiceUrl
+    """URL of the web process of balance: `http://host:port` or `https://host:port`."""
     public_url: str
     """URL at which browsers and banks reach the gateway."""
     code_keys: SecretStr
@@ -46,4 +54,4 @@ class ChecksSettings(Settings, DatabaseSettings, BusSettings, CallerSettings, Ht
     @property
     def hold_lease_seconds(self) -> float:
         """The maximum duration of a hold, during which no other process retries the same check."""
-        return self.http_connect_timeout_seconds + self.http_timeout_seconds + 2.0
+        return self.http_timeout_seconds + 2.0

@@ -12,7 +12,7 @@ from common.http.server.identity import TokenIssuer
 from services.gateway.config import GatewaySettings
 
 #: Maximum number of connections to payments.
-PAYMENTS_POOL_SIZE: Final = 16
+PAYMENTS_MAX_CONNECTIONS: Final = 16
 SERVICES: Final = ("accounts", "balance", "checks", "payments")
 
 
@@ -25,26 +25,18 @@ class VerifiedSession:
 
 
 def open_clients(settings: GatewaySettings) -> Mapping[str, HttpClient]:
-    """Return a pooled client per service; connects to nothing yet."""
+    """Return a client per service; connects to nothing yet."""
     urls = {
         "accounts": settings.accounts_url,
         "balance": settings.balance_url,
         "checks": settings.checks_url,
     }
-    clients = {
-        name: HttpClient(
-            url,
-            pool_size=settings.http_pool_size,
-            connect_timeout_seconds=settings.http_connect_timeout_seconds,
-            timeout_seconds=settings.http_timeout_seconds,
-        )
-        for name, url in urls.items()
-    }
-    clients["payments"] = HttpClient(
+    clients = {name: HttpClient.of(settings, url) for name, url in urls.items()}
+    clients["payments"] = HttpClient.of(
+        settings,
         settings.payments_url,
-        pool_size=PAYMENTS_POOL_SIZE,
-        connect_timeout_seconds=settings.http_connect_timeout_seconds,
         timeout_seconds=settings.payments_timeout_seconds,
+        max_connections=PAYMENTS_MAX_CONNECTIONS,
     )
     return clients
 

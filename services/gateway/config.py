@@ -2,7 +2,7 @@
 
 from pydantic import Field, SecretStr, field_validator
 
-from common.core.settings import CommaSeparated, HttpSettings, Settings
+from common.core.settings import CommaSeparated, HttpSettings, ServiceUrl, Settings
 from services.gateway.cors import origin
 from services.gateway.models import Limit, RateLimit
 
@@ -16,14 +16,14 @@ class GatewaySettings(Settings, HttpSettings):
     """URL of the Redis for sessions and rate limits: `redis://…`. Its content may be lost at any time."""
     gateway_token_key: SecretStr
     """Ed25519 private key with which the gateway signs its calls to services (base64 of 32 bytes)."""
-    accounts_url: str
-    """URL of the web process of accounts: `http://host:port`."""
-    balance_url: str
-    """URL of the web process of balance: `http://host:port`."""
-    checks_url: str
-    """URL of the web process of checks: `http://host:port`."""
-    payments_url: str
-    """URL of the web process of payments: `http://host:port`."""
+    accounts_url: ServiceUrl
+    """URL of the web process of accounts: `http://host:port` or `https://host:port`."""
+    balance_url: ServiceUrl
+    """URL of the web process of balance: `http://host:port` or `https://host:port`."""
+    checks_url: ServiceUrl
+    """URL of the web process of checks: `http://host:port` or `https://host:port`."""
+    payments_url: ServiceUrl
+    """URL of the web process of payments: `http://host:port` or `https://host:port`."""
 
     payments_timeout_seconds: float = 15.0
     """Maximum duration of a call to payments, which may wait for a bank."""

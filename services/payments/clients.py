@@ -32,12 +32,7 @@ class BalanceClient:
         key = settings.payments_token_key.get_secret_value()
         if not settings.balance_url or not key:
             return cls(None, None)
-        http = HttpClient(
-            settings.balance_url,
-            pool_size=settings.http_pool_size,
-            connect_timeout_seconds=settings.http_connect_timeout_seconds,
-            timeout_seconds=settings.http_timeout_seconds,
-        )
+        http = HttpClient.of(settings, settings.balance_url)
         return cls(http, TokenIssuer("payments", key))
 
     def take_refund(self, refund: Refund, topup: TopUp) -> bool:

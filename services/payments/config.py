@@ -5,7 +5,14 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
-from common.core.settings import BusSettings, CallerSettings, CommaSeparated, DatabaseSettings, HttpSettings
+from common.core.settings import (
+    BusSettings,
+    CallerSettings,
+    CommaSeparated,
+    DatabaseSettings,
+    HttpSettings,
+    OptionalServiceUrl,
+)
 from services.payments.banks.base import BankEnvironment
 from services.payments.banks.registry import BANKS
 
@@ -18,8 +25,8 @@ class PaymentsSettings(BankEnvironment, DatabaseSettings, BusSettings, CallerSet
     payments_token_key: SecretStr = SecretStr("")
     """Ed25519 private key with which payments signs its calls to balance (base64 of 32 bytes). Without it refunds
     wait."""
-    balance_url: str = ""
-    """URL of the web process of balance: `http://host:port`."""
+    balance_url: OptionalServiceUrl = ""
+    """URL of the web process of balance: `http://host:port` or `https://host:port`."""
     public_url: str = Field(pattern=r"^https?://")
     """URL at which browsers and banks reach the gateway."""
     callback_base_url: str = Field(default="", pattern=r"^(https?://.*)?$")

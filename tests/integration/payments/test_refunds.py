@@ -12,6 +12,7 @@ from sqlalchemy import text
 from urllib3.exceptions import ReadTimeoutError
 
 from common.core.clock import SystemClock
+from common.http.client.client import HttpClient
 from services.balance import service as ledger
 from services.balance.models import Posting, TransferKind
 from services.payments.banks.base import BankRefused, PaymentOrder, RefundOutcome
@@ -226,13 +227,13 @@ def test_ambiguous_partial_refund_waits_for_an_operator(make_system: MakeSystem,
 def test_refund_is_retried_until_balance_responds(make_system: MakeSystem) -> None:
     system = make_system(with_balance=True)
     user, topup = credited(system)
-    http = system.context.balance._http
-    assert http is not None
-    port, http._port = http._port, 9
+    client = system.context.balance
+    available = client._http
+    client._http = HttpClient("http://127.0.0.1:9", timeout_seconds=1)
     response = refund(system, topup)
     assert (response.status_code, response.json()["status"]) == (202, "requested")
     assert at_the_bank(system) == ("CONFIRMED", 0), "the bank is called only after the debit"
-    http._port = port
+    client._http = available
     pursue_refunds(system.context)
     assert system.rows("SELECT status FROM refunds") == [{"status": "requested"}], "its next attempt is not due"
     pursue_refunds(system.later(minutes=5))
