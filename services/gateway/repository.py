@@ -39,7 +39,7 @@ from common.core.errors import ServiceUnavailable
 from common.core.logging import get_logger
 from services.gateway import log_events
 from services.gateway.models import Limit
-from services.gateway.scripts import Script, ScriptRunner
+from services.gateway.scripts import ScriptRunner
 
 log = get_logger(__name__)
 
@@ -78,7 +78,7 @@ end
 
 # The keys of the user's barrier and limit depend on the entry, so they cannot be declared beforehand. The script
 # therefore needs a single Redis, not a cluster.
-_LOOK_UP: Final = Script(
+_LOOK_UP: Final = (
     _PRELUDE
     + """
 local entry = redis.call('GET', KEYS[1])
@@ -92,7 +92,7 @@ return {'', wait_for(KEYS[2], ARGV[4], ARGV[5], false), text(now)}
 """
 )
 
-_REMEMBER: Final = Script(
+_REMEMBER: Final = (
     _PRELUDE
     + """
 local user, since, seconds = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -103,15 +103,23 @@ return wait_for(KEYS[2], ARGV[4], ARGV[5], true)
 """
 )
 
-_COUNT: Final = Script(_PRELUDE + "return wait_for(KEYS[1], ARGV[1], ARGV[2], true)")
+_COUNT: Final = _PRELUDE + "return wait_for(KEYS[1], ARGV[1], ARGV[2], true)"
 
-_RAISE_BARRIER: Final = Script(
+_RAISE_BARRIER: Final = (
     _PRELUDE
     + """
 local barrier = math.max(now + ARGV[1] * 1000000, tonumber(redis.call('GET', KEYS[1]) or 0))
 return redis.call('SET', KEYS[1], text(barrier), 'EX', ARGV[2])
 """
 )
+
+
+_SCRIPTS: Final = {
+    "look_up": _LOOK_UP,
+    "remember": _REMEMBER,
+    "count": _COUNT,
+    "raise_barrier": _RAISE_BARRIER,
+}
 
 
 class CacheDown(ServiceUnavailable):
@@ -137,7 +145,7 @@ class Cache:
 
     def __init__(self, url: str, *, pool_size: int, timeout_seconds: float, retry_seconds: float) -> None:
         """Connects to nothing yet."""
-        self._scripts = ScriptRunner(url, pool_size=pool_size, timeout_seconds=timeout_seconds)
+        self._scripts = ScriptRunner(url, _SCRIPTS, pool_size=pool_size, timeout_seconds=timeout_seconds)
         self._retry_seconds = retry_seconds
         self._closed_until = 0.0
         self._lock = threading.Lock()
@@ -145,7 +153,7 @@ class Cache:
     def look_up(self, session_hash: str, rate: str, limit: Limit, guest: str, guest_limit: Limit) -> LookUp:
         """Return the cached session, and count a request of kind ``rate`` for its user."""
         user, wait_us, since = self._run(
-            _LOOK_UP,
+            "look_up",
             [f"session:{session_hash}", f"rate:{guest}"],
             [rate, limit.interval_us, limit.burst, guest_limit.interval_us, guest_limit.burst],
         )
@@ -154,7 +162,7 @@ class Cache:
     def remember(self, session_hash: str, user_id: UUID, *, since: str, seconds: int, rate: str, limit: Limit) -> int:
         """Cache a session that accounts verified, and count the request; return the microseconds to wait."""
         wait_us: int = self._run(
-            _REMEMBER,
+            "remember",
             [f"session:{session_hash}", f"rate:{rate}:{user_id}"],
             [str(user_id), since, min(seconds, MAX_CACHE_SECONDS), limit.interval_us, limit.burst],
         )
@@ -162,18 +170,18 @@ class Cache:
 
     def count(self, subject: str, limit: Limit) -> int:
         """Count a request of a subject; return the microseconds to wait."""
-        wait_us: int = self._run(_COUNT, [f"rate:{subject}"], [limit.interval_us, limit.burst])
+        wait_us: int = self._run("count", [f"rate:{subject}"], [limit.interval_us, limit.burst])
         return wait_us
 
     def raise_barrier(self, user_id: UUID) -> None:
         """Invalidate all cached sessions of the user, including those verified within the next GRACE_SECONDS."""
-        self._run(_RAISE_BARRIER, [f"barrier:{user_id}"], [GRACE_SECONDS, BARRIER_SECONDS])
+        self._run("raise_barrier", [f"barrier:{user_id}"], [GRACE_SECONDS, BARRIER_SECONDS])
 
     def ping(self) -> None:
         """Raise redis.RedisError if Redis does not respond."""
         self._scripts.ping()
 
-    def _run(self, script: Script, keys: list[str], arguments: list[Any]) -> Any:
+    def _run(self, script: str, keys: list[str], arguments: list[Any]) -> Any:
         """Run a script. After a failure, one caller per ``retry_seconds`` probes Redis; all others raise CacheDown."""
         if self._closed_until:
             with self._lock:
