@@ -13,5 +13,10 @@ def create_app(settings: BalanceSettings | None = None) -> OpenAPI:
     settings = settings or BalanceSettings.load()
     context = Context.open(settings, "balance-web")
     return create_service(
-        "balance", settings, context, ready={"database": context.db.ping}, routes=[routes.public, routes.internal]
+        "balance",
+        settings,
+        context,
+        ready={"database": context.db.ping},
+        routes=[routes.public, routes.internal],
+        short_routes=[("GET", "/balance")],
     )

@@ -8,7 +8,7 @@ from flask_openapi3.models.tag import Tag
 from common.core.grouping import Alone
 from common.core.logging import get_logger
 from common.db.engine import Database
-from common.http.server.endpoint import direct, services_only, user_only
+from common.http.server.endpoint import services_only, user_only
 from common.http.server.request import Request
 from common.http.server.response import Response, render
 from common.http.server.schemas import COMMON_RESPONSES, SESSION, utc
@@ -39,7 +39,6 @@ internal = APIBlueprint("internal", __name__, url_prefix="/internal", doc_ui=Fal
 
 
 @public.get("/balance", responses={"200": BalanceView})
-@direct
 @user_only
 def get_balance(context: Context, request: Request, query: BalanceQuery) -> Response:
     """Return the balance of the signed-in user."""
@@ -56,7 +55,6 @@ def get_statement(context: Context, request: Request, query: StatementQuery) -> 
 
 
 @internal.post("/holds")
-@direct
 @services_only("checks")
 def hold(context: Context, body: HoldRequest) -> Response:
     """Hold a check's money."""
@@ -65,7 +63,6 @@ def hold(context: Context, body: HoldRequest) -> Response:
 
 
 @internal.post("/holds:batch")
-@direct
 @services_only("checks")
 def hold_many(context: Context, body: Batch) -> Response:
     """Hold the money of the checks of concurrent requests, in one transaction."""
@@ -73,7 +70,6 @@ def hold_many(context: Context, body: Batch) -> Response:
 
 
 @internal.post("/settlements")
-@direct
 @services_only("checks")
 def settle(context: Context, body: SettlementRequest) -> Response:
     """Settle a check: credit its money to the acceptor."""
@@ -82,7 +78,6 @@ def settle(context: Context, body: SettlementRequest) -> Response:
 
 
 @internal.post("/settlements:batch")
-@direct
 @services_only("checks")
 def settle_many(context: Context, body: Batch) -> Response:
     """Settle the checks of concurrent requests, in one transaction."""
@@ -90,7 +85,6 @@ def settle_many(context: Context, body: Batch) -> Response:
 
 
 @internal.post("/releases")
-@direct
 @services_only("checks")
 def release(context: Context, body: ReleaseRequest) -> Response:
     """Release a check: return its money to the creator."""

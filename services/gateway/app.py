@@ -14,9 +14,6 @@ from services.gateway.cors import Cors
 from services.gateway.error_format import ErrorFormat
 from services.gateway.forwarding import VERSION_PREFIX
 
-#: For operators only.
-OPERATORS_ROUTES: Final = frozenset({"/readyz", "/metrics"})
-
 #: Default headers of every response. API responses are data and never a page.
 SECURITY_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -38,11 +35,12 @@ def create_app(settings: GatewaySettings | None = None) -> Flask:
         title="FastCheck",
         ready={"cache": context.cache.ping},
         routes=[routes.api],
+        short_routes=[("GET", "/balance")],
+        operators_guard=_hide_operators_routes,
         headers={**SECURITY_HEADERS, **({"Strict-Transport-Security": HSTS} if secure else {})},
     )
     app.register_blueprint(routes.api, url_prefix=VERSION_PREFIX, name="api_v1")
     app.add_url_rule(f"{VERSION_PREFIX}/healthz", view_func=app.view_functions["health.healthz"], endpoint="healthz_v1")
-    app.before_request(_hide_operators_routes)
     docs_page.serve(app)
     web_app.serve(app)
     app.wsgi_app = Cors(ErrorFormat(app.wsgi_app), settings.cors_origins)  # type: ignore[method-assign]
@@ -54,14 +52,9 @@ def _hide_operators_routes() -> None:
 
     Requests through a proxy on this host are recognized by its headers.
     """
-    rule = request.url_rule  # not the path, which has several spellings
     if (
-        rule is not None
-        and rule.rule in OPERATORS_ROUTES
-        and (
-            not is_loopback(request.environ.get("REMOTE_ADDR", ""))
-            or "X-Forwarded-For" in request.headers
-            or "Forwarded" in request.headers
-        )
+        not is_loopback(request.environ.get("REMOTE_ADDR", ""))
+        or "X-Forwarded-For" in request.headers
+        or "Forwarded" in request.headers
     ):
         raise NotFound

@@ -5,7 +5,6 @@ The owning service serves the same path, validates the body and renders the resp
 
 from flask import Blueprint
 
-from common.http.server.endpoint import direct
 from common.http.server.request import Request
 from common.http.server.response import Response
 from services.gateway.admission import guest, signed_in
@@ -64,7 +63,6 @@ def change_password(context: Context, request: Request, call: Call) -> Response:
 
 
 @api.get("/balance")
-@direct
 @signed_in("balance", Rate.READ)
 def get_balance(context: Context, request: Request, call: Call) -> Response:
     """Return the balance."""
@@ -82,7 +80,6 @@ def get_statement(context: Context, request: Request, call: Call) -> Response:
 
 
 @api.post("/fastcheck")
-@direct
 @signed_in("checks", Rate.WRITE)
 def create_check(context: Context, request: Request, call: Call) -> Response:
     """Create a check."""
@@ -97,7 +94,6 @@ def list_active_checks(context: Context, request: Request, call: Call) -> Respon
 
 
 @api.post("/fastcheck/accept")
-@direct
 @signed_in("checks", Rate.WRITE)
 def accept_check(context: Context, request: Request, call: Call) -> Response:
     """Accept a check."""

@@ -8,8 +8,7 @@ from werkzeug.exceptions import NotFound as NoSuchRoute
 
 from common.core.errors import NotFound
 from common.http.server.endpoint import unauthenticated
-from common.http.server.error_rendering import render_error
-from common.http.server.response import Response as ApiResponse
+from common.http.server.error_rendering import flask_error
 from services.gateway.static_files import IMMUTABLE, REVALIDATE, Folder, StaticFile
 
 WEB_FOLDER: Final = Path(__file__).parent / "web"
@@ -53,12 +52,12 @@ def serve(app: Flask) -> None:
     page = StaticFile.of((WEB_FOLDER / PAGE).read_bytes().replace(PLACEHOLDER, folder.release.encode()), ".html")
     app.register_blueprint(_blueprint(folder, page))
 
-    def no_such_route(_error: NoSuchRoute) -> Response | ApiResponse:
+    def no_such_route(_error: NoSuchRoute) -> Response:
         """Respond 404: with the app's page to a browser, with JSON to other clients."""
         preferred = request.accept_mimetypes.best_match(["application/json", "text/html"])
         if request.method == "GET" and preferred == "text/html":
             return page.response(REVALIDATE, HEADERS, status=404)
-        return render_error(NotFound())
+        return flask_error(NotFound())
 
     app.register_error_handler(NoSuchRoute, no_such_route)
 

@@ -3,7 +3,7 @@
 Common are error rendering, ``/healthz``, ``/readyz``, ``/metrics`` and the service's own OpenAPI document.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, cast
 
 from flask import Blueprint, current_app, jsonify
@@ -15,13 +15,14 @@ from flask_openapi3.openapi import OpenAPI
 
 from common.core.logging import configure_logging
 from common.core.settings import Settings
-from common.http.server import health, metrics
+from common.http.server import health
 from common.http.server.endpoint import unauthenticated
-from common.http.server.error_rendering import render_error
+from common.http.server.error_rendering import flask_error
+from common.http.server.exchange import Exchange
 from common.http.server.identity import TokenVerifier
-from common.http.server.lean_flask import LeanFlask
 from common.http.server.request import MAX_BODY_BYTES
 from common.http.server.schemas import ErrorBody
+from common.http.server.short_path import Route, ShortPath
 
 API_VERSION: Final = "1.0.0"
 
@@ -44,15 +45,18 @@ def create_service(
     routes: Sequence[Blueprint | APIBlueprint] = (),
     title: str | None = None,
     headers: Mapping[str, str] | None = None,
+    short_routes: Collection[Route] = (),
+    operators_guard: Callable[[], None] | None = None,
 ) -> OpenAPI:
     """Create a service's application; connects to nothing yet.
 
     ``context`` is passed to views that declare it. ``ready`` names the checks of ``/readyz``; each raises if its
-    dependency is unavailable. ``headers`` are added to every response that does not set them itself. Callers' tokens
-    are verified if the settings are ``CallerSettings``.
+    dependency is unavailable. ``headers`` are added to every response that does not set them itself. ``short_routes``
+    are answered without Flask, see ``short_path``. ``operators_guard`` runs before ``/readyz`` and ``/metrics``, and
+    may raise. Callers' tokens are verified if the settings are ``CallerSettings``.
     """
     configure_logging(service, settings.log_level)
-    app = LeanFlask(
+    app = OpenAPI(
         f"services.{service}",
         info=Info(title=title or f"FastCheck {service.replace('_', ' ')}", version=API_VERSION),
         security_schemes=SECURITY_SCHEMES,
@@ -61,7 +65,8 @@ def create_service(
         doc_ui=False,
         static_folder=None,
     )
-    app.common_headers = dict(headers or {})
+    exchange = Exchange(app, headers or {})
+    exchange.register()
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
@@ -70,14 +75,21 @@ def create_service(
     if public_keys is not None:
         app.extensions["token_verifier"] = TokenVerifier(service, public_keys)
         app.add_url_rule("/openapi.json", view_func=_own_document)
-    app.register_error_handler(Exception, render_error)
-    app.register_blueprint(health.blueprint(ready))
-    app.register_blueprint(metrics.blueprint())
+    app.register_error_handler(Exception, flask_error)
+    app.register_blueprint(health.blueprint())
+    operators = health.operators_blueprint(ready)
+    if operators_guard is not None:
+        operators.before_request(operators_guard)
+    app.register_blueprint(operators)
     for blueprint in routes:
         if isinstance(blueprint, APIBlueprint):
             app.register_api(blueprint)
         else:
             app.register_blueprint(blueprint)
+    if short_routes:
+        short_path = ShortPath(app, exchange, short_routes)
+        app.extensions["short_path"] = short_path
+        app.wsgi_app = short_path  # type: ignore[method-assign]
     return app
 
 

@@ -21,6 +21,7 @@ from common.core.errors import Forbidden
 from common.http.server.identity import Caller
 from common.http.server.request import ENVIRON_KEY, MAX_BODY_BYTES, Request
 from common.http.server.request_parsing import models_of, parse
+from common.http.server.response import Response
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -46,21 +47,13 @@ def unauthenticated(view: View) -> View:
     return cast("View", as_endpoint(view, _calling(view), UNAUTHENTICATED))
 
 
-def direct(endpoint: View) -> View:
-    """Dispatch the route without Flask; for views that need nothing of Flask, with no values in their path.
-
-    See ``LeanFlask``.
-    """
-    endpoint.__fastcheck_direct__ = True  # type: ignore[attr-defined]
-    return endpoint
-
-
 def as_endpoint(view: Callable[..., Any], handler: Handler, access: str) -> Any:
     """Return ``handler`` as a function that Flask can route to, with the annotations of ``view``."""
 
     @wraps(view)
     def endpoint(**path_values: Any) -> Any:
-        return handler(flask_request.environ[ENVIRON_KEY], path_values)
+        result = handler(flask_request.environ[ENVIRON_KEY], path_values)
+        return result.as_flask() if isinstance(result, Response) else result
 
     endpoint.__fastcheck_access__ = access  # type: ignore[attr-defined]
     endpoint.__fastcheck_handler__ = handler  # type: ignore[attr-defined]

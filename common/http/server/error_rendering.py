@@ -4,6 +4,7 @@ import json
 from http import HTTPStatus
 from typing import Any, Final
 
+from flask import Response as FlaskResponse
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
@@ -39,6 +40,11 @@ def render_error(error: Exception) -> Response:
         case _:
             log.error(log_events.UNEXPECTED_ERROR, exc_info=error)
             return _json({"message": "something went wrong on our side", "code": "internal_error"}, 500)
+
+
+def flask_error(error: Exception) -> FlaskResponse:
+    """Handle all exceptions of a Flask application."""
+    return render_error(error).as_flask()
 
 
 def _business_error(error: BusinessError) -> Response:

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, jsonify
 
 from common import log_events
 from common.core.logging import get_logger
+from common.http.server import metrics
 from common.http.server.endpoint import unauthenticated
 
 log = get_logger(__name__)
@@ -14,14 +15,25 @@ log = get_logger(__name__)
 QUIET_ROUTES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
-def blueprint(ready: Mapping[str, Callable[[], None]]) -> Blueprint:
-    """Return the routes; ``ready`` holds the checks of ``/readyz`` by name, each of which raises on failure."""
+def blueprint() -> Blueprint:
+    """Return the route of ``/healthz``."""
     routes = Blueprint("health", __name__)
 
     @routes.get("/healthz")
     @unauthenticated
     def healthz() -> Response:
         return jsonify(status="ok")
+
+    return routes
+
+
+def operators_blueprint(ready: Mapping[str, Callable[[], None]]) -> Blueprint:
+    """Return ``/readyz`` and ``/metrics``.
+
+    ``ready`` holds the checks of ``/readyz`` by name, each of which raises on failure.
+    """
+    routes = Blueprint("operators", __name__)
+    routes.add_url_rule("/metrics", view_func=metrics.render_metrics)
 
     @routes.get("/readyz")
     @unauthenticated

@@ -5,7 +5,7 @@ from functools import cache
 from http import HTTPMethod
 from typing import Final
 
-from flask import Blueprint, Response
+from flask import Response
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -34,15 +34,10 @@ def _seconds_of(method: str, route: str, status: int) -> Histogram:
     return REQUEST_SECONDS.labels(method, route, str(status))
 
 
-def blueprint() -> Blueprint:
-    routes = Blueprint("metrics", __name__)
-
-    @routes.get("/metrics")
-    @unauthenticated
-    def metrics() -> Response:
-        return Response(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
-
-    return routes
+@unauthenticated
+def render_metrics() -> Response:
+    """Return all metrics in Prometheus's text format."""
+    return Response(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
 
 
 def _registry() -> CollectorRegistry:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from flask import Response as FlaskResponse
 from pydantic import BaseModel
 
 if TYPE_CHECKING:
@@ -23,8 +24,15 @@ class Response:
     body: bytes = b""
     headers: MutableMapping[str, str] = field(default_factory=dict)
 
+    def as_flask(self) -> FlaskResponse:
+        """Return the response in Flask's class."""
+        response = FlaskResponse(self.body, self.status, dict(self.headers))
+        if "Content-Type" not in self.headers:
+            del response.headers["Content-Type"]
+        return response
+
     def __call__(self, _environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
-        """Send the response. It is a WSGI application, which Flask accepts as a view's return value."""
+        """Send the response as a WSGI application (PEP 3333)."""
         headers = list(self.headers.items())
         if self.status not in _WITHOUT_BODY:
             headers.append(("Content-Length", str(len(self.body))))

@@ -6,7 +6,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from flask_openapi3.types import ResponseDict
 
-from common.http.server.endpoint import direct, user_only
+from common.http.server.endpoint import user_only
 from common.http.server.request import Request
 from common.http.server.response import Response, render
 from common.http.server.schemas import COMMON_RESPONSES, SESSION, ErrorBody, IdempotencyHeader, utc
@@ -32,7 +32,6 @@ _REFUSALS_UNDER_A_KEY: Final[ResponseDict] = {**_REFUSALS, "422": ErrorBody}
 
 
 @public.post("/fastcheck", responses={"201": ActiveCheck, "409": ErrorBody, "422": ErrorBody})
-@direct
 @user_only
 def create_check(context: Context, request: Request, header: IdempotencyHeader, body: CreateRequest) -> Response:
     """Create a check: hold its amount until a user accepts it with number and code, or it ends."""
@@ -42,7 +41,6 @@ def create_check(context: Context, request: Request, header: IdempotencyHeader, 
 
 
 @public.post("/fastcheck/accept", responses={"200": AcceptedCheck, **_REFUSALS_UNDER_A_KEY, "410": ErrorBody})
-@direct
 @user_only
 def accept_check(context: Context, request: Request, header: IdempotencyHeader, body: NumberAndCode) -> Response:
     """Accept a check: its amount is credited to the caller."""
