@@ -2,7 +2,7 @@
 
 The session is in a header that a site must set itself, never in a cookie, so ``Access-Control-Allow-Credentials`` is
 never sent, and ``*`` gives a site nothing that any other program does not have. flask-cors adds its headers in Flask's
-hooks, which direct routes do not run; this is a WSGI middleware around all routes.
+hooks, which would close the short path; this is a WSGI middleware around all routes.
 """
 
 from collections.abc import Callable, Collection, Iterable
