@@ -29,6 +29,13 @@ class FromEnvironment(BaseSettings):
     )
 
 
+class PublicUrlSettings(FromEnvironment):
+    """The address of the system, for services that build links to it."""
+
+    public_url: str = Field(pattern=r"^https?://")
+    """URL at which browsers and banks reach the gateway. Production requires `https://`."""
+
+
 class Settings(FromEnvironment):
     """Settings that every process of every service reads."""
 
@@ -42,6 +49,10 @@ class Settings(FromEnvironment):
     def model_post_init(self, _context: object) -> None:
         if self.environment == "production" and self.clock_offset_seconds:
             raise ValueError("FASTCHECK_CLOCK_OFFSET_SECONDS is for tests: production runs on the real clock")
+        # Of services with PublicUrlSettings: sessions and codes pass there.
+        public_url: str = getattr(self, "public_url", "")
+        if self.environment == "production" and public_url.startswith("http://"):
+            raise ValueError("FASTCHECK_PUBLIC_URL: production requires https://")
 
     @classmethod
     def load(cls) -> Self:

@@ -10,6 +10,7 @@ from common.core.settings import (
     DatabaseSettings,
     GroupSettings,
     HttpSettings,
+    PublicUrlSettings,
     ServiceUrl,
     Settings,
 )
@@ -18,7 +19,9 @@ from services.checks.codes.vault import CodeVault
 DAY_SECONDS: Final = 86_400
 
 
-class ChecksSettings(Settings, DatabaseSettings, BusSettings, CallerSettings, HttpSettings, GroupSettings):
+class ChecksSettings(
+    Settings, DatabaseSettings, BusSettings, CallerSettings, HttpSettings, GroupSettings, PublicUrlSettings
+):
     """Settings of the web process and the bus processes of checks."""
 
     checks_database_url: SecretStr
@@ -27,8 +30,6 @@ class ChecksSettings(Settings, DatabaseSettings, BusSettings, CallerSettings, Ht
     """Ed25519 private key with which checks signs its calls to balance (base64 of 32 bytes)."""
     balance_url: ServiceUrl
     """URL of the web process of balance: `http://host:port` or `https://host:port`."""
-    public_url: str
-    """URL at which browsers and banks reach the gateway."""
     code_keys: SecretStr
     """Fernet keys for check codes, separated by commas, newest first. The first encrypts, all decrypt."""
 

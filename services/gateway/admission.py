@@ -13,6 +13,7 @@ from common.http.server.response import Response
 from services.gateway import service
 from services.gateway.client_address import client_address
 from services.gateway.context import Context
+from services.gateway.http_rules import require_one_host
 from services.gateway.models import Call, Rate
 from services.gateway.session_header import session_hash_of
 
@@ -29,7 +30,7 @@ def signed_in(owner: str, rate: Rate) -> Callable[[View], Endpoint]:
             owner,
             rate,
             session_hash_of(request.header("Authorization")),
-            address=client_address(request.environ, context.settings.trusted_proxies),
+            address=client_address(request.environ, context.settings.client_address_header),
             request_id=request.request_id,
         )
 
@@ -40,7 +41,7 @@ def guest(owner: str, rate: Rate) -> Callable[[View], Endpoint]:
     """Require no session, count the request per client address, and name ``owner`` as the service that handles it."""
 
     def admit(context: Context, request: Request) -> Call:
-        address = client_address(request.environ, context.settings.trusted_proxies)
+        address = client_address(request.environ, context.settings.client_address_header)
         return service.admit_guest(context, owner, rate, address=address)
 
     return _guarded(admit, owner, UNAUTHENTICATED)
@@ -50,6 +51,7 @@ def _guarded(admit: Callable[[Context, Request], Call], owner: str, access: str)
     def decorate(view: View) -> Endpoint:
         # The values of the path are not used: the path is forwarded unchanged and the owner parses it.
         def handle(request: Request, _path_values: Mapping[str, Any]) -> Response:
+            require_one_host(request.environ)
             context: Context = request.app.extensions["context"]
             return view(context, request, admit(context, request))
 

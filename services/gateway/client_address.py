@@ -1,35 +1,29 @@
-"""The address of a client behind trusted proxies."""
+"""The address of a client, directly or behind the operator's proxy."""
 
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
-from typing import Any, Final
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
-#: Number of cached addresses: parsing one is expensive, and clients repeat.
-_REMEMBERED: Final = 4096
+from common.core.addresses import canonical_address
+from common.core.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 
-def client_address(environ: dict[str, Any], trusted_proxies: int) -> str:
-    """Return the client's IP address in canonical form.
+def client_address(environ: "WSGIEnvironment", header: str) -> str:
+    """Return the client's IP address in canonical form; raises InvalidRequest if it is ambiguous.
 
-    Each proxy appends the address of its peer to ``X-Forwarded-For``. Entries to the left of those that the
-    ``trusted_proxies`` appended come from the client and are not trusted.
+    ``header`` is the name of the header that the operator's proxy sets; empty means that clients connect directly. The
+    proxy must replace the client's own header of that name. Its value is one address: a second header, which the
+    server joins with a comma, and a value that is not ASCII, which the server empties, are rejected, never ignored.
     """
-    peer = str(environ.get("REMOTE_ADDR", ""))
-    if trusted_proxies:
-        seen = str(environ.get("HTTP_X_FORWARDED_FOR", "")).split(",")
-        if len(seen) >= trusted_proxies:
-            return _canonical(seen[-trusted_proxies].strip()) or _canonical(peer) or peer
-    return _canonical(peer) or peer
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def address_to_count(address: str) -> str:
-    """Return the key of an address for rate limits: the address, or its /64 for IPv6, which one customer owns."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    return str(ip_network((parsed, 64), strict=False)) if isinstance(parsed, IPv6Address) else address
+    if not header:
+        peer = str(environ.get("REMOTE_ADDR", ""))
+        return canonical_address(peer) or peer
+    address = canonical_address(str(environ.get(f"HTTP_{header.upper()}", "")).strip())
+    if address is None:
+        raise InvalidRequest("the address of the client is unknown: the request must come through the proxy")
+    return address
 
 
 def is_loopback(address: str) -> bool:
@@ -38,13 +32,3 @@ def is_loopback(address: str) -> bool:
         return ip_address(address).is_loopback
     except ValueError:
         return False
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _canonical(text: str) -> str | None:
-    try:
-        parsed = ip_address(text)
-    except ValueError:
-        return None
-    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
-    return str(mapped or parsed)

@@ -2,16 +2,14 @@
 
 from pydantic import Field, SecretStr, field_validator
 
-from common.core.settings import CommaSeparated, HttpSettings, ServiceUrl, Settings
+from common.core.settings import CommaSeparated, HttpSettings, PublicUrlSettings, ServiceUrl, Settings
 from services.gateway.cors import origin
 from services.gateway.models import Limit, RateLimit
 
 
-class GatewaySettings(Settings, HttpSettings):
+class GatewaySettings(Settings, HttpSettings, PublicUrlSettings):
     """Settings of the gateway."""
 
-    public_url: str
-    """URL at which browsers and banks reach the gateway."""
     cache_url: SecretStr
     """URL of the Redis for sessions and rate limits: `redis://…`. Its content may be lost at any time."""
     gateway_token_key: SecretStr
@@ -28,8 +26,9 @@ class GatewaySettings(Settings, HttpSettings):
     payments_timeout_seconds: float = 15.0
     """Maximum duration of a call to payments, which may wait for a bank."""
 
-    trusted_proxies: int = Field(default=0, ge=0)
-    """Number of proxies before the gateway that append to `X-Forwarded-For`. With 0 the header is ignored."""
+    client_address_header: str = Field(default="", pattern=r"^[A-Za-z0-9]*$")
+    """Header in which the proxy before the gateway sends the client's address, and nothing else: letters and digits
+    only, for example `ClientAddress`. Empty: clients connect directly."""
 
     cors_origins: CommaSeparated = ()
     """Origins whose pages may call the API from a browser, separated by commas: `https://app.example`; `*` for all."""

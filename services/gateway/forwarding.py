@@ -144,7 +144,7 @@ def _target(environ: "WSGIEnvironment") -> str:
 
 
 def _address(context: Context, request: Request) -> str:
-    return client_address(request.environ, context.settings.trusted_proxies)
+    return client_address(request.environ, context.settings.client_address_header)
 
 
 def _present(names: Mapping[str, str], environ: "WSGIEnvironment") -> dict[str, str]:

@@ -13,6 +13,7 @@ MESSAGES: Final = {
     "there is nothing at this address": "Такого адреса нет",
     "method not allowed": "Этот метод здесь не поддерживается",
     "request entity too large": "Запрос слишком большой",
+    "length required": "В запросе нужен заголовок Content-Length",
     "too many requests: slow down and try again later": "Слишком много запросов. Повторите позже",
     "something went wrong on our side": "Произошла ошибка на нашей стороне. Мы уже разбираемся",
     "the service is busy or a part of it is down: try again in a moment": (
@@ -90,6 +91,7 @@ SENTENCES: Final = tuple(
         ("is not of the right form", "неверный формат"),
         ("is not an id", "неверный идентификатор"),
         ("is not valid JSON", "неверный JSON"),
+        ("is given more than once", "указано несколько раз"),
         (r"must be at least (\S+)", r"должно быть не меньше \1"),
         (r"must be at most (\S+)", r"должно быть не больше \1"),
         (r"must have at least (\d+) characters", r"не короче \1 символов"),

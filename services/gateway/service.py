@@ -3,8 +3,8 @@
 import math
 from typing import Final
 
+from common.core.addresses import address_to_count
 from common.core.errors import NotAuthorized, TooManyRequests
-from services.gateway.client_address import address_to_count
 from services.gateway.clients import VerifiedSession
 from services.gateway.context import Context
 from services.gateway.models import Call, Limit, Rate

@@ -1,7 +1,7 @@
 """Settings of the payments service. Settings of a bank are in its adapter, in ``banks/``."""
 
-from typing import Self
-from urllib.parse import urlsplit
+from typing import Final, Self
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -12,12 +12,16 @@ from common.core.settings import (
     DatabaseSettings,
     HttpSettings,
     OptionalServiceUrl,
+    PublicUrlSettings,
 )
 from services.payments.banks.base import BankEnvironment
 from services.payments.banks.registry import BANKS
 
+#: Characters of a path, a query or a fragment that are not percent-encoded (RFC 3986, section 3.3), and ``%`` itself.
+_URL_SAFE: Final = "/?:@!$&'()*+,;=-._~%"
 
-class PaymentsSettings(BankEnvironment, DatabaseSettings, BusSettings, CallerSettings, HttpSettings):
+
+class PaymentsSettings(BankEnvironment, DatabaseSettings, BusSettings, CallerSettings, HttpSettings, PublicUrlSettings):
     """Settings of the processes of payments, without those of single banks."""
 
     payments_database_url: SecretStr
@@ -27,8 +31,6 @@ class PaymentsSettings(BankEnvironment, DatabaseSettings, BusSettings, CallerSet
     wait."""
     balance_url: OptionalServiceUrl = ""
     """URL of the web process of balance: `http://host:port` or `https://host:port`."""
-    public_url: str = Field(pattern=r"^https?://")
-    """URL at which browsers and banks reach the gateway."""
     callback_base_url: str = Field(default="", pattern=r"^(https?://.*)?$")
     """URL at which banks reach the gateway, if it differs from the public URL."""
     return_origins: CommaSeparated = ()
@@ -81,3 +83,13 @@ def origin_of(url: str) -> str:
     port = parts.port
     standard = {"http": 80, "https": 443}[parts.scheme]
     return f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, standard) else "")
+
+
+def canonical_url(url: str) -> str:
+    """Return a URL as it was parsed: its origin, then path, query and fragment, percent-encoded in ASCII.
+
+    The checked and the stored URL are therefore the same. Raises ValueError if it has no origin.
+    """
+    parts = urlsplit(url)
+    path, query, fragment = (quote(part, safe=_URL_SAFE) for part in (parts.path, parts.query, parts.fragment))
+    return origin_of(url) + urlunsplit(("", "", path, query, fragment))

@@ -40,7 +40,7 @@ class SandboxBankSettings(Settings, DatabaseSettings):
     sandbox_bank_sber_private_key: SecretStr = SecretStr("")
     """Private key (PEM) that signs Sber callbacks. Without it the secret signs them."""
     public_url: str = ""
-    """URL at which browsers and banks reach the gateway."""
+    """URL at which browsers and banks reach the gateway. Production requires `https://`."""
     callback_base_url: str = ""
     """URL at which banks reach the gateway, if it differs from the public URL."""
 

@@ -30,8 +30,8 @@ from services.checks.clients import BalanceClient
 from services.checks.codes import repository as codes_repository
 from services.checks.lifecycle import repository as lifecycle_repository
 from services.checks.models import Check
-from services.payments.banks import tbank
 from services.payments.banks.base import Notification
+from services.payments.banks.json_message import parse_object
 from services.payments.banks.tbank import TBank
 from services.payments.models import order_id_of
 from services.payments.topups import opening
@@ -324,7 +324,7 @@ def notification_signature_is_not_verified(_: Target) -> AbstractContextManager[
     """A forged notification confirms a payment that was never made."""
 
     def accept_any(self: TBank, _method: str, _headers: object, raw_body: bytes, *_: object) -> Notification:
-        return self._notification(tbank._json_with_numbers_as_text(raw_body))
+        return self._notification(parse_object(raw_body, parse_number=str))
 
     return patch.object(TBank, "parse_notification", accept_any)
 

@@ -1,5 +1,6 @@
 """Parse requests into the models that views declare, or reject them with one 400 that names each field."""
 
+import json
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final, get_type_hints
@@ -71,7 +72,19 @@ def _sentence(kind: str, message: str, context: dict[str, Any]) -> str:
 
 
 def _body(model: type[BaseModel], request: Request, _path_values: Mapping[str, Any]) -> BaseModel:
-    return model.model_validate_json(read_body(request) or b"null")
+    body = read_body(request) or b"null"
+    parsed = model.model_validate_json(body)
+    # pydantic takes the last of several members with one name; another reader of the same text may take the first.
+    json.loads(body.decode(), object_pairs_hook=_reject_repeated_names)
+    return parsed
+
+
+def _reject_repeated_names(pairs: list[tuple[str, Any]]) -> None:
+    names: set[str] = set()
+    for name, _value in pairs:
+        if name in names:
+            raise InvalidRequest(errors={name: "is given more than once"})
+        names.add(name)
 
 
 def _query(model: type[BaseModel], request: Request, _path_values: Mapping[str, Any]) -> BaseModel:

@@ -26,6 +26,7 @@ from services.payments.banks.base import (
     RefundOutcome,
 )
 from services.payments.banks.http import BankHttp
+from services.payments.banks.json_message import parse_object
 
 NAME: Final = "tbank"
 CURRENCY: Final = "RUB"
@@ -146,7 +147,8 @@ class TBank:
         query: Mapping[str, str],  # noqa: ARG002
         client_ip: str,  # noqa: ARG002
     ) -> Notification:
-        fields = _json_with_numbers_as_text(raw_body)
+        # The token is computed over the text of numbers.
+        fields = parse_object(raw_body, parse_number=str)
         given = fields.get("Token")
         expected = token(fields, self._password)
         if method != "POST" or not isinstance(given, str) or not hmac.compare_digest(given.encode(), expected.encode()):
@@ -210,17 +212,6 @@ class TBank:
             currency=CURRENCY,
             terminal=str(fields.get("TerminalKey")),
         )
-
-
-def _json_with_numbers_as_text(raw_body: bytes) -> dict[str, Any]:
-    """Parse the root object and keep numbers as text, because the token is computed over their text."""
-    try:
-        fields = json.loads(raw_body, parse_int=str, parse_float=str, parse_constant=str)
-    except (ValueError, RecursionError):
-        fields = None
-    if not isinstance(fields, dict):
-        raise BadSignature("the notification is not a JSON object")
-    return fields
 
 
 def _refuse_failure(answer: Mapping[str, Any]) -> None:

@@ -35,6 +35,7 @@ from services.payments.banks.base import (
     RefundOutcome,
 )
 from services.payments.banks.http import BankAnswer, BankHttp
+from services.payments.banks.json_message import parse_object
 
 NAME: Final = "yookassa"
 MAX_DESCRIPTION: Final = 128
@@ -274,11 +275,8 @@ def _cancellation_reason(payment: Mapping[str, Any]) -> str:
 
 def _event(raw_body: bytes) -> tuple[str, str]:
     """Return the name of the event and the id of its payment; raise BadSignature."""
-    try:
-        fields = json.loads(raw_body)
-    except (ValueError, RecursionError):
-        fields = None
-    subject = fields.get("object") if isinstance(fields, dict) else None
+    fields = parse_object(raw_body)
+    subject = fields.get("object")
     if not isinstance(subject, dict) or fields.get("type") != "notification":
         raise BadSignature("the notification has an unknown format")
     event = str(fields.get("event"))

@@ -1,14 +1,14 @@
 """Request and response models of top-ups."""
 
-from typing import Annotated, Literal, Self
+import re
+from typing import Annotated, Final, Literal, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from common.http.server.schemas import (
     AmountMinor,
     CurrencyCode,
-    PrintableText,
     QueryModel,
     RequestModel,
     ResponseModel,
@@ -22,10 +22,22 @@ from services.payments.refunds.schemas import RefundView
 TransactionId = Annotated[str, Field(alias="transactionID", examples=["6f0cf5d8-0a55-4d0c-9d3e-3c4b8f0f7a11"])]
 
 
+#: Parsers of URLs remove tabs and line feeds silently; in a response header they would be an error.
+_CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def _on_one_line(text: str) -> str:
+    if _CONTROL_CHARACTERS.search(text):
+        raise ValueError("must not contain control characters")
+    return text
+
+
 class TopUpRequest(RequestModel):
     amount: AmountMinor
     currency: CurrencyCode = "RUB"
-    return_url: PrintableText = Field(max_length=2_000, examples=["https://api.fastcheck.store/top-up"])
+    return_url: Annotated[str, AfterValidator(_on_one_line)] = Field(
+        max_length=2_000, examples=["https://api.fastcheck.store/top-up"]
+    )
 
 
 class StartedTopUp(ResponseModel):

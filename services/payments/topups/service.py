@@ -1,13 +1,13 @@
 """Use cases of top-ups. No transaction is open during a call to a bank."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID, uuid4
 
 from common.core.money import ACCEPTED_CURRENCIES
 from common.db.idempotency import IdempotencyKey
 from common.http.server.paging import Page, decode_cursor, page_of
-from services.payments.config import origin_of
+from services.payments.config import canonical_url, origin_of
 from services.payments.context import Context
 from services.payments.errors import CurrencyNotAccepted, ReturnUrlNotAllowed, TopUpNotFound
 from services.payments.models import Attempt, AttemptState, TopUp, TopUpStatus
@@ -35,6 +35,7 @@ def start_topup(context: Context, new_topup: NewTopUp, key: IdempotencyKey | Non
         raise ReturnUrlNotAllowed(errors={"returnUrl": "is not on the list of allowed origins"})
     if new_topup.currency not in ACCEPTED_CURRENCIES:
         raise CurrencyNotAccepted(errors={"currency": "is not accepted for top-ups"})
+    new_topup = replace(new_topup, return_url=canonical_url(new_topup.return_url))
     return opening.open_topup(context, new_topup, uuid4(), key)
 
 

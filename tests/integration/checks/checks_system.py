@@ -218,6 +218,7 @@ def checks_settings(database_url: str, balance_port: int, redis_url: str, **more
         checks_database_url=SecretStr(database_url),
         checks_token_key=SecretStr(CHECKS_KEY),
         balance_url=f"http://127.0.0.1:{balance_port}",
+        environment="sandbox",
         public_url="http://127.0.0.1:18080",
         code_keys=SecretStr(Fernet.generate_key().decode()),
         broker_url=SecretStr(redis_url),

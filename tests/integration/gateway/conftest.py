@@ -141,6 +141,7 @@ class Stack:
 
     def gateway(self, **settings: Any) -> Gateway:
         values: dict[str, Any] = {
+            "environment": "sandbox",
             "public_url": "http://fastcheck.test",
             "cache_url": SecretStr(self.cache_url),
             "gateway_token_key": SecretStr(self.secrets.token_keys["gateway"]),

@@ -63,9 +63,9 @@ def test_processes_share_a_limit_under_concurrency(stack: Stack) -> None:
 
 @pytest.mark.parametrize("path", ["/register", "/login"])
 def test_requests_without_a_session_are_limited_by_address(stack: Stack, path: str) -> None:
-    gateway = stack.gateway(rate_limit_password=Limit(SLOW, 2), trusted_proxies=1)
+    gateway = stack.gateway(rate_limit_password=Limit(SLOW, 2), client_address_header="ClientAddress")
     body = {"login": "unknown", "password": PASSWORD}
-    responses = [gateway.post(path, body, X_Forwarded_For=address) for address in ("192.0.2.1",) * 3 + ("192.0.2.2",)]
+    responses = [gateway.post(path, body, ClientAddress=address) for address in ("192.0.2.1",) * 3 + ("192.0.2.2",)]
     assert [refused(response) for response in responses] == [False, False, True, False]
 
 

@@ -1,34 +1,41 @@
-"""The client's address, and which part of ``X-Forwarded-For`` is trusted."""
+"""Whose address counts, and how it is counted."""
 
 import pytest
 
-from services.gateway.client_address import address_to_count, client_address, is_loopback
+from common.core.addresses import address_to_count
+from common.core.errors import InvalidRequest
+from services.gateway.client_address import client_address, is_loopback
+
+PEER = "192.0.2.9"
 
 
 @pytest.mark.parametrize(
-    ("forwarded", "trusted", "address"),
+    ("sent", "address"),
     [
-        (None, 0, "192.0.2.9"),
-        ("203.0.113.1", 0, "192.0.2.9"),
-        (None, 1, "192.0.2.9"),
-        ("203.0.113.1", 1, "203.0.113.1"),
-        ("6.6.6.6, 203.0.113.1", 1, "203.0.113.1"),
-        ("6.6.6.6, 203.0.113.1, 198.51.100.2", 2, "203.0.113.1"),
-        ("203.0.113.1", 2, "192.0.2.9"),
-        ("6.6.6.6, rubbish", 1, "192.0.2.9"),
-        ("", 1, "192.0.2.9"),
-        ("2001:DB8:0::1", 1, "2001:db8::1"),
-        ("::ffff:203.0.113.1", 1, "203.0.113.1"),
+        ("203.0.113.1", "203.0.113.1"),
+        (" 203.0.113.1 ", "203.0.113.1"),
+        ("2001:DB8:0::1", "2001:db8::1"),
+        ("::ffff:203.0.113.1", "203.0.113.1"),
     ],
 )
-def test_only_addresses_added_by_trusted_proxies_are_used(forwarded: str | None, trusted: int, address: str) -> None:
-    environ = {"REMOTE_ADDR": "192.0.2.9"} | ({} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded})
-    assert client_address(environ, trusted) == address
+def test_address_is_taken_from_the_configured_header(sent: str, address: str) -> None:
+    environ = {"REMOTE_ADDR": PEER, "HTTP_CLIENTADDRESS": sent}
+    assert client_address(environ, "ClientAddress") == address
+    assert client_address(environ, "") == PEER, "no header counts that was not configured"
 
 
-def test_peer_without_an_ip_address_keeps_its_name() -> None:
-    assert client_address({}, 0) == ""
-    assert client_address({"REMOTE_ADDR": "unix:"}, 0) == "unix:"
+@pytest.mark.parametrize("sent", [None, "", "6.6.6.6,203.0.113.1", "6.6.6.6 203.0.113.1", "rubbish", "203.0.113.1:80"])
+def test_missing_and_ambiguous_address_is_rejected(sent: str | None) -> None:
+    environ = {"REMOTE_ADDR": PEER, "HTTP_X_FORWARDED_FOR": "203.0.113.1"}
+    if sent is not None:
+        environ["HTTP_CLIENTADDRESS"] = sent
+    with pytest.raises(InvalidRequest):
+        client_address(environ, "ClientAddress")
+
+
+def test_peer_without_an_ip_address_is_named_as_the_server_names_it() -> None:
+    assert client_address({}, "") == ""
+    assert client_address({"REMOTE_ADDR": "unix:"}, "") == "unix:"
 
 
 def test_addresses_of_one_ipv6_network_count_as_one() -> None:

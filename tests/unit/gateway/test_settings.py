@@ -7,7 +7,7 @@ from services.gateway.models import Limit
 from services.gateway.repository import BARRIER_SECONDS, GRACE_SECONDS, MAX_CACHE_SECONDS
 
 REQUIRED = {
-    "FASTCHECK_PUBLIC_URL": "http://127.0.0.1:8000",
+    "FASTCHECK_PUBLIC_URL": "https://api.fastcheck.test",
     "FASTCHECK_CACHE_URL": "redis://127.0.0.1:1/1",
     "FASTCHECK_GATEWAY_TOKEN_KEY": "AAAA",
     "FASTCHECK_ACCOUNTS_URL": "http://127.0.0.1:1",
@@ -35,6 +35,14 @@ def test_invalid_limit_stops_the_start(monkeypatch: pytest.MonkeyPatch, value: s
     monkeypatch.setenv("FASTCHECK_RATE_LIMIT_READ", value)
     with pytest.raises(SystemExit, match=r"FASTCHECK_RATE_LIMIT_READ: .*for example 600/300"):
         GatewaySettings.load()
+
+
+def test_production_requires_https_at_its_public_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FASTCHECK_PUBLIC_URL", "http://api.fastcheck.test")
+    with pytest.raises(SystemExit, match="FASTCHECK_PUBLIC_URL: production requires https://"):
+        GatewaySettings.load()
+    monkeypatch.setenv("FASTCHECK_ENVIRONMENT", "sandbox")
+    assert GatewaySettings.load().public_url == "http://api.fastcheck.test"
 
 
 @pytest.mark.parametrize("name", sorted(REQUIRED))
