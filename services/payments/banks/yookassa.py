@@ -189,6 +189,10 @@ class YooKassa:
         raise BankRefused("unsupported", f"yookassa does not cancel the unpaid payment {bank_payment_id}")
 
     def refund(self, order: PaymentOrder, amount_minor: int, key: str) -> RefundOutcome:
+        # The idempotence key expires after 24 hours. The refunded amount tells whether an earlier request, whose
+        # response was lost, made this refund.
+        if self._refunded_minor(order) >= order.refunded_minor + amount_minor:
+            return RefundOutcome.DONE
         amount = _amount(Money(amount_minor, order.money.currency))
         answer = self._post("refunds", key, {"payment_id": order.bank_payment_id, "amount": amount})
         status = answer.get("status")
@@ -196,6 +200,11 @@ class YooKassa:
             details = answer.get("cancellation_details")
             raise BankRefused("canceled", str(details)[:200])
         return RefundOutcome.DONE if status == "succeeded" else RefundOutcome.ACCEPTED
+
+    def _refunded_minor(self, order: PaymentOrder) -> int:
+        """Return the amount that the bank has refunded of a payment, in minor units."""
+        refunded = _money(self._get_payment(order.bank_payment_id or "").get("refunded_amount"))
+        return refunded.amount_minor if refunded else 0
 
     def list_payments(self, since: datetime, until: datetime) -> Iterator[Notification]:
         span = {"created_at.gte": format_utc(since), "created_at.lt": format_utc(until), "limit": PAGE}
@@ -250,8 +259,11 @@ class YooKassa:
         amount = _money(payment.get("amount"))
         refunded = _money(payment.get("refunded_amount"))
         status = STATUSES.get(bank_status, PaymentStatus.OTHER)
-        if status is PaymentStatus.CONFIRMED and amount is not None and refunded == amount:
-            status, bank_status = PaymentStatus.REFUNDED, "succeeded, refunded"
+        # A refund does not change the status: only the refunded amount tells it.
+        if status is PaymentStatus.CONFIRMED and refunded is not None and refunded.amount_minor > 0:
+            whole = refunded == amount
+            status = PaymentStatus.REFUNDED if whole else PaymentStatus.PARTLY_REFUNDED
+            bank_status = "succeeded, refunded" if whole else "succeeded, partly refunded"
         if status is PaymentStatus.FAILED and _cancellation_reason(payment) == "expired_on_confirmation":
             status, bank_status = PaymentStatus.EXPIRED, "canceled, expired"
         metadata, recipient = payment.get("metadata"), payment.get("recipient")
