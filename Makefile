@@ -23,7 +23,7 @@ pip = $(find_python); if $(BIN)/python -c 'import pip' 2>/dev/null; then pip="$(
 	else pip="$$python -m pip --python $(BIN)/python"; fi; $$pip --disable-pip-version-check
 
 .PHONY: help setup demo up dev check lint docs reference settings env bench compare lock
-.PHONY: test test-unit test-integration test-contract test-browser test-faults test-security chaos crash-points simulation
+.PHONY: test test-unit test-integration test-contract test-browser test-faults test-security chaos crash-points simulation mutants
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,10 @@ crash-points: $(DEV) ## kill a process at every crash point of every flow
 SEEDS ?= 100
 simulation: $(DEV) ## run SEEDS=100 seeds of the deterministic simulation
 	@$(BIN)/python -m tests.faults.simulation --seeds $(SEEDS) $(if $(SEED),--seed $(SEED))
+
+# Not a part of `make test`: a module takes minutes.
+mutants: $(DEV) ## make one mistake at a time in MODULE=services/balance/service.py and list those that no test notices
+	@$(BIN)/python -m tools.mutants $(MODULE) $(ARGS)
 
 check: lint test ## run the linters and all tests
 

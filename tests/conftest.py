@@ -20,8 +20,13 @@ _stack = ExitStack()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Own the test run in the controller, or in the only process when there are no workers."""
+    """Own the test run in the controller, or in the only process when there are no workers.
+
+    ``tools/mutants.py`` owns the run of all the test runs that it starts.
+    """
     if hasattr(config, "workerinput") or config.option.collectonly or config.option.help:
+        return
+    if servers.VARIABLE in os.environ:
         return
     os.environ[servers.VARIABLE] = str(_stack.enter_context(servers.own_run()))
 

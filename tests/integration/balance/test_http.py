@@ -35,8 +35,8 @@ def _as_user(user_id: UUID) -> dict[str, str]:
     return {"Authorization": f"Bearer {GATEWAY.issue('balance', user_id)}"}
 
 
-def _as_checks() -> dict[str, str]:
-    return {"Authorization": f"Bearer {CHECKS.issue('balance')}"}
+def _as_checks(user_id: UUID | None = None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {CHECKS.issue('balance', user_id)}"}
 
 
 def _hold(**changes: Any) -> dict[str, Any]:
@@ -71,8 +71,12 @@ def test_users_cannot_call_internal_routes(client: FlaskClient, path: str) -> No
     assert client.post(path, json=_hold()).status_code == 401
 
 
-def test_checks_cannot_read_a_balance(client: FlaskClient) -> None:
-    assert client.get("/balance", headers=_as_checks()).status_code == 403
+@pytest.mark.parametrize("path", ["/balance", "/balance/history"])
+def test_services_cannot_read_for_a_user(client: FlaskClient, path: str) -> None:
+    """Only the gateway vouches for users: a stolen key of another service must not act for one."""
+    assert client.get(path, headers=_as_checks(uuid4())).status_code == 403
+    assert client.get(path, headers=_as_checks()).status_code == 403
+    assert client.get(path, headers={"Authorization": f"Bearer {GATEWAY.issue('balance')}"}).status_code == 403
 
 
 @pytest.mark.parametrize(

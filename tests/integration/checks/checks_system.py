@@ -204,6 +204,8 @@ class ChecksSystem:
             return [dict(row) for row in found.mappings()] if found.returns_rows else []
 
     def open_events(self) -> int:
+        """Return the number of open outbox rows, after the rows of acknowledged events are closed."""
+        self.context.acknowledger.flush()
         return int(self.rows("SELECT count(*) AS open FROM outbox WHERE closed_at IS NULL")[0]["open"])
 
 

@@ -1,6 +1,8 @@
 """Service tokens: signature, audience and expiry."""
 
 import base64
+import time
+from typing import Any
 from uuid import uuid4
 
 import jwt
@@ -9,7 +11,14 @@ import time_machine
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from common.core.errors import NotAuthorized
-from common.http.server.identity import TOKEN_LIFETIME_SECONDS, Caller, TokenIssuer, TokenVerifier
+from common.http.server import identity
+from common.http.server.identity import (
+    RENEW_BEFORE_SECONDS,
+    TOKEN_LIFETIME_SECONDS,
+    Caller,
+    TokenIssuer,
+    TokenVerifier,
+)
 
 
 def _pair() -> tuple[str, str]:
@@ -85,3 +94,53 @@ def test_token_signed_with_the_public_key_as_a_secret_is_rejected(verifier: Toke
     token = jwt.encode(claims, GATEWAY_PUBLIC, algorithm="HS256")
     with pytest.raises(NotAuthorized):
         verifier.verify(f"Bearer {token}")
+
+
+def _signed(claims: dict[str, Any]) -> str:
+    key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(GATEWAY))
+    return f"Bearer {jwt.encode(claims, key, algorithm=identity.ALGORITHM)}"
+
+
+@pytest.mark.parametrize("missing", ["exp", "iss", "aud"])
+def test_a_token_without_a_required_claim_is_refused(verifier: TokenVerifier, missing: str) -> None:
+    claims = {"iss": "gateway", "aud": "balance", "exp": int(time.time()) + 60}
+    assert verifier.verify(_signed(claims)) == Caller("gateway", None)
+    with pytest.raises(NotAuthorized):
+        verifier.verify(_signed({name: value for name, value in claims.items() if name != missing}))
+
+
+def test_an_issuer_signs_once_per_audience_and_user_until_renewal() -> None:
+    issuer, user = TokenIssuer("gateway", GATEWAY), uuid4()
+    with time_machine.travel("2026-01-19T09:08:18Z", tick=False) as traveller:
+        first = issuer.issue("balance", user)
+        others = {issuer.issue("checks", user), issuer.issue("balance", uuid4()), issuer.issue("balance")}
+        assert len(others | {first}) == 4
+        traveller.shift(TOKEN_LIFETIME_SECONDS - RENEW_BEFORE_SECONDS - 1)
+        assert issuer.issue("balance", user) is first
+        traveller.shift(1)
+        renewed = issuer.issue("balance", user)
+        assert renewed != first
+        assert jwt.decode(renewed, options={"verify_signature": False})["exp"] == int(time.time()) + 60
+
+
+def test_a_verified_token_is_not_verified_again(verifier: TokenVerifier) -> None:
+    token = f"Bearer {TokenIssuer('gateway', GATEWAY).issue('balance', uuid4())}"
+    assert verifier.verify(token) is verifier.verify(token)
+
+
+def test_a_full_cache_is_cleared_and_never_exceeds_its_size() -> None:
+    cache = identity._ExpiringCache(2)
+    expires_at = time.time() + 60
+    cache.put("a", 1, expires_at)
+    cache.put("b", 2, expires_at)
+    assert (cache.get("a"), cache.get("b")) == (1, 2)
+    cache.put("c", 3, expires_at)
+    assert (cache.get("a"), cache.get("b"), cache.get("c")) == (None, None, 3)
+
+
+def test_a_cached_entry_ends_with_its_expiration() -> None:
+    cache = identity._ExpiringCache(2)
+    with time_machine.travel("2026-01-19T09:08:18Z", tick=False):
+        cache.put("a", 1, time.time())
+        cache.put("b", 2, time.time() + 0.001)
+        assert (cache.get("a"), cache.get("b")) == (None, 2)

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
-from services.payments.banks.base import Notification, PaymentStatus
+from common.core.money import Money
+from services.payments.banks.base import Notification, PaymentOrder, PaymentStatus
 from services.payments.models import (
     TRANSITIONS,
     Attempt,
@@ -18,6 +19,7 @@ from services.payments.models import (
     Verdict,
     evaluate,
     order_id_of,
+    order_of,
     public_status,
 )
 
@@ -159,6 +161,57 @@ def test_every_decision_follows_the_transitions() -> None:
 def test_illegal_transition_raises() -> None:
     with pytest.raises(IllegalTransition):
         replace(TOPUP, status=S.REFUNDED).must_become(S.CONFIRMED)
+
+
+def test_a_status_change_that_is_allowed_returns_the_new_status() -> None:
+    assert replace(TOPUP, status=S.EXPIRED).must_become(S.CONFIRMED) is S.CONFIRMED
+    with pytest.raises(IllegalTransition):
+        replace(TOPUP, status=S.EXPIRED).must_become(S.FAILED)
+
+
+@pytest.mark.parametrize(
+    ("status", "attempt", "notification", "wanted"),
+    [
+        (S.PENDING, A.PAYABLE, P.CONFIRMED, Decision(V.APPLIED, S.CONFIRMED, A.PAID)),
+        (S.EXPIRED, A.PAYABLE, P.CONFIRMED, Decision(V.APPLIED, S.CONFIRMED, A.PAID)),
+        (S.CONFIRMED, A.VOID, P.CONFIRMED, Decision(V.SECOND_PAYMENT, None, A.SURPLUS)),
+        (S.PENDING, A.PAYABLE, P.REFUNDED, Decision(V.UNEXPECTED_REFUND, S.FAILED, A.PAID)),
+        (S.EXPIRED, A.PAYABLE, P.REFUNDED, Decision(V.UNEXPECTED_REFUND, None, A.PAID)),
+    ],
+)
+def test_a_notification_changes_the_attempt_too(
+    status: TopUpStatus, attempt: AttemptState, notification: PaymentStatus, wanted: Decision
+) -> None:
+    assert verdict(status, attempt, notification) == wanted
+
+
+def test_a_refund_of_one_kopeck_makes_later_refunds_expected() -> None:
+    assert verdict(S.CONFIRMED, A.PAID, P.REFUNDED, refunded=1) == Decision(V.NOTED)
+    assert verdict(S.CONFIRMED, A.PAID, P.REFUNDED, refunded=0) == Decision(V.UNEXPECTED_REFUND)
+
+
+def test_order_numbers_are_the_ones_that_banks_have_already() -> None:
+    """A number is derived again when the bank is asked: it must not change with a version."""
+    topup_id = UUID("12345678-1234-5678-1234-567812345678")
+    assert [order_id_of(topup_id, attempt_no) for attempt_no in (1, 2, 3)] == [
+        "ci2fm6asgrlhqerukz4bencwpa",
+        "rkrbcn4r7fi2pirupg45zpht6a",
+        "2xltis6b3nm35dugmvpi4hdsny",
+    ]
+
+
+def test_an_order_has_all_that_the_bank_is_asked_for() -> None:
+    topup = replace(TOPUP, refunded_minor=7)
+    assert order_of(topup, ATTEMPT, "Top-up") == PaymentOrder(
+        topup_id=TOPUP.topup_id,
+        order_id=ATTEMPT.bank_order_id,
+        money=Money(50_000, "RUB"),
+        description=f"Top-up {TOPUP.topup_id}",
+        created_at=NOW,
+        expires_at=NOW + timedelta(hours=1),
+        bank_payment_id="700",
+        refunded_minor=7,
+    )
 
 
 def test_order_numbers_fit_every_bank_and_are_unique() -> None:
