@@ -1,4 +1,4 @@
-"""Other commits of the repository, built beside the present one so that both can be measured in turn."""
+"""Other commits of the repository, built beside the present one so that both can be measured alternately."""
 
 import hashlib
 import os

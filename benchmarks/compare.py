@@ -1,6 +1,6 @@
 """Measure another commit against the present tree: ``python -m benchmarks.compare COMMIT``.
 
-Starts a system of each on this machine, loads them in turn (ABBA...), and prints medians and ratios. Both are
+Starts a system of each on this machine, loads them alternately (ABBA...), and prints medians and ratios. Both are
 audited at the end.
 """
 

@@ -1,4 +1,4 @@
-"""Two systems under the same load in turn, and the figures of both side by side.
+"""Two systems under the same load, alternately, and the figures of both side by side.
 
 The load uses the public API only, so the two may be any two commits.
 """
@@ -69,7 +69,7 @@ class Subject:
 
 
 def measure(subjects: Sequence[Subject], plan: Plan, say: Callable[[str], None]) -> None:
-    """Load the subjects in turn, operation by operation.
+    """Load one subject after the other, operation by operation.
 
     The subject that begins changes with each round, so that a drift of the machine meets both alike.
     """

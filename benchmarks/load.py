@@ -195,8 +195,8 @@ def message(method: str, path: str, *, session: str, key: str = "", body: bytes 
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def in_turn(requests: Sequence[bytes]) -> Requests:
-    """Each once, for loads of a fixed size."""
+def each_once(requests: Sequence[bytes]) -> Requests:
+    """Yield each request once, for loads of a fixed size."""
     waiting = deque(requests)
     while waiting:
         yield waiting.popleft()

@@ -12,7 +12,7 @@ from benchmarks.load import Outcome
 
 
 def run(url: str, requests: Sequence[bytes], *, connections: int, seconds: float) -> Outcome:
-    """Send the requests in turn, over and over, until the time is over."""
+    """Send the requests one after another, from the beginning again at the end, until the time is over."""
     if wrk.is_installed():
         return wrk.run(url, requests, connections=connections, seconds=seconds)
     sources = [

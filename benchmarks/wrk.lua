@@ -1,4 +1,4 @@
--- Sends the requests of a file in turn, byte for byte, and prints what benchmarks/wrk.py reads.
+-- Sends the requests of a file one after another, byte for byte, and prints what benchmarks/wrk.py reads.
 -- Arguments: the path without the number of the thread, which follows it.
 
 local count = 0

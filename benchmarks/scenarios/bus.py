@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from benchmarks import load, meters, topups, user_pool
-from benchmarks.load import MOST_PROCESSES, Outcome, Requests, in_turn, message
+from benchmarks.load import MOST_PROCESSES, Outcome, Requests, each_once, message
 from benchmarks.system import System
 from benchmarks.topups import TopUp
 from benchmarks.user_pool import User
@@ -185,7 +185,7 @@ _LIFE: Final = json.dumps({"amount": 1, "expiresIn": _LIFETIME_SECONDS}).encode(
 def _short_lived_checks(system: System, users: Sequence[User], count: int) -> Outcome:
     requests = [message("POST", "/fastcheck", session=users[n % len(users)].session, body=_LIFE) for n in range(count)]
     sources: list[Callable[[], Requests]] = [
-        partial(in_turn, requests[number::MOST_PROCESSES]) for number in range(MOST_PROCESSES)
+        partial(each_once, requests[number::MOST_PROCESSES]) for number in range(MOST_PROCESSES)
     ]
     return load.run(system.gateway_url, sources, connections=16, seconds=_WITHOUT_END)
 

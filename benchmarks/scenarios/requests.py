@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from benchmarks import load, repeated
-from benchmarks.load import Outcome, Requests, in_turn, message
+from benchmarks.load import Outcome, Requests, each_once, message
 from benchmarks.user_pool import User
 
 BALANCE: Final = "/balance"
@@ -42,7 +42,7 @@ def accept_checks(url: str, users: Sequence[User], codes: Codes, connections: in
         for number, (code, user) in enumerate(zip(codes, itertools.cycle(users), strict=False))
     ]
     sources = [
-        partial(in_turn, requests[number :: load.MOST_PROCESSES])
+        partial(each_once, requests[number :: load.MOST_PROCESSES])
         for number in range(min(load.MOST_PROCESSES, connections))
     ]
     return load.run(url, sources, connections=connections, seconds=_WITHOUT_END)

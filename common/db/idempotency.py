@@ -2,6 +2,14 @@
 
 A use case claims its key, has its effect and stores its response in one transaction. A concurrent request with the same
 key does not wait; it gets ``409 request_in_progress``. A transaction that is rolled back leaves no trace of the key.
+
+The protocol has two forms, which read and write the same rows in the same way:
+
+* :func:`claim` and :func:`store`: two statements around the effect. They are the form for new use cases (top-ups, and
+  the transitions of a check outside of the hot path).
+* :data:`CLAIMED` and :data:`STORED`: the same two statements as parts of the statement that has the effect. Creating
+  and accepting a check use them, which saves two round trips to the database for each. Where requests share a
+  transaction, ``services/checks/lifecycle/group_repository.py`` has the parts for many keys at once.
 """
 
 import hashlib

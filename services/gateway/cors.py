@@ -75,7 +75,7 @@ def _preflight(headers: list[tuple[str, str]], start_response: "StartResponse") 
 
 
 def _with_headers(start_response: "StartResponse", added: list[tuple[str, str]]) -> Any:
-    """Return a ``start_response`` that adds headers; a view's own ``Access-Control-Allow-Origin`` is kept."""
+    """Return a ``start_response`` that adds headers; a view's own ``Access-Control-Allow-Origin`` has precedence."""
 
     def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
         present = {name.lower() for name, _ in headers}

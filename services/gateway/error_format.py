@@ -118,8 +118,8 @@ def _rewritten(
         "Content-Length": str(len(content)),
     }
     names = {name.lower() for name in replaced}
-    kept = [(name, value) for name, value in headers if name.lower() not in names]
-    return content, [*kept, *replaced.items(), ("Vary", "Accept, Accept-Language")]
+    others = [(name, value) for name, value in headers if name.lower() not in names]
+    return content, [*others, *replaced.items(), ("Vary", "Accept, Accept-Language")]
 
 
 def _translated(error: dict[str, Any]) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class Request:
 
 
 def begin_request(app: "Flask", environ: "WSGIEnvironment") -> Request:
-    """Create the request and start its trace. A valid ``X-Request-ID`` of the client is kept, else one is made."""
+    """Create the request and start its trace. A valid ``X-Request-ID`` of the client is used, else one is generated."""
     given, traceparent = environ.get("HTTP_X_REQUEST_ID", ""), environ.get("HTTP_TRACEPARENT", "")
     request_id = given if _REQUEST_ID.match(given) else secrets.token_hex(16)
     trace.begin(request_id, traceparent if _TRACEPARENT.match(traceparent) else None)

@@ -253,7 +253,7 @@ class Sber:
             # The captured amount, which can be less than the ordered one.
             amount_minor = _part(answer, "depositedAmount", default=amount_minor)
         if status is PaymentStatus.FAILED and str(answer.get("actionCode")) == SESSION_EXPIRED:
-            status, bank_status = PaymentStatus.EXPIRED, f"{bank_status}, nobody paid"
+            status, bank_status = PaymentStatus.EXPIRED, f"{bank_status}, not paid in time"
         if status is PaymentStatus.REFUNDED and amount_minor is not None and _refunded_minor(answer) < amount_minor:
             status, bank_status = PaymentStatus.PARTLY_REFUNDED, f"{bank_status}, partly"
         return Notification(

@@ -147,8 +147,8 @@ def test_closed_idle_connection_is_not_used(subscriber_db: Database) -> None:
 
 
 def test_unreachable_server_raises_operational_error(subscriber_db: Database) -> None:
-    nobody_there = make_url(subscriber_db.url).set(port=1).render_as_string(hide_password=False)
-    away = Database(nobody_there, settings=DatabaseSettings(), application_name="test")
+    unreachable_url = make_url(subscriber_db.url).set(port=1).render_as_string(hide_password=False)
+    away = Database(unreachable_url, settings=DatabaseSettings(), application_name="test")
     with pytest.raises(OperationalError) as raised:
         away.ping()
     assert is_transient(raised.value)

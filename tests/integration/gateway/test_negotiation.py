@@ -35,7 +35,7 @@ def test_by_default_no_other_site_can_read_anything(gateway: Gateway) -> None:
 
 @pytest.mark.parametrize("path", ["/login", "/nothing/here"])
 def test_errors_of_the_gateway_and_of_services_are_problem_details_on_request(gateway: Gateway, path: str) -> None:
-    body: Any = {"login": "nobody", "password": "wrong horse battery"}
+    body: Any = {"login": "unknown-login", "password": "wrong horse battery"}
     plain = gateway.post(path, body).get_json()
     response = gateway.post(path, body, Accept=f"application/json, {PROBLEM}")
     problem = response.get_json(force=True)
@@ -45,7 +45,7 @@ def test_errors_of_the_gateway_and_of_services_are_problem_details_on_request(ga
 
 
 def test_messages_are_russian_on_request_and_the_fixed_body_stays(gateway: Gateway) -> None:
-    body = {"login": "nobody", "password": "wrong horse battery"}
+    body = {"login": "unknown-login", "password": "wrong horse battery"}
     assert gateway.post("/login", body, Accept_Language="ru-RU,ru;q=0.9").get_json() == {
         "message": "Неверный логин или пароль",
         "code": "wrong_credentials",
@@ -56,7 +56,7 @@ def test_messages_are_russian_on_request_and_the_fixed_body_stays(gateway: Gatew
 
 def test_a_short_password_is_a_wrong_one(gateway: Gateway) -> None:
     gateway.register("anna")
-    for login in ("anna", "nobody"):
+    for login in ("anna", "unknown-login"):
         for password in ("", "short"):
             response = gateway.post("/login", {"login": login, "password": password})
             expected = {"message": "wrong login or password", "code": "wrong_credentials"}
