@@ -99,9 +99,10 @@ def test_entries_of_one_account_in_a_group_have_running_balances_in_the_order_of
 def test_same_hold_twice_in_a_group_is_posted_once_and_the_second_runs_alone(ledger: Ledger) -> None:
     user = _user(ledger, 100)
     hold = _hold(user, 30)
-    assert service.debit_many(ledger.db, [hold, hold]) == [None, ALONE]
+    # The second hold must not reserve money either: 100 covers 30 and 60.
+    assert service.debit_many(ledger.db, [hold, hold, _hold(user, 60)]) == [None, ALONE, None]
     service.debit(ledger.db, hold)
-    assert ledger.balance(user) == 70
+    assert ledger.balance(user) == 10
 
 
 def test_hold_that_is_posted_or_refused_already_runs_alone(ledger: Ledger) -> None:
