@@ -19,6 +19,8 @@ from common.core.errors import NotAuthorized
 
 ALGORITHM: Final = "EdDSA"
 TOKEN_LIFETIME_SECONDS: Final = 60
+#: Maximum difference between the clocks of two machines.
+CLOCK_SKEW_SECONDS: Final = 10
 #: A cached token is replaced when less than this remains of its lifetime.
 RENEW_BEFORE_SECONDS: Final = 20
 CACHE_SIZE: Final = 20_000
@@ -103,6 +105,9 @@ class TokenVerifier:
                 issuer=issuer,
                 options={"require": ["exp", "iss", "aud"]},
             )
+            # A token of a longer life than ours is of no issuer of ours, or of a compromised one.
+            if float(claims["exp"]) > time.time() + TOKEN_LIFETIME_SECONDS + CLOCK_SKEW_SECONDS:
+                raise NotAuthorized
             caller = Caller(issuer, UUID(claims["sub"]) if "sub" in claims else None)
         except (jwt.InvalidTokenError, KeyError, ValueError, TypeError):
             raise NotAuthorized from None

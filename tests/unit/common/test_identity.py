@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from common.core.errors import NotAuthorized
 from common.http.server import identity
 from common.http.server.identity import (
+    CLOCK_SKEW_SECONDS,
     RENEW_BEFORE_SECONDS,
     TOKEN_LIFETIME_SECONDS,
     Caller,
@@ -84,13 +85,15 @@ def test_malformed_header_is_rejected(verifier: TokenVerifier, header: str | Non
 
 
 def test_unsigned_token_is_rejected(verifier: TokenVerifier) -> None:
-    token = jwt.encode({"iss": "gateway", "aud": "balance", "exp": 2**31, "sub": str(uuid4())}, "", algorithm="none")
+    token = jwt.encode(
+        {"iss": "gateway", "aud": "balance", "exp": int(time.time()) + 30, "sub": str(uuid4())}, "", algorithm="none"
+    )
     with pytest.raises(NotAuthorized):
         verifier.verify(f"Bearer {token}")
 
 
 def test_token_signed_with_the_public_key_as_a_secret_is_rejected(verifier: TokenVerifier) -> None:
-    claims = {"iss": "gateway", "aud": "balance", "exp": 2**31, "sub": str(uuid4())}
+    claims = {"iss": "gateway", "aud": "balance", "exp": int(time.time()) + 30, "sub": str(uuid4())}
     token = jwt.encode(claims, GATEWAY_PUBLIC, algorithm="HS256")
     with pytest.raises(NotAuthorized):
         verifier.verify(f"Bearer {token}")
@@ -144,3 +147,15 @@ def test_a_cached_entry_ends_with_its_expiration() -> None:
         cache.put("a", 1, time.time())
         cache.put("b", 2, time.time() + 0.001)
         assert (cache.get("a"), cache.get("b")) == (None, 2)
+
+
+@pytest.mark.parametrize("lifetime_seconds", [TOKEN_LIFETIME_SECONDS + CLOCK_SKEW_SECONDS + 5, 10 * 365 * 86_400])
+def test_validly_signed_token_is_rejected_if_it_lives_longer_than_allowed(
+    verifier: TokenVerifier, lifetime_seconds: int
+) -> None:
+    """A key that was stolen for a moment must not yield tokens for later."""
+    now = int(time.time())
+    accepted = _signed({"iss": "gateway", "aud": "balance", "exp": now + TOKEN_LIFETIME_SECONDS})
+    assert verifier.verify(accepted) == Caller("gateway", None)
+    with pytest.raises(NotAuthorized):
+        verifier.verify(_signed({"iss": "gateway", "aud": "balance", "exp": now + lifetime_seconds}))
