@@ -1,11 +1,23 @@
 """The web process of balance: ``granian --interface wsgi --factory services.balance.app:create_app``."""
 
+from typing import Final
+
 from flask_openapi3.openapi import OpenAPI
 
 from common.http.server.app import create_service
 from services.balance import routes
 from services.balance.config import BalanceSettings
 from services.balance.context import Context
+
+#: Balance answers these for every read and write of a user.
+SHORT_ROUTES: Final = (
+    ("GET", "/balance"),
+    ("POST", "/internal/holds"),
+    ("POST", "/internal/holds:batch"),
+    ("POST", "/internal/settlements"),
+    ("POST", "/internal/settlements:batch"),
+    ("POST", "/internal/releases"),
+)
 
 
 def create_app(settings: BalanceSettings | None = None) -> OpenAPI:
@@ -18,5 +30,5 @@ def create_app(settings: BalanceSettings | None = None) -> OpenAPI:
         context,
         ready={"database": context.db.ping},
         routes=[routes.public, routes.internal],
-        short_routes=[("GET", "/balance")],
+        short_routes=SHORT_ROUTES,
     )

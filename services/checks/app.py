@@ -20,4 +20,5 @@ def create_app(settings: ChecksSettings | None = None) -> OpenAPI:
         context,
         ready={"database": context.db.ping},
         routes=[capability.public for capability in (lifecycle, codes, lists)],
+        short_routes=[("POST", "/fastcheck"), ("POST", "/fastcheck/accept")],
     )

@@ -35,7 +35,7 @@ def create_app(settings: GatewaySettings | None = None) -> Flask:
         title="FastCheck",
         ready={"cache": context.cache.ping},
         routes=[routes.api],
-        short_routes=[("GET", "/balance")],
+        short_routes=[("GET", "/balance"), ("POST", "/fastcheck"), ("POST", "/fastcheck/accept")],
         operators_guard=_hide_operators_routes,
         headers={**SECURITY_HEADERS, **({"Strict-Transport-Security": HSTS} if secure else {})},
     )

@@ -11,6 +11,20 @@ from deploy.services import SERVICES
 
 NAMES = [service.name for service in SERVICES]
 
+#: The routes that are answered without Flask. A route is added here after a measurement, see ``docs/decisions``.
+SHORT_ROUTES = {
+    "gateway": {("GET", "/balance"), ("POST", "/fastcheck"), ("POST", "/fastcheck/accept")},
+    "checks": {("POST", "/fastcheck"), ("POST", "/fastcheck/accept")},
+    "balance": {
+        ("GET", "/balance"),
+        ("POST", "/internal/holds"),
+        ("POST", "/internal/holds:batch"),
+        ("POST", "/internal/settlements"),
+        ("POST", "/internal/settlements:batch"),
+        ("POST", "/internal/releases"),
+    },
+}
+
 
 @pytest.mark.parametrize("service", NAMES)
 def test_no_application_wide_hook_of_a_service_closes_its_short_path(
@@ -21,10 +35,8 @@ def test_no_application_wide_hook_of_a_service_closes_its_short_path(
     Implement it for these routes as well (see ``common/http/server/exchange.py``), or register it on a blueprint.
     """
     short_path = web_app(service).extensions.get("short_path")
-    assert (short_path is not None) == (service in ("gateway", "balance"))
-    if short_path is not None:
-        assert short_path.skipped_hooks() == []
-        assert set(short_path._routes) == {("GET", "/balance")}
+    assert (set() if short_path is None else set(short_path._routes)) == SHORT_ROUTES.get(service, set())
+    assert short_path is None or short_path.is_open()
 
 
 @pytest.mark.parametrize("service", NAMES)

@@ -73,7 +73,8 @@ def url(cache_url: str, tmp_path: Path, files: Files, authority: Authority, ca: 
     )
     yield f"https://{HOST}:{port}"
     child.ask_to_stop()
-    child.wait(30)
+    eventually(lambda: child.poll() is not None)
+    child.end_group()
 
 
 def _status(url: str, tls: TlsFiles) -> int:

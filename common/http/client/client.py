@@ -143,7 +143,7 @@ class _Connection:
     """A libcurl handle. It connects at the first exchange and keeps the connection; one thread at a time uses it."""
 
     def __init__(self, base_url: str, tls: TlsFiles | None) -> None:
-        self._requests_sent, self._repeatable = 0, False
+        self._requests_sent = 0
         self._curl = curl = pycurl.Curl()
         curl.setopt(pycurl.URL, base_url)
         curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
@@ -155,7 +155,6 @@ class _Connection:
         curl.setopt(pycurl.MAXCONNECTS, 1)
         # Signals cannot interrupt a thread; libcurl's resolver thread honours the time-out without them.
         curl.setopt(pycurl.NOSIGNAL, 1)
-        curl.setopt(pycurl.PREREQFUNCTION, self._permit)
         if tls is not None:
             _set_tls(curl, tls)
 
@@ -180,8 +179,13 @@ class _Connection:
         curl.setopt(pycurl.HTTPHEADER, header_lines)
         curl.setopt(pycurl.HEADERFUNCTION, head.append)
         curl.setopt(pycurl.WRITEFUNCTION, content.append)
-        self._requests_sent, self._repeatable = 0, method in _REPEATABLE
-        curl.setopt(pycurl.FRESH_CONNECT, not self._repeatable and self._is_stale())
+        if method in _REPEATABLE:
+            curl.unsetopt(pycurl.PREREQFUNCTION)
+            curl.setopt(pycurl.FRESH_CONNECT, 0)
+        else:
+            self._requests_sent = 0
+            curl.setopt(pycurl.PREREQFUNCTION, self._permit_once)
+            curl.setopt(pycurl.FRESH_CONNECT, self._is_stale())
         curl.perform()
         return HttpResponse(curl.getinfo(pycurl.RESPONSE_CODE), _parse(head), b"".join(content))
 
@@ -197,12 +201,10 @@ class _Connection:
         poller.register(descriptor, select.POLLIN)
         return bool(poller.poll(0))
 
-    def _permit(self, *_addresses: object) -> int:
+    def _permit_once(self, *_addresses: object) -> int:
         """Return whether libcurl may send the request on the connection that it has just chosen."""
         self._requests_sent += 1
-        if self._requests_sent == 1 or self._repeatable:
-            return pycurl.PREREQFUNC_OK
-        return pycurl.PREREQFUNC_ABORT
+        return pycurl.PREREQFUNC_OK if self._requests_sent == 1 else pycurl.PREREQFUNC_ABORT
 
 
 def _set_tls(curl: pycurl.Curl, tls: TlsFiles) -> None:

@@ -53,13 +53,14 @@ class ShortPath:
         self._wsgi_app = app.wsgi_app
         self._exchange = exchange
         self._routes = {route: _short(app, route) for route in routes}
-        #: The application, and the blueprints of the routes.
-        self._scopes = {None, *(short.endpoint.rpartition(".")[0] for short in self._routes.values())}
+        self._blueprints = {short.endpoint.rpartition(".")[0] for short in self._routes.values()}
+        self._before, self._after = [exchange.begin], [exchange.complete]
+        self._error_handlers = {Exception: flask_error}
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Dispatch one request (PEP 3333)."""
         short = self._routes.get((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
-        if short is None or self.skipped_hooks():
+        if short is None or self._app.view_functions[short.endpoint] is not short.view or not self.is_open():
             return self._wsgi_app(environ, start_response)
         request = begin_request(self._app, environ)
         try:
@@ -69,21 +70,31 @@ class ShortPath:
         self._exchange.complete_directly(request, environ["PATH_INFO"], response)
         return response(environ, start_response)
 
-    def skipped_hooks(self) -> list[str]:
-        """Return what the short path would skip; the path is used only while the list is empty."""
-        app, own = self._app, self._exchange
-        found = [signal.name for signal in _SIGNALS if signal.receivers]
-        for scope in self._scopes:
-            found += [repr(hook) for hook in app.before_request_funcs.get(scope, ()) if hook != own.begin]
-            found += [repr(hook) for hook in app.after_request_funcs.get(scope, ()) if hook != own.complete]
-            found += map(repr, app.teardown_request_funcs.get(scope, ()))
-            found += map(repr, app.url_value_preprocessors.get(scope, ()))
-            if scope in app.error_handler_spec:
-                handlers = app.error_handler_spec[scope].get(None, {})
-                found += [repr(handler) for handler in handlers.values() if handler is not flask_error]
-        found += map(repr, app.teardown_appcontext_funcs)
-        found += [short.endpoint for short in self._routes.values() if app.view_functions[short.endpoint] != short.view]
-        return found
+    def is_open(self) -> bool:
+        """Return whether there is no hook that the path would skip; checked before each request, so it must be fast."""
+        app = self._app
+        for signal in _SIGNALS:
+            if signal.receivers:
+                return False
+        if (
+            app.before_request_funcs.get(None) != self._before
+            or app.after_request_funcs.get(None) != self._after
+            or app.teardown_request_funcs.get(None)
+            or app.url_value_preprocessors.get(None)
+            or app.teardown_appcontext_funcs
+            or app.error_handler_spec[None][None] != self._error_handlers
+        ):
+            return False
+        for name in self._blueprints:
+            if (
+                app.before_request_funcs.get(name)
+                or app.after_request_funcs.get(name)
+                or app.teardown_request_funcs.get(name)
+                or app.url_value_preprocessors.get(name)
+                or app.error_handler_spec.get(name)
+            ):
+                return False
+        return True
 
 
 def _short(app: Flask, route: Route) -> _Short:
