@@ -40,9 +40,9 @@ def notifications(system: System, count: int) -> list[float]:
 
     def send(number: int) -> None:
         wire = _Wire(system, payers[number])
-        for turn in range(number, count, _SENDERS):
-            time.sleep(max(0.0, start + turn / PER_SECOND - time.perf_counter()))
-            latencies.append(wire.notify(waiting[turn]))
+        for index in range(number, count, _SENDERS):
+            time.sleep(max(0.0, start + index / PER_SECOND - time.perf_counter()))
+            latencies.append(wire.notify(waiting[index]))
         wire.close()
 
     threads = [threading.Thread(target=send, args=(number,)) for number in range(_SENDERS)]

@@ -59,8 +59,8 @@ def _orders(users: Sequence[User]) -> Iterator[bytes]:
         message("POST", CREATE, session=user.session, key=f"{run}-KEY-{number:04d}", body=_ORDER)
         for number, user in enumerate(users)
     ]
-    for turn in itertools.count():
-        key = f"{turn:06d}".encode()
+    for repetition in itertools.count():
+        key = f"{repetition:06d}".encode()
         for place in places:
             yield place.replace(b"KEY", key, 1)
 

@@ -47,7 +47,7 @@ ALONE: Final = Alone.ALONE
 
 
 class NotRun(ServiceUnavailable):
-    """The request waited for its turn for too long. Nothing was done."""
+    """The request waited too long to be started. Nothing was done."""
 
     message = "the service is busy: the request was not started, try again in a moment"
 

@@ -125,7 +125,7 @@ _HEALTH: Final[Document] = {
     "get": {
         "summary": "Whether the process is alive.",
         "operationId": "getHealth",
-        "description": "Responds as long as the process lives, without a look at other processes.",
+        "description": "Responds as long as the process lives, regardless of other processes.",
         "tags": ["Operation"],
         "responses": {
             "200": {

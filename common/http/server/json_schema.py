@@ -41,8 +41,8 @@ class AbsentNotNull(GenerateJsonSchema):
         result: dict[str, Any] = super().model_schema(schema)
         for field in result.get("properties", {}).values():
             if "default" in field:
-                said = f"{field['description']}; " if "description" in field else ""
-                field["description"] = f"{said}default: `{field.pop('default')}`"
+                text = f"{field['description']}; " if "description" in field else ""
+                field["description"] = f"{text}default: `{field.pop('default')}`"
         if self.mode == "serialization" and result.get("additionalProperties") is False:
             del result["additionalProperties"]
         return result

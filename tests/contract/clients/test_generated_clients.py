@@ -68,14 +68,14 @@ def test_typescript_client_compiles_strictly_and_moves_money(
 def test_python_client_compiles_strictly_and_moves_money(system: RunningSystem, document: Path, tmp_path: Path) -> None:
     generator = Path(sys.executable).with_name("openapi-python-client")
     package = tmp_path / "fastcheck_generated"
-    said = run(
+    output = run(
         generator,
         "generate",
         *("--path", document, "--meta", "none", "--output-path", package),
         *("--config", HERE / "python-client.yml", "--fail-on-warning"),
         folder=tmp_path,
     )
-    assert "WARNING" not in said
+    assert "WARNING" not in output
     shutil.copy(HERE / "flow.py", tmp_path)
     run(sys.executable, "-m", "mypy", "--strict", "--config-file=", "flow.py", "fastcheck_generated", folder=tmp_path)
     assert run(sys.executable, "flow.py", system.gateway_url, folder=tmp_path, PYTHONPATH=str(tmp_path)) == "accepted\n"
