@@ -20,7 +20,7 @@ from common.contracts.events import (
     unpack,
 )
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parent / "golden" / "events"
 SUBJECT_ID = UUID("11111111-1111-4111-8111-111111111111")
 USER_ID = UUID("22222222-2222-4222-8222-222222222222")
 OCCURRED_AT = datetime(2026, 1, 19, 9, 8, 18, 123456, tzinfo=UTC)
