@@ -27,6 +27,14 @@ class WrongPassword(BusinessError):
     message = "the old password is wrong"
 
 
+class SessionNotFound(BusinessError):
+    """The id is unknown, the session has ended, or it belongs to another user. The caller cannot tell which."""
+
+    status = 404
+    code = "session_not_found"
+    message = "you have no session with this id"
+
+
 class SessionUnknown(BusinessError):
     """Internal: no active session has this hash."""
 

@@ -27,11 +27,12 @@ class NewSession:
     user_id: UUID
     created_at: datetime
     expires_at: datetime
+    device: str | None = None
 
     @classmethod
-    def start(cls, user_id: UUID, now: datetime, lifetime: timedelta) -> Self:
+    def start(cls, user_id: UUID, now: datetime, lifetime: timedelta, device: str | None = None) -> Self:
         """Return a session with a random id of 128 bits, as 32 upper-case hex digits."""
-        return cls(secrets.token_hex(16).upper(), user_id, now, now + lifetime)
+        return cls(secrets.token_hex(16).upper(), user_id, now, now + lifetime, device)
 
     @property
     def session_hash(self) -> bytes:
@@ -45,6 +46,18 @@ class LiveSession:
 
     user_id: UUID
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSession:
+    """An active session as its user sees it. ``session_key`` names it and opens nothing; a use is exact to a minute."""
+
+    session_key: UUID
+    device: str | None
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    is_current: bool
 
 
 @dataclass(frozen=True, slots=True)

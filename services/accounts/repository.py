@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from services.accounts.models import FailureLimit, LiveSession, NewSession, User
+from services.accounts.models import FailureLimit, ListedSession, LiveSession, NewSession, User
 
 _FIND_BY_LOGIN = text("SELECT user_id, login, password_hash, created_at FROM users WHERE login = :login")
 
@@ -19,8 +19,8 @@ _ADD_WITH_SESSION = text("""
         ON CONFLICT (login) DO NOTHING
         RETURNING user_id
     )
-    INSERT INTO sessions (session_hash, user_id, created_at, expires_at, last_used_at)
-    SELECT :session_hash, user_id, :created_at, :expires_at, :created_at FROM added
+    INSERT INTO sessions (session_hash, user_id, created_at, expires_at, last_used_at, device)
+    SELECT :session_hash, user_id, :created_at, :expires_at, :created_at, :device FROM added
     RETURNING 1
 """)
 
@@ -46,8 +46,8 @@ _START_SESSION = text("""
                     WHERE expires_at <= :created_at AND user_id <> :user_id
                     ORDER BY expires_at LIMIT :batch_size FOR UPDATE SKIP LOCKED))
     )
-    INSERT INTO sessions (session_hash, user_id, created_at, expires_at, last_used_at)
-    SELECT :session_hash, user_id, :created_at, :expires_at, :created_at FROM owner
+    INSERT INTO sessions (session_hash, user_id, created_at, expires_at, last_used_at, device)
+    SELECT :session_hash, user_id, :created_at, :expires_at, :created_at, :device FROM owner
     RETURNING 1
 """)
 
@@ -68,6 +68,15 @@ _FIND_LIVE_SESSION = text("""
 _END_SESSION = text("DELETE FROM sessions WHERE session_hash = :session_hash AND user_id = :user_id")
 
 _END_SESSIONS = text("DELETE FROM sessions WHERE user_id = :user_id AND session_hash <> :excepted_hash")
+
+_LIST_SESSIONS = text("""
+    SELECT session_key, device, created_at, last_used_at, expires_at, session_hash = :session_hash AS is_current
+      FROM sessions
+     WHERE user_id = :user_id AND expires_at > :now AND last_used_at > :idle_since
+     ORDER BY last_used_at DESC, session_key
+""")
+
+_END_SESSION_BY_KEY = text("DELETE FROM sessions WHERE user_id = :user_id AND session_key = :session_key")
 
 _REPLACE_PASSWORD = text("""
     UPDATE users SET password_hash = :new_hash WHERE user_id = :user_id AND password_hash = :old_hash
@@ -157,6 +166,19 @@ def end_sessions(tx: Connection, user_id: UUID, *, but: bytes = b"") -> None:
     tx.execute(_END_SESSIONS, {"user_id": user_id, "excepted_hash": but})
 
 
+def list_sessions(
+    tx: Connection, user_id: UUID, session_hash: bytes, *, now: datetime, idle_since: datetime
+) -> list[ListedSession]:
+    """Return the user's active sessions, last used first; the one with ``session_hash`` is current."""
+    values = {"user_id": user_id, "session_hash": session_hash, "now": now, "idle_since": idle_since}
+    return [ListedSession(**row) for row in tx.execute(_LIST_SESSIONS, values).mappings()]
+
+
+def end_session_by_key(tx: Connection, user_id: UUID, session_key: UUID) -> bool:
+    """Delete one session of the user by its public key; return False if there is none."""
+    return tx.execute(_END_SESSION_BY_KEY, {"user_id": user_id, "session_key": session_key}).rowcount == 1
+
+
 def replace_password(tx: Connection, user_id: UUID, *, old_hash: str, new_hash: str) -> bool:
     """Set a new password hash; return False if the old one has changed."""
     values = {"user_id": user_id, "old_hash": old_hash, "new_hash": new_hash}
@@ -188,4 +210,5 @@ def _session(session: NewSession) -> dict[str, object]:
         "user_id": session.user_id,
         "created_at": session.created_at,
         "expires_at": session.expires_at,
+        "device": session.device,
     }

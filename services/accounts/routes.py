@@ -13,11 +13,15 @@ from common.http.server.response import Response, render
 from common.http.server.schemas import GUEST_RESPONSES, SESSION, ErrorBody, utc
 from services.accounts import service
 from services.accounts.context import Context
+from services.accounts.devices import device_of
 from services.accounts.models import NewSession
 from services.accounts.schemas import (
     Credentials,
+    ListedSessionView,
     MeView,
     PasswordChange,
+    SessionList,
+    SessionPath,
     SessionVerification,
     SessionView,
     SignIn,
@@ -30,15 +34,16 @@ internal = APIBlueprint("internal", __name__, url_prefix="/internal", doc_ui=Fal
 #: Set by the gateway alone; the gateway's token, without which no route here answers, vouches for them.
 SESSION_HASH_HEADER: Final = "X-Session-Hash"
 CLIENT_ADDRESS_HEADER: Final = "X-Client-Address"
+USER_AGENT_HEADER: Final = "X-Client-User-Agent"
 
 _SESSION_HASH: Final = re.compile("[0-9a-f]{64}")
 
 
 @public.post("/register", responses={"201": SessionView, "409": ErrorBody})
 @services_only("gateway")
-def register(context: Context, body: Credentials) -> Response:
+def register(context: Context, request: Request, body: Credentials) -> Response:
     """Register a user and start a session."""
-    session = service.register(context, body.login, body.password.get_secret_value())
+    session = service.register(context, body.login, body.password.get_secret_value(), _device(request))
     return render(_session_view(session), 201)
 
 
@@ -47,7 +52,7 @@ def register(context: Context, body: Credentials) -> Response:
 def log_in(context: Context, request: Request, body: SignIn) -> Response:
     """Sign in: start a session."""
     address = request.header(CLIENT_ADDRESS_HEADER) or ""
-    session = service.log_in(context, body.login, body.password.get_secret_value(), address)
+    session = service.log_in(context, body.login, body.password.get_secret_value(), address, _device(request))
     return render(_session_view(session))
 
 
@@ -64,6 +69,22 @@ def log_out(context: Context, request: Request) -> Response:
 def log_out_everywhere(context: Context, request: Request) -> Response:
     """End all sessions of the signed-in user, including this one."""
     service.log_out_everywhere(context, request.user_id)
+    return Response(204)
+
+
+@public.get("/sessions", responses={"200": SessionList, "401": ErrorBody}, security=SESSION)
+@user_only
+def list_sessions(context: Context, request: Request) -> Response:
+    """List the signed-in user's active sessions, last used first."""
+    sessions = service.list_sessions(context, request.user_id, _session_hash(request))
+    return render(SessionList(sessions=[ListedSessionView.of(session) for session in sessions]))
+
+
+@public.delete("/sessions/<id>", responses={"204": None, "401": ErrorBody, "404": ErrorBody}, security=SESSION)
+@user_only
+def end_session(context: Context, request: Request, path: SessionPath) -> Response:
+    """End one session of the signed-in user; it is invalid at once."""
+    service.end_session(context, request.user_id, path.id)
     return Response(204)
 
 
@@ -95,6 +116,10 @@ def verify_session(context: Context, body: SessionVerification) -> Response:
     """Return the user of an active session, by its hash: the session id is neither sent nor logged."""
     user_id, cache_seconds = service.verify_session(context, bytes.fromhex(body.session_hash))
     return render(VerifiedSessionView(user_id=user_id, cache_seconds=cache_seconds))
+
+
+def _device(request: Request) -> str | None:
+    return device_of(request.header(USER_AGENT_HEADER) or "")
 
 
 def _session_hash(request: Request) -> bytes:

@@ -1,11 +1,12 @@
 """Request and response models of accounts."""
 
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import Field, SecretStr
 
-from common.http.server.schemas import RequestModel, ResponseModel, UtcTime
+from common.http.server.schemas import QueryModel, RequestModel, ResponseModel, UtcTime, utc
+from services.accounts.models import ListedSession
 
 Login = Annotated[
     str,
@@ -44,6 +45,36 @@ class MeView(ResponseModel):
     user_id: UUID = Field(alias="userID")
     login: str = Field(examples=["anna"])
     created_at: UtcTime
+
+
+class ListedSessionView(ResponseModel):
+    """An active session. Its ``id`` names it for ``DELETE /sessions/{id}`` and cannot be used to sign in."""
+
+    id: UUID
+    device: str | None = Field(default=None, description="browser and system at sign-in", examples=["Firefox on Linux"])
+    created_at: UtcTime
+    last_used_at: UtcTime
+    expires_at: UtcTime
+    current: bool = Field(description="whether this request was sent with it")
+
+    @classmethod
+    def of(cls, session: ListedSession) -> Self:
+        return cls(
+            id=session.session_key,
+            device=session.device,
+            created_at=utc(session.created_at),
+            last_used_at=utc(session.last_used_at),
+            expires_at=utc(session.expires_at),
+            current=session.is_current,
+        )
+
+
+class SessionList(ResponseModel):
+    sessions: list[ListedSessionView]
+
+
+class SessionPath(QueryModel):
+    id: UUID
 
 
 class PasswordChange(RequestModel):

@@ -9,8 +9,8 @@ from common.core.errors import NotAuthorized, TooManyRequests
 from common.db.errors import retry_on_conflict
 from services.accounts import repository
 from services.accounts.context import Context
-from services.accounts.errors import LoginTaken, SessionUnknown, WrongCredentials, WrongPassword
-from services.accounts.models import FailureLimit, NewSession, User
+from services.accounts.errors import LoginTaken, SessionNotFound, SessionUnknown, WrongCredentials, WrongPassword
+from services.accounts.models import FailureLimit, ListedSession, NewSession, User
 
 #: Interval after which one more failed sign-in from the same address is allowed.
 FAILED_LOGIN_FORGIVEN_SECONDS: Final = 60.0
@@ -20,19 +20,19 @@ FAILED_LOGIN_ANYWHERE_FORGIVEN_SECONDS: Final = 6.0
 SESSION_CACHE_SECONDS: Final = 60
 
 
-def register(context: Context, login: str, password: str) -> NewSession:
+def register(context: Context, login: str, password: str, device: str | None = None) -> NewSession:
     """Create a user with a first session, in one statement; raises LoginTaken and ServiceUnavailable."""
     password_hash = context.passwords.hash(password)
     now = context.clock.now()
     user = User(uuid4(), login.lower(), password_hash, now)
-    session = _new_session(context, user.user_id, now)
+    session = _new_session(context, user.user_id, now, device)
     with context.db.autocommit() as tx:
         if not repository.add_user_with_session(tx, user, session):
             raise LoginTaken(errors={"login": "is taken"})
     return session
 
 
-def log_in(context: Context, login: str, password: str, address: str) -> NewSession:
+def log_in(context: Context, login: str, password: str, address: str, device: str | None = None) -> NewSession:
     """Start a session; raises WrongCredentials, TooManyRequests after too many failures, and ServiceUnavailable.
 
     ``address`` is the client's. Statements and computation do not depend on whether the login exists. A failure is
@@ -48,7 +48,7 @@ def log_in(context: Context, login: str, password: str, address: str) -> NewSess
     if user is None or not right:
         _count_failure(context, limits)
         raise WrongCredentials
-    session = _new_session(context, user.user_id, context.clock.now())
+    session = _new_session(context, user.user_id, context.clock.now(), device)
     if not _start_session(context, session, user.password_hash):
         raise WrongCredentials  # the password was changed while the old one was verified
     return session
@@ -64,6 +64,20 @@ def log_out_everywhere(context: Context, user_id: UUID) -> None:
     """End all sessions of the user."""
     with context.db.autocommit() as tx:
         repository.end_sessions(tx, user_id)
+
+
+def list_sessions(context: Context, user_id: UUID, session_hash: bytes) -> list[ListedSession]:
+    """Return the user's active sessions, last used first."""
+    now = context.clock.now()
+    with context.db.autocommit() as tx:
+        return repository.list_sessions(tx, user_id, session_hash, now=now, idle_since=_idle_since(context, now))
+
+
+def end_session(context: Context, user_id: UUID, session_key: UUID) -> None:
+    """End one session of the user; raises SessionNotFound. See :func:`log_out` for the gateway's cache."""
+    with context.db.autocommit() as tx:
+        if not repository.end_session_by_key(tx, user_id, session_key):
+            raise SessionNotFound
 
 
 def get_me(context: Context, user_id: UUID) -> User:
@@ -154,8 +168,8 @@ def _password_limits(context: Context, user_id: UUID) -> list[FailureLimit]:
     return [FailureLimit.of(settings.failed_logins_burst, FAILED_LOGIN_FORGIVEN_SECONDS, "password", str(user_id))]
 
 
-def _new_session(context: Context, user_id: UUID, now: datetime) -> NewSession:
-    return NewSession.start(user_id, now, timedelta(seconds=context.settings.session_lifetime_seconds))
+def _new_session(context: Context, user_id: UUID, now: datetime, device: str | None) -> NewSession:
+    return NewSession.start(user_id, now, timedelta(seconds=context.settings.session_lifetime_seconds), device)
 
 
 def _idle_since(context: Context, now: datetime) -> datetime:

@@ -19,6 +19,6 @@ def create_app(settings: ChecksSettings | None = None) -> OpenAPI:
         settings,
         context,
         ready={"database": context.db.ping},
-        routes=[capability.public for capability in (lifecycle, codes, lists)],
+        routes=[lifecycle.public, lifecycle.guests, codes.public, lists.public],
         short_routes=[("POST", "/fastcheck"), ("POST", "/fastcheck/accept")],
     )

@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final, Self
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from common.contracts import events
 from common.db.idempotency import IdempotencyKey
 
 #: Limits the doubling of a freeze: by then it is longer than the lifetime of any check.
 MAX_DOUBLINGS: Final = 14
+
+_GUESTS: Final = UUID("6d1f1c0a-3f5e-4d27-9d43-5f0b8f3a2c11")
 
 
 class CheckStatus(StrEnum):
@@ -235,6 +238,19 @@ class HistoryLine:
     def ending(self) -> Ending:
         """An ended check that is still stored as active is expired: the sweep has not reached it yet."""
         return Ending.EXPIRED if self.check.status is CheckStatus.ACTIVE else Ending(self.check.status.value)
+
+
+def guest_of(address: str) -> UUID:
+    """Return the id that stands for all guests of an address, or of its /64 for IPv6, in the count of failed attempts.
+
+    It is derived (UUIDv5), and users' ids are random (UUIDv4), so it is no user's.
+    """
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return uuid5(_GUESTS, address)
+    network = ip_network((parsed, 64), strict=False) if isinstance(parsed, IPv6Address) else parsed
+    return uuid5(_GUESTS, str(network))
 
 
 def random_number() -> str:

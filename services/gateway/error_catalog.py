@@ -70,6 +70,11 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "wrong_password": ErrorCode(
         "the old password is wrong", "The old password is wrong.", "Retry only with what the user enters anew."
     ),
+    "session_not_found": ErrorCode(
+        "you have no session with this id",
+        "The id is unknown, the session has ended, or it belongs to another user.",
+        _FINAL,
+    ),
     # Checks
     "insufficient_funds": ErrorCode(
         "not enough money on the balance",
@@ -96,7 +101,9 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         f"{_AFTER} Without that header, only a new code helps.",
     ),
     "too_many_attempts": ErrorCode(
-        "too many failed attempts: try again later", "This user has entered too many wrong codes.", _AFTER
+        "too many failed attempts: try again later",
+        "This user, or guest's address, has entered too many wrong codes.",
+        _AFTER,
     ),
     # Top-ups
     "return_url_not_allowed": ErrorCode(

@@ -38,6 +38,9 @@ BANK_HEADERS: Final = {
     "HTTP_X_SIGNATURE": "X-Signature",
 }
 
+#: The client's own name, from which accounts derives the device of a session.
+USER_AGENT: Final = {"HTTP_USER_AGENT": "X-Client-User-Agent"}
+
 #: Response headers of a service that are returned to the client, by their lower-case names.
 RESPONSE_HEADERS: Final = {
     name.lower(): name
@@ -71,8 +74,14 @@ def forward(context: Context, request: Request, call: Call, extra: Mapping[str, 
 
 
 def forward_guest(context: Context, request: Request, call: Call) -> Response:
-    """Forward a request without a session; the service receives the client's address."""
-    return forward(context, request, call, {"X-Client-Address": _address(context, request)})
+    """Forward a request without a session; the service receives the client's address and ``User-Agent``."""
+    extra = {"X-Client-Address": _address(context, request), **_present(USER_AGENT, request.environ)}
+    return forward(context, request, call, extra)
+
+
+def forward_with_session(context: Context, request: Request, call: Call) -> Response:
+    """Forward a read that shows which session the request was sent with."""
+    return forward(context, request, call, {"X-Session-Hash": call.session_hash or ""})
 
 
 def forward_notification(context: Context, request: Request, call: Call) -> Response:

@@ -44,6 +44,14 @@ _ACTIVE: Final = {
     "status": "active",
 }
 _NUMBER_AND_CODE: Final = {"fastcheck": "1234-5678-0001", "code": "5864"}
+_PREVIEWED: Final = {
+    "fastcheck": "1234-5678-0001",
+    "amount": 15000,
+    "currency": "RUB",
+    "expiration": "2026-01-26T09:08:18Z",
+    "note": "For dinner",
+    "status": "active",
+}
 _PENDING: Final = {
     "transactionID": "6f0cf5d8-0a55-4d0c-9d3e-3c4b8f0f7a11",
     "amount": 50000,
@@ -82,6 +90,28 @@ _ACCOUNTS: Final = {
     ),
     ("post", "/logout"): OperationEntry("logOut", "Ends the session of this request. No service accepts it any more."),
     ("post", "/logout/all"): OperationEntry("logOutEverywhere", "Ends all sessions of the user, with this one."),
+    ("get", "/sessions"): OperationEntry(
+        "listSessions",
+        "Returns the active sessions of the user, last used first. `id` names a session and cannot be used to sign in; "
+        "`lastUsedAt` is exact to a minute.",
+        response={
+            "sessions": [
+                {
+                    "id": "3f0c2b4e-7d1a-4c55-9a53-0c8d6a1f2b77",
+                    "device": "Firefox on Linux",
+                    "createdAt": "2026-01-19T09:08:18Z",
+                    "lastUsedAt": "2026-01-20T10:15:30Z",
+                    "expiresAt": "2026-02-18T09:08:18Z",
+                    "current": True,
+                }
+            ]
+        },
+    ),
+    ("delete", "/sessions/{id}"): OperationEntry(
+        "endSession",
+        "Ends one session of the user, on a lost device for example. No service accepts it any more.",
+        {"404": ("session_not_found",)},
+    ),
     ("get", "/me"): OperationEntry(
         "getMe",
         "Returns the user of the session.",
@@ -157,14 +187,16 @@ _CHECKS: Final = {
         "Shows what the caller would receive, without accepting. A wrong code counts as an attempt.",
         _ATTEMPT,
         _NUMBER_AND_CODE,
-        {
-            "fastcheck": "1234-5678-0001",
-            "amount": 15000,
-            "currency": "RUB",
-            "expiration": "2026-01-26T09:08:18Z",
-            "note": "For dinner",
-            "status": "active",
-        },
+        _PREVIEWED,
+    ),
+    ("post", "/fastcheck/preview/guest"): OperationEntry(
+        "previewCheckAsGuest",
+        "Shows a recipient without a session what the check holds, before they sign in or register. A wrong code "
+        "counts as an attempt on the check, as for `POST /fastcheck/preview`; twenty failed attempts within an hour "
+        "block the client's address.",
+        _ATTEMPT,
+        _NUMBER_AND_CODE,
+        _PREVIEWED,
     ),
     ("post", "/fastcheck/{fastcheck}/cancel"): OperationEntry(
         "cancelCheck",

@@ -9,7 +9,13 @@ from common.http.server.request import Request
 from common.http.server.response import Response
 from services.gateway.admission import guest, signed_in
 from services.gateway.context import Context
-from services.gateway.forwarding import forward, forward_for_session, forward_guest, forward_notification
+from services.gateway.forwarding import (
+    forward,
+    forward_for_session,
+    forward_guest,
+    forward_notification,
+    forward_with_session,
+)
 from services.gateway.models import Call, Rate
 
 api = Blueprint("api", __name__)
@@ -42,6 +48,20 @@ def log_out(context: Context, request: Request, call: Call) -> Response:
 @signed_in("accounts", Rate.WRITE)
 def log_out_everywhere(context: Context, request: Request, call: Call) -> Response:
     """End all sessions of the user."""
+    return forward_for_session(context, request, call)
+
+
+@api.get("/sessions")
+@signed_in("accounts", Rate.READ)
+def list_sessions(context: Context, request: Request, call: Call) -> Response:
+    """List the user's active sessions."""
+    return forward_with_session(context, request, call)
+
+
+@api.delete("/sessions/<id>")
+@signed_in("accounts", Rate.WRITE)
+def end_session(context: Context, request: Request, call: Call) -> Response:
+    """End one session of the user."""
     return forward_for_session(context, request, call)
 
 
@@ -105,6 +125,13 @@ def accept_check(context: Context, request: Request, call: Call) -> Response:
 def preview_check(context: Context, request: Request, call: Call) -> Response:
     """Preview a check before accepting it; a wrong code counts as an attempt."""
     return forward(context, request, call)
+
+
+@api.post("/fastcheck/preview/guest")
+@guest("checks", Rate.GUEST)
+def preview_as_guest(context: Context, request: Request, call: Call) -> Response:
+    """Preview a check without a session; a wrong code counts as an attempt of the client's address."""
+    return forward_guest(context, request, call)
 
 
 @api.get("/fastcheck/history")

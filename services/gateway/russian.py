@@ -36,6 +36,7 @@ MESSAGES: Final = {
     "this login is taken": "Этот логин занят",
     "wrong login or password": "Неверный логин или пароль",
     "the old password is wrong": "Текущий пароль неверный",
+    "you have no session with this id": "Такого сеанса нет",
     # Balance and checks
     "not enough money on the balance": "Недостаточно средств на балансе",
     "the balance at a time in the future is not known": "Баланс на будущую дату неизвестен",

@@ -6,10 +6,10 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from flask_openapi3.types import ResponseDict
 
-from common.http.server.endpoint import user_only
+from common.http.server.endpoint import services_only, user_only
 from common.http.server.request import Request
 from common.http.server.response import Response, render
-from common.http.server.schemas import COMMON_RESPONSES, SESSION, ErrorBody, IdempotencyHeader, utc
+from common.http.server.schemas import COMMON_RESPONSES, GUEST_RESPONSES, SESSION, ErrorBody, IdempotencyHeader, utc
 from services.checks.context import Context
 from services.checks.lifecycle import service
 from services.checks.lifecycle.schemas import (
@@ -19,13 +19,16 @@ from services.checks.lifecycle.schemas import (
     NumberAndCode,
     PreviewedCheck,
 )
-from services.checks.models import Order, number_of
+from services.checks.models import Check, Order, guest_of, number_of
 from services.checks.responses import active_check, idempotency_key, respond
 from services.checks.schemas import ActiveCheck, NumberPath
 
 public = APIBlueprint(
     "lifecycle", __name__, abp_tags=[Tag(name="FastChecks")], abp_security=SESSION, abp_responses=COMMON_RESPONSES
 )
+
+#: Routes for recipients who have no session yet.
+guests = APIBlueprint("guests", __name__, abp_tags=[Tag(name="FastChecks")], abp_responses=GUEST_RESPONSES)
 
 _REFUSALS: Final[ResponseDict] = {"404": ErrorBody, "409": ErrorBody}
 _REFUSALS_UNDER_A_KEY: Final[ResponseDict] = {**_REFUSALS, "422": ErrorBody}
@@ -66,14 +69,24 @@ def accept_check(context: Context, request: Request, header: IdempotencyHeader, 
 def preview_check(context: Context, request: Request, body: NumberAndCode) -> Response:
     """Preview a check before accepting it; a wrong code counts as an attempt."""
     check = service.preview_check(context, request.user_id, number_of(body.fastcheck), body.code)
-    return render(
-        PreviewedCheck(
-            fastcheck=check.fastcheck,
-            amount=check.amount_minor,
-            currency=check.currency,
-            expiration=utc(check.expires_at),
-            note=check.note,
-        )
+    return render(_previewed(check))
+
+
+@guests.post("/fastcheck/preview/guest", responses={"200": PreviewedCheck, **_REFUSALS, "410": ErrorBody})
+@services_only("gateway")
+def preview_as_guest(context: Context, request: Request, body: NumberAndCode) -> Response:
+    """Preview a check without a session; a wrong code counts as an attempt of the client's address."""
+    guest_id = guest_of(request.header("X-Client-Address") or "")
+    return render(_previewed(service.preview_check(context, guest_id, number_of(body.fastcheck), body.code)))
+
+
+def _previewed(check: Check) -> PreviewedCheck:
+    return PreviewedCheck(
+        fastcheck=check.fastcheck,
+        amount=check.amount_minor,
+        currency=check.currency,
+        expiration=utc(check.expires_at),
+        note=check.note,
     )
 
 

@@ -63,6 +63,8 @@ ROUTES = [
     ("GET", "/fastcheck/1234-5678-0001/qr.svg"),
 ]
 
+FOR_GUESTS = "/fastcheck/preview/guest"
+
 
 def test_every_route_requires_a_session(system: ChecksSystem) -> None:
     for method, path in ROUTES:
@@ -72,8 +74,13 @@ def test_every_route_requires_a_session(system: ChecksSystem) -> None:
 
 def test_document_covers_every_route_and_its_session(system: ChecksSystem) -> None:
     documented = {(method.upper(), path) for path, item in system.documented["paths"].items() for method in item}
-    assert documented == {(method, path.replace("1234-5678-0001", "{fastcheck}")) for method, path in ROUTES}
-    for item in system.documented["paths"].values():
+    secured = {(method, path.replace("1234-5678-0001", "{fastcheck}")) for method, path in ROUTES}
+    assert documented == {*secured, ("POST", FOR_GUESTS)}
+    for path, item in system.documented["paths"].items():
         for operation in item.values():
+            if path == FOR_GUESTS:
+                assert "security" not in operation
+                assert "401" not in operation["responses"]
+                continue
             assert operation["security"] == [{"session": []}]
             assert {"400", "401", "429", "500", "503"} < set(operation["responses"])

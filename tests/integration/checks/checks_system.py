@@ -161,6 +161,16 @@ class ChecksSystem:
         headers = {"Idempotency-Key": key} if key else {}
         if user_id:
             headers["Authorization"] = f"Bearer {GATEWAY.issue('checks', user_id)}"
+        return self._send(method, path, body, headers, query)
+
+    def call_as_guest(self, method: str, path: str, body: Any, address: str) -> TestResponse:
+        """Send a request without a session as the gateway forwards it."""
+        headers = {"Authorization": f"Bearer {GATEWAY.issue('checks')}", "X-Client-Address": address}
+        return self._send(method, path, body, headers)
+
+    def _send(
+        self, method: str, path: str, body: Any, headers: dict[str, str], query: Mapping[str, Any] | None = None
+    ) -> TestResponse:
         response = self.app.test_client().open(path, method=method, json=body, headers=headers, query_string=query)
         rule, _ = self.app.url_map.bind("").match(path, method=method, return_rule=True)
         route = rule.rule.replace("<", "{").replace(">", "}")
