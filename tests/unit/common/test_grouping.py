@@ -20,6 +20,7 @@ from common.core.grouping import (
     NotRun,
     OutcomeUnknown,
 )
+from common.core.settings import DatabaseSettings
 from tests.support.eventually import eventually
 from tests.support.stepping import Stepper
 
@@ -223,6 +224,10 @@ def test_number_of_requests_that_run_alone_at_once_is_bounded() -> None:
     assert sum(results) == 256
     # The leader of a group of one runs it beside them.
     assert 1 < most <= ALONE_AT_ONCE + 1
+
+
+def test_two_use_cases_and_their_leaders_fit_into_the_pool_of_a_process() -> None:
+    assert DatabaseSettings().database_pool_size >= 2 * (ALONE_AT_ONCE + 1)
 
 
 def test_request_that_finds_no_slot_to_run_alone_gets_a_503() -> None:
