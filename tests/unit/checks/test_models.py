@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
+from common.contracts import events
 from services.checks.models import (
     MAX_DOUBLINGS,
     TRANSITIONS,
@@ -78,6 +80,13 @@ def test_ended_check_has_its_acceptor_and_its_time() -> None:
     assert (expired.acceptor_id, expired.closes_at) == (None, check.expires_at)
 
 
+def test_decided_pending_check_is_not_retried() -> None:
+    pending = replace(_check(CheckStatus.PENDING), tries=3, next_try_at=NOW + timedelta(minutes=1))
+    active, rejected = pending.activate(), pending.reject(NOW)
+    assert (active.status, active.next_try_at, active.closes_at) == (CheckStatus.ACTIVE, None, pending.closes_at)
+    assert (rejected.status, rejected.next_try_at, rejected.closes_at) == (CheckStatus.REJECTED, None, NOW)
+
+
 def test_expiration_decides_between_accept_and_expire() -> None:
     check = _check(expires_at=NOW)
     before = NOW - timedelta(microseconds=1)
@@ -120,11 +129,21 @@ def test_freeze_has_a_maximum_that_outlasts_every_check() -> None:
 
 def test_events_have_all_fields_that_balance_needs() -> None:
     check = _check()
-    accepted = check.accept(ACCEPTOR, NOW).accepted_event()
-    assert (accepted.check_id, accepted.acceptor_id, accepted.fastcheck) == (check.check_id, ACCEPTOR, check.fastcheck)
-    assert (accepted.amount_minor, accepted.currency, accepted.occurred_at) == (15_000, "RUB", NOW)
-    for event in (check.cancel(NOW).cancelled_event(), _expire(check).expired_event()):
-        assert (event.check_id, event.creator_id, event.amount_minor) == (check.check_id, check.creator_id, 15_000)
+    common: dict[str, Any] = {
+        "check_id": check.check_id,
+        "fastcheck": "1234-5678-0001",
+        "amount_minor": 15_000,
+        "currency": "RUB",
+    }
+    assert check.accept(ACCEPTOR, NOW).accepted_event() == events.CheckAccepted(
+        acceptor_id=ACCEPTOR, occurred_at=NOW, **common
+    )
+    assert check.cancel(NOW).cancelled_event() == events.CheckCancelled(
+        creator_id=check.creator_id, occurred_at=NOW, **common
+    )
+    assert _expire(check).expired_event() == events.CheckExpired(
+        creator_id=check.creator_id, occurred_at=check.expires_at, **common
+    )
     with pytest.raises(IllegalTransition):
         check.accepted_event()
 
