@@ -23,7 +23,7 @@ pip = $(find_python); if $(BIN)/python -c 'import pip' 2>/dev/null; then pip="$(
 	else pip="$$python -m pip --python $(BIN)/python"; fi; $$pip --disable-pip-version-check
 
 .PHONY: help setup demo up dev check lint docs reference settings env bench compare lock
-.PHONY: test test-unit test-integration test-contract test-browser test-faults test-security chaos crash-points simulation mutants
+.PHONY: test test-unit test-integration test-contract test-browser test-faults test-security chaos crash-points simulation mutants test-pgbouncer
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ test-contract: $(DEV) ## run the tests of the public API, the bank protocols and
 
 test-browser: $(DEV) ## run the tests of the web app in Chromium
 	@$(PYTEST) tests/browser
+
+test-pgbouncer: $(DEV) ## run the integration tests of balance, checks and payments through PgBouncer in transaction mode
+	@TEST_PGBOUNCER=1 $(PYTEST) tests/integration/balance tests/integration/checks tests/integration/payments
 
 test-security: $(DEV) ## run the security tests
 	@$(PYTEST) tests/security

@@ -14,13 +14,6 @@ from deploy.failure import CANNOT_RUN, LaunchError
 
 ROWS_AT_ONCE: Final = 5_000
 
-#: No time-outs, because an audit runs for long. The costs make the planner choose sequential scans with hash joins and
-#: sorts in memory: an audit reads whole tables, which are larger than the cache.
-_SESSION: Final = (
-    "-c timezone=UTC -c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c work_mem=64MB"
-    " -c random_page_cost=4 -c effective_cache_size=128MB -c cursor_tuple_fraction=1"
-)
-
 Row = tuple[Any, ...]
 Parameters = Mapping[str, object]
 
@@ -30,9 +23,8 @@ class Source:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._connection = psycopg2.connect(
-            url, application_name="fastcheck-audit", connect_timeout=5, options=_SESSION
-        )
+        # The settings of the session are those of the role: see AUDITOR_SETTINGS in deploy/provisioning.py.
+        self._connection = psycopg2.connect(url, application_name="fastcheck-audit", connect_timeout=5)
         self._connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
         self._cursors = 0
 

@@ -27,7 +27,9 @@ PASSED_ON: Final = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "S
 
 #: Variables that only some services get.
 _OWNED: Final = frozenset(
-    name for service in SERVICES for name in (*service.variables, *service.may_have, service.url_variable)
+    name
+    for service in SERVICES
+    for name in (*service.variables, *service.may_have, service.url_variable, service.direct_database_variable)
 )
 #: Variables with these suffixes are secrets.
 _SECRET_ENDINGS: Final = ("_DATABASE_URL", "_TOKEN_KEY", "_PASSWORD")
@@ -51,7 +53,8 @@ def system_settings(
 ) -> dict[str, str]:
     """Return all settings of a system; those of ``user`` take precedence.
 
-    ``addresses`` says where everything listens, as ``host:port`` by the name of a service, "postgres" and "redis".
+    ``addresses`` says where everything listens, as ``host:port`` by the name of a service, "postgres", "redis", and
+    "pgbouncer" if the services connect through it.
     """
     public_url = user.get("FASTCHECK_PUBLIC_URL", public_url)
     settings = {
@@ -82,16 +85,24 @@ def system_settings(
     for service in SERVICES:
         settings[service.url_variable] = f"http://{addresses[service.name]}"
     for name in DATABASES:
-        password = credentials.role_passwords[name]
-        settings[BY_NAME[name].database_variable] = database_url(
-            BY_NAME[name].database, password, addresses["postgres"]
+        service, password = BY_NAME[name], credentials.role_passwords[name]
+        settings[service.database_variable] = database_url(
+            service.database, password, addresses.get("pgbouncer", addresses["postgres"])
         )
+        if "pgbouncer" in addresses:
+            settings[service.direct_database_variable] = database_url(service.database, password, addresses["postgres"])
     return {**settings, **user}
 
 
 def process_environment(service: Service, settings: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a process of ``service``."""
-    names = {*COMMON_VARIABLES, *service.variables, *service.may_have, *filter(_is_for_everybody, settings)}
+    names = {
+        *COMMON_VARIABLES,
+        *service.variables,
+        *service.may_have,
+        *([service.direct_database_variable] if service.has_database else []),
+        *filter(_is_for_everybody, settings),
+    }
     return {
         **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
         "PYTHONUNBUFFERED": "1",

@@ -14,6 +14,26 @@ from deploy.services import AUDITOR
 
 AUDITOR_ROLE: Final = f"fastcheck_{AUDITOR}"
 
+#: Of the roles of services: a pooler in transaction mode keeps no settings of a session.
+ROLE_SETTINGS: Final = {
+    "timezone": "UTC",
+    "statement_timeout": "10s",
+    "lock_timeout": "2s",
+    "idle_in_transaction_session_timeout": "15s",
+}
+#: Of the auditor. No time-outs, because an audit runs for long. The costs make the planner choose sequential scans with
+#: hash joins and sorts in memory: an audit reads whole tables, which are larger than the cache.
+AUDITOR_SETTINGS: Final = {
+    "timezone": "UTC",
+    "default_transaction_read_only": "on",
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "work_mem": "64MB",
+    "random_page_cost": "4",
+    "effective_cache_size": "128MB",
+    "cursor_tuple_fraction": "1",
+}
+
 #: System databases, to which any role can connect by default.
 _OPEN_BY_DEFAULT: Final = ("postgres", "template1")
 
@@ -41,9 +61,9 @@ def _roles_and_databases(url: str, passwords: Mapping[str, str], databases: Sequ
         with connection.cursor() as cursor:
             for service, password in passwords.items():
                 ensure_role(cursor, f"fastcheck_{service}", password)
-            cursor.execute(
-                sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(sql.Identifier(AUDITOR_ROLE))
-            )
+                configure_role(
+                    cursor, f"fastcheck_{service}", AUDITOR_SETTINGS if service == AUDITOR else ROLE_SETTINGS
+                )
             for name in _OPEN_BY_DEFAULT:
                 cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
             cursor.execute("SELECT datname FROM pg_database")
@@ -67,6 +87,15 @@ def ensure_role(cursor: psycopg2.extensions.cursor, role: str, password: str) ->
             sql.SQL(verb), sql.Identifier(role), sql.Literal(password)
         )
     )
+
+
+def configure_role(cursor: psycopg2.extensions.cursor, role: str, settings: Mapping[str, str]) -> None:
+    """Give the future sessions of a role these settings and no others."""
+    cursor.execute(sql.SQL("ALTER ROLE {} RESET ALL").format(sql.Identifier(role)))
+    for name, value in settings.items():
+        cursor.execute(
+            sql.SQL("ALTER ROLE {} SET {} = {}").format(sql.Identifier(role), sql.Identifier(name), sql.Literal(value))
+        )
 
 
 def close_database(url: str, database: str) -> None:

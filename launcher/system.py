@@ -8,10 +8,11 @@ from deploy.auditor import AUDITED, BANK
 from deploy.environment import BROKER_DATABASE, system_settings, user_settings
 from deploy.failure import LaunchError
 from deploy.provisioning import provision
-from deploy.services import AUDITOR, SERVICES, Service
+from deploy.services import AUDITOR, BY_NAME, SERVICES, Service
 from launcher import logfiles, ports, state, stored_credentials
 from launcher.auditor_process import auditor_process
 from launcher.data_dir import DataDir
+from launcher.embedded.pgbouncer import EmbeddedPgbouncer
 from launcher.embedded.postgres import EmbeddedPostgres
 from launcher.embedded.redis import EmbeddedRedis
 from launcher.migrating import migrate
@@ -36,8 +37,12 @@ class System:
         environ: Mapping[str, str] | None = None,
         replicas: int = 1,
         without: str | None = None,
+        with_pgbouncer: bool = False,
     ) -> None:
-        """``without`` names a process that is left out, because the caller runs it (see :mod:`launcher.dev`)."""
+        """``without`` names a process that is left out, because the caller runs it (see :mod:`launcher.dev`).
+
+        ``with_pgbouncer`` puts PgBouncer in transaction mode between the services and the embedded PostgreSQL.
+        """
         self._without = without
         self._data_dir = data_dir
         self._replicas = replicas
@@ -46,7 +51,13 @@ class System:
         self._watch = watch
         user = user_settings(environ)
         self._secrets = stored_credentials.load_or_create(data_dir)
-        names = ["postgres", "redis", AUDITOR, *(service.name for service in SERVICES)]
+        names = [
+            "postgres",
+            "redis",
+            *(["pgbouncer"] if with_pgbouncer else []),
+            AUDITOR,
+            *(service.name for service in SERVICES),
+        ]
         self._claims = ports.Claims()
         self._ports = ports.choose(data_dir, names, gateway=gateway_port, claims=self._claims)
         addresses = {name: f"{ports.HOST}:{port}" for name, port in self._ports.items()}
@@ -55,6 +66,9 @@ class System:
             service.name for service in services if service.has_database and service.database_variable not in user
         ]
         self._postgres = self._embedded_postgres() if self._own_databases else None
+        if with_pgbouncer and self._postgres is None:
+            raise LaunchError("--pgbouncer is for FastCheck's own PostgreSQL: put yours behind your own PgBouncer.")
+        self._pgbouncer = self._embedded_pgbouncer() if with_pgbouncer else None
         self._redis = None if all(name in user for name in REDIS_VARIABLES) else self._embedded_redis()
         self._supervisor = Supervisor(watch, say, self._write_state)
         self._complete = False
@@ -97,7 +111,7 @@ class System:
         self._write_state()
 
     def _servers(self) -> list[Process]:
-        servers = [server for server in (self._postgres, self._redis) if server is not None]
+        servers = [server for server in (self._postgres, self._pgbouncer, self._redis) if server is not None]
         for server in servers:
             server.prepare()
         return [Process(server.launch(), Stage.SERVERS, server.is_ready) for server in servers]
@@ -108,6 +122,15 @@ class System:
             port=self._ports["postgres"],
             password=self._secrets.postgres_password,
             log=self._data_dir.log("postgres"),
+        )
+
+    def _embedded_pgbouncer(self) -> EmbeddedPgbouncer:
+        return EmbeddedPgbouncer(
+            self._data_dir.path / "pgbouncer",
+            port=self._ports["pgbouncer"],
+            postgres_port=self._ports["postgres"],
+            passwords={BY_NAME[name].database: self._secrets.role_passwords[name] for name in self._own_databases},
+            log=self._data_dir.log("pgbouncer"),
         )
 
     def _embedded_redis(self) -> EmbeddedRedis:
@@ -148,6 +171,7 @@ def run(
     gateway_port: int | None,
     replicas: int = 1,
     without: str | None = None,
+    with_pgbouncer: bool = False,
     say: Callable[[str], None],
     ready: Callable[[str], None],
 ) -> None:
@@ -158,7 +182,15 @@ def run(
         left = state.end_leftovers(data_dir)
         if left:
             say(f"Ended what an earlier run had left: {', '.join(left)}.")
-        system = System(data_dir, gateway_port=gateway_port, watch=watch, say=say, replicas=replicas, without=without)
+        system = System(
+            data_dir,
+            gateway_port=gateway_port,
+            watch=watch,
+            say=say,
+            replicas=replicas,
+            without=without,
+            with_pgbouncer=with_pgbouncer,
+        )
         system.run(when_ready=partial(ready, system.gateway_url))
         say(f"Stopped. The data stays in {data_dir.path}.")
     finally:

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 import pytest
 import redis
 
+from launcher.embedded.pgbouncer import program
 from tests.support import databases, servers
 from tests.support import system as systems
 from tests.support.servers import Servers
@@ -26,6 +27,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if hasattr(config, "workerinput") or config.option.collectonly or config.option.help:
         return
+    if servers.PGBOUNCER_VARIABLE in os.environ and program() is None:
+        pytest.exit("skipped: PgBouncer is not installed (Debian: apt-get install pgbouncer)", returncode=0)
     if servers.VARIABLE in os.environ:
         return
     os.environ[servers.VARIABLE] = str(_stack.enter_context(servers.own_run()))

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -31,7 +32,8 @@ ORDINARY_LIFETIME_SECONDS: Final = 60
     type=click.IntRange(min=1),
     help="Lifetime of the check that expires, in seconds.  [default: 60 with --url, else 4]",
 )
-def demo(url: str | None, data_dir: Path, lifetime: int | None) -> None:
+@click.option("--pgbouncer", is_flag=True, help="Connect the demo's own system through PgBouncer.")
+def demo(url: str | None, data_dir: Path, lifetime: int | None, *, pgbouncer: bool) -> None:
     """Run the main scenario over the public API and verify each step.
 
     Two users register. One tops up by card at the sandbox bank and creates three checks. The other accepts the first;
@@ -45,18 +47,19 @@ def demo(url: str | None, data_dir: Path, lifetime: int | None) -> None:
     url = url.rstrip("/") if url else None
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        _run_scenario(url, data_dir, lifetime or (ORDINARY_LIFETIME_SECONDS if url else own_system.LIFETIME_SECONDS))
+        lifetime = lifetime or (ORDINARY_LIFETIME_SECONDS if url else own_system.LIFETIME_SECONDS)
+        _run_scenario(url, data_dir, lifetime, ["--pgbouncer"] if pgbouncer else [])
     except StepFailed as error:
         raise LaunchError(str(error)) from error
     click.echo("Every step succeeded.")
 
 
-def _run_scenario(url: str | None, data_dir: Path, lifetime_seconds: int) -> None:
+def _run_scenario(url: str | None, data_dir: Path, lifetime_seconds: int, options: Sequence[str]) -> None:
     audited = not url or state.now(DataDir(data_dir)).gateway_url == url
     steps = len(Scenario("", lifetime_seconds).steps()) + (not url) + audited
     with ExitStack() as stack, Screen(steps) as screen:
         if not url:
-            data_dir, url = _own_system(stack, screen)
+            data_dir, url = _own_system(stack, screen, options)
         scenario = Scenario(url, lifetime_seconds)
         for title, action in scenario.steps():
             screen.step(title, action)
@@ -65,11 +68,11 @@ def _run_scenario(url: str | None, data_dir: Path, lifetime_seconds: int) -> Non
         screen.closing_table(scenario)
 
 
-def _own_system(stack: ExitStack, screen: Screen) -> tuple[Path, str]:
+def _own_system(stack: ExitStack, screen: Screen, options: Sequence[str]) -> tuple[Path, str]:
     started: list[tuple[Path, str]] = []
 
     def start() -> str:
-        started.append(stack.enter_context(own_system.started()))
+        started.append(stack.enter_context(own_system.started(*options)))
         return started[0][1]
 
     screen.step("A system starts: databases, broker, services, workers and schedulers", start)

@@ -28,7 +28,8 @@ MAX_REPLICAS: Final = 8
     help="Number of processes of each kind: web, worker, scheduler and relay.",
 )
 @click.option("--without", metavar="PROCESS", help="Leave out one process, such as checks-web, to run it yourself.")
-def up(data_dir: Path, port: int | None, replicas: int, without: str | None) -> None:
+@click.option("--pgbouncer", is_flag=True, help="Connect the services through PgBouncer, which must be installed.")
+def up(data_dir: Path, port: int | None, replicas: int, without: str | None, *, pgbouncer: bool) -> None:
     """Start a system and run it until Ctrl-C.
 
     Starts PostgreSQL and a Redis-compatible server, creates the databases, runs the migrations, then starts every
@@ -39,7 +40,15 @@ def up(data_dir: Path, port: int | None, replicas: int, without: str | None) -> 
     Processes that exit are restarted. Ctrl-C (or `fastcheck down`) stops everything in order; the data stays for the
     next `fastcheck up`. FASTCHECK_* variables can name existing servers, which are used instead.
     """
-    system.run(DataDir(data_dir), gateway_port=port, replicas=replicas, without=without, say=_say, ready=_ready)
+    system.run(
+        DataDir(data_dir),
+        gateway_port=port,
+        replicas=replicas,
+        without=without,
+        with_pgbouncer=pgbouncer,
+        say=_say,
+        ready=_ready,
+    )
 
 
 def _say(sentence: str) -> None:

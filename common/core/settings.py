@@ -75,8 +75,6 @@ class DatabaseSettings(FromEnvironment):
     """Maximum number of database connections per process."""
     database_pool_timeout_seconds: float = 1.5
     """Maximum wait for a free connection; then the request gets `503`."""
-    database_statement_timeout_seconds: float = 10.0
-    """Maximum duration of one SQL statement."""
 
 
 class BusSettings(FromEnvironment):

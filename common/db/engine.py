@@ -3,31 +3,41 @@
 A repository executes ``sqlalchemy.text`` on the ``sqlalchemy.Connection`` that it is given. ``transaction()`` is for a
 use case of several statements. ``autocommit()`` is for a use case of one statement, which then is its own transaction:
 one round trip instead of two.
+
+All of this works through PgBouncer in transaction mode: connections set nothing for their session. Time-outs and the
+time zone are settings of the role, which ``fastcheck provision`` makes (``deploy/provisioning.py``).
 """
 
 import select
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from typing import Any, Final, Self
 
 from pydantic import SecretStr
 from sqlalchemy import Connection, create_engine, event, text
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.pool import NullPool
 
 from common.core.settings import DatabaseSettings
 from common.db.driver import LeanConnection
+from common.db.poolers import reject_pooler, reject_unsupported_server
 
-#: How long a statement waits for a row lock before it gives up and the caller is told to come back.
-LOCK_TIMEOUT_MS: Final = 2_000
-IDLE_IN_TRANSACTION_TIMEOUT_MS: Final = 15_000
+#: The setting of ``direct_url``, for error messages.
+DIRECT_URL_VARIABLE: Final = "FASTCHECK_<SERVICE>_DIRECT_DATABASE_URL"
 
 
 class Database:
     """One PostgreSQL database, seen through a bounded pool of connections."""
 
-    def __init__(self, url: str, *, settings: DatabaseSettings, application_name: str) -> None:
-        """``url`` is ``postgresql+psycopg2://...``; no connection is made until the first use."""
-        statement_timeout_ms = round(settings.database_statement_timeout_seconds * 1000)
+    def __init__(
+        self, url: str, *, settings: DatabaseSettings, application_name: str, direct_url: str | None = None
+    ) -> None:
+        """``url`` is ``postgresql+psycopg2://...``; no connection is made until the first use.
+
+        ``direct_url`` leads to PostgreSQL itself where ``url`` leads to a pooler in transaction mode.
+        """
+        self._direct_url = direct_url or url
+        self._connect_args: dict[str, Any] = {"connect_timeout": 3, "application_name": application_name}
         self._engine = create_engine(
             url,
             pool_size=settings.database_pool_size,
@@ -40,25 +50,28 @@ class Database:
             hide_parameters=True,
             # Would look for the type of an extension that is not used, in each new connection.
             use_native_hstore=False,
-            connect_args={
-                "connection_factory": LeanConnection,
-                "connect_timeout": 3,
-                "application_name": application_name,
-                "options": (
-                    f"-c timezone=UTC -c statement_timeout={statement_timeout_ms} -c lock_timeout={LOCK_TIMEOUT_MS}"
-                    f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT_MS}"
-                ),
-            },
+            connect_args={"connection_factory": LeanConnection, **self._connect_args},
         )
         #: The same pool; its connections begin transactions.
         self._transactional = self._engine.execution_options(isolation_level="READ COMMITTED")
+        self._is_supported = False
+        event.listen(self._engine, "connect", self._reject_unsupported_server)
         event.listen(self._engine, "connect", _register_poller)
         event.listen(self._engine, "checkout", _refuse_dead_connection)
 
     @classmethod
-    def of(cls, url: SecretStr, settings: DatabaseSettings, application_name: str) -> Self:
-        """Create the database of a process; no connection is made until the first use."""
-        return cls(url.get_secret_value(), settings=settings, application_name=application_name)
+    def of(
+        cls, url: SecretStr, settings: DatabaseSettings, application_name: str, direct_url: SecretStr | None = None
+    ) -> Self:
+        """Create the database of a process.
+
+        Raises UnsupportedServer at once if the server can be reached; otherwise the first connection raises it.
+        """
+        direct = direct_url.get_secret_value() if direct_url else None
+        database = cls(url.get_secret_value(), settings=settings, application_name=application_name, direct_url=direct)
+        with suppress(DBAPIError):
+            database.ping()
+        return database
 
     def transaction(self) -> AbstractContextManager[Connection]:
         """Return a block in one READ COMMITTED transaction: committed at its end, rolled back on any exception.
@@ -81,19 +94,30 @@ class Database:
         with self.autocommit() as tx:
             tx.execute(text("SELECT 1"))
 
+    def _reject_unsupported_server(self, connection: Any, _record: object) -> None:
+        if not self._is_supported:
+            reject_unsupported_server(connection)
+            self._is_supported = True
+
     @contextmanager
     def listen(self, channel: str) -> Iterator[Any]:
-        """A psycopg2 connection outside of the pool that listens on ``channel`` (LISTEN/NOTIFY)."""
-        connection = self._engine.raw_connection()
-        raw: Any = connection.driver_connection
-        connection.detach()
-        try:
-            raw.set_session(autocommit=True)
+        """A psycopg2 connection outside of the pool and of any pooler that listens on ``channel`` (LISTEN/NOTIFY).
+
+        Raises UnsupportedServer if the direct URL leads to a pooler.
+        """
+        engine = create_engine(
+            self._direct_url,
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+            use_native_hstore=False,
+            connect_args=self._connect_args,
+        )
+        with closing(engine.raw_connection()) as connection:
+            raw: Any = connection.driver_connection
+            reject_pooler(raw, DIRECT_URL_VARIABLE)
             with raw.cursor() as cursor:
                 cursor.execute(f'LISTEN "{channel}"')
             yield raw
-        finally:
-            raw.close()
 
     def dispose(self) -> None:
         """Close the idle connections."""

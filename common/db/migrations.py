@@ -1,7 +1,8 @@
 """Bring a service's database to its newest schema: ``python -m common.db.migrations checks balance``.
 
 Each service keeps Alembic revisions in ``services/<name>/migrations/versions``; its ``env.py`` calls
-:func:`run_environment`. The URL comes from ``FASTCHECK_<SERVICE>_DATABASE_URL`` or from the caller.
+:func:`run_environment`. The URL comes from the caller, from ``FASTCHECK_<SERVICE>_DIRECT_DATABASE_URL``, or
+from ``FASTCHECK_<SERVICE>_DATABASE_URL``.
 """
 
 import importlib
@@ -40,6 +41,9 @@ def run_environment() -> None:
     with engine.connect() as connection:
         context.configure(connection=connection)
         with context.begin_transaction():
+            # The time-outs of the role are for requests.
+            for timeout in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+                connection.execute(text(f"SET LOCAL {timeout} = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": MIGRATION_LOCK_ID})
             context.run_migrations()
         connection.commit()
@@ -49,7 +53,7 @@ def main(names: list[str]) -> None:
     """Migrate the services named on the command line."""
     for service in names:
         variable = f"FASTCHECK_{service.upper()}_DATABASE_URL"
-        url = os.environ.get(variable)
+        url = os.environ.get(variable.replace("_DATABASE_URL", "_DIRECT_DATABASE_URL")) or os.environ.get(variable)
         if not url:
             sys.exit(f"{variable} is not set: it says where the database of {service} is")
         upgrade(service, url)

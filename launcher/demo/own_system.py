@@ -25,15 +25,18 @@ POLL_SECONDS: Final = 0.05
 
 
 @contextmanager
-def started() -> Iterator[tuple[Path, str]]:
-    """Run ``fastcheck up`` in a temporary folder; yield its data folder and the gateway's URL."""
+def started(*options: str) -> Iterator[tuple[Path, str]]:
+    """Run ``fastcheck up`` in a temporary folder; yield its data folder and the gateway's URL.
+
+    ``options`` are options of ``fastcheck up``.
+    """
     folder = Path(tempfile.mkdtemp(prefix="fastcheck-demo-"))
     log = folder / "up.log"
     data_dir = folder / "data"
     child = Child(
         Launch(
             name="fastcheck up",
-            command=[sys.executable, "-m", "cli", "up", "--data-dir", str(data_dir)],
+            command=[sys.executable, "-m", "cli", "up", "--data-dir", str(data_dir), *options],
             # Variables of the caller's environment may point at another system.
             env={**{name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}, **SETTINGS},
             log=log,

@@ -32,7 +32,7 @@ class Context:
     @classmethod
     def open(cls, settings: ChecksSettings, application_name: str) -> Self:
         """Create the dependencies; opens no connection."""
-        db = Database.of(settings.checks_database_url, settings, application_name)
+        db = Database.of(settings.checks_database_url, settings, application_name, settings.checks_direct_database_url)
         return cls(
             db=db,
             clock=SystemClock.of(settings),

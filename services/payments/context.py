@@ -26,7 +26,9 @@ class Context:
     def open(cls, settings: PaymentsSettings, application_name: str, banks: Mapping[str, Bank] | None = None) -> Self:
         """Create the dependencies; opens no connection. Without ``banks``, create the adapters from the environment."""
         return cls(
-            db=Database.of(settings.payments_database_url, settings, application_name),
+            db=Database.of(
+                settings.payments_database_url, settings, application_name, settings.payments_direct_database_url
+            ),
             clock=SystemClock.of(settings),
             banks=banks if banks is not None else open_banks(settings.enabled_banks, settings),
             balance=BalanceClient.of(settings),

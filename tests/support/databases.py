@@ -5,6 +5,7 @@ from typing import Final, Self
 
 import psycopg2
 from psycopg2 import sql
+from sqlalchemy import make_url
 
 from common.db.migrations import upgrade
 from deploy.provisioning import AUDITOR_ROLE, close_database
@@ -38,8 +39,20 @@ def drop(servers: Servers, name: str) -> None:
 
 
 def url(servers: Servers, service: str, name: str) -> str:
-    """Return the URL of such a database in the form of the service's settings."""
+    """Return the URL of such a database in the form of the service's settings; through PgBouncer if the run uses it."""
+    direct = make_url(direct_url(servers, service, name))
+    return direct.set(port=servers.pgbouncer_port or direct.port).render_as_string(hide_password=False)
+
+
+def direct_url(servers: Servers, service: str, name: str) -> str:
+    """Return the URL of such a database on PostgreSQL itself."""
     return servers.postgres_url(name, f"fastcheck_{service}").replace("postgresql://", "postgresql+psycopg2://", 1)
+
+
+def with_session_settings(url: str, **settings: object) -> str:
+    """Return the URL of a direct connection whose sessions have other settings than the role (libpq's ``options``)."""
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    return make_url(url).update_query_dict({"options": options}).render_as_string(hide_password=False)
 
 
 class _Administration:
@@ -84,5 +97,5 @@ class _Administration:
         self.run("DROP DATABASE IF EXISTS {} WITH (FORCE)", unfinished)
         self.run("CREATE DATABASE {} OWNER {}", unfinished, role)
         close_database(self._servers.postgres_url(unfinished), database=unfinished)
-        upgrade(service, url(self._servers, service, unfinished))
+        upgrade(service, direct_url(self._servers, service, unfinished))
         self.run("ALTER DATABASE {} RENAME TO {}", unfinished, name)

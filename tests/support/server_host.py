@@ -5,6 +5,7 @@ releases it, by a normal end or because it was killed: the kernel releases the l
 children that the kernel signals when this process dies. A killed test run therefore leaves nothing behind.
 """
 
+import os
 import shutil
 import signal
 import sys
@@ -17,11 +18,12 @@ from typing import Final
 from deploy import credentials
 from deploy.provisioning import provision
 from launcher.children import Child
+from launcher.embedded.pgbouncer import EmbeddedPgbouncer
 from launcher.embedded.postgres import EmbeddedPostgres
 from launcher.embedded.redis import EmbeddedRedis
 from tests.support import system
 from tests.support.eventually import eventually
-from tests.support.servers import HOST_LOCK, RUN_LOCK, Servers, free_ports, hold, is_held
+from tests.support.servers import HOST_LOCK, PGBOUNCER_VARIABLE, RUN_LOCK, Servers, free_ports, hold, is_held
 
 POLL_SECONDS: Final = 0.1
 START_TIMEOUT_SECONDS: Final = 30.0
@@ -74,13 +76,28 @@ def _start_servers(folder: Path, stack: ExitStack) -> Servers:
         stack.callback(_stop, Child(launch), STOP_TIMEOUT_SECONDS)
     eventually(lambda: postgres.is_ready() and redis.is_ready(), timeout=START_TIMEOUT_SECONDS)
     provision(postgres.administrator_url, secrets.role_passwords, databases=())
+    role_passwords = {f"fastcheck_{name}": password for name, password in secrets.role_passwords.items()}
+    pgbouncer_port = None
+    if PGBOUNCER_VARIABLE in os.environ:
+        pgbouncer = EmbeddedPgbouncer(
+            folder / "pgbouncer",
+            port=next(ports),
+            postgres_port=postgres.port,
+            passwords=role_passwords,
+            log=folder / "pgbouncer.log",
+        )
+        pgbouncer.prepare()
+        stack.callback(_stop, Child(pgbouncer.launch()), STOP_TIMEOUT_SECONDS)
+        eventually(pgbouncer.is_ready, timeout=START_TIMEOUT_SECONDS)
+        pgbouncer_port = pgbouncer.port
     return Servers(
         folder=str(folder),
         postgres_port=postgres.port,
         postgres_password=secrets.postgres_password,
         redis_port=redis.port,
         redis_password=secrets.redis_password,
-        role_passwords={f"fastcheck_{name}": password for name, password in secrets.role_passwords.items()},
+        role_passwords=role_passwords,
+        pgbouncer_port=pgbouncer_port,
     )
 
 

@@ -24,6 +24,8 @@ from tests.support.eventually import eventually
 ROOT: Final = Path(__file__).resolve().parents[2]
 #: Names the folder of this run to the workers of xdist, which inherit the controller's environment.
 VARIABLE: Final = "TEST_RUN_FOLDER"
+#: Set to connect the services of a run through PgBouncer in transaction mode (`make test-pgbouncer`).
+PGBOUNCER_VARIABLE: Final = "TEST_PGBOUNCER"
 #: Held by the owner of the run, and by the host of its servers, while they live.
 RUN_LOCK: Final = "run.lock"
 HOST_LOCK: Final = "host.lock"
@@ -47,6 +49,8 @@ class Servers:
     redis_port: int
     redis_password: str
     role_passwords: dict[str, str]
+    #: PgBouncer in front of PostgreSQL, if the run connects its services through it.
+    pgbouncer_port: int | None = None
 
     def postgres_url(self, database: str, role: str | None = None) -> str:
         """The URL of a database, for psycopg2; by default the administrator's."""

@@ -32,6 +32,7 @@ from common.db.errors import retry_on_conflict
 from services.balance import chain, repository, service
 from services.balance.errors import InsufficientFunds, TransferConflict
 from services.balance.models import Posting, TransferKind, user_account_id
+from tests.support.databases import with_session_settings
 
 EXTERNAL: Final = "external:"
 GENESIS: Final = "GENESIS"
@@ -98,10 +99,8 @@ def create_app(settings: AdapterSettings | None = None) -> Flask:
     if not SCRATCH.match(make_url(url).database or ""):
         raise ValueError(f"{make_url(url).database} is no scratch database: the adapter would empty it")
     db = Database(
-        url,
-        settings=DatabaseSettings(
-            database_pool_size=40, database_pool_timeout_seconds=60, database_statement_timeout_seconds=60
-        ),
+        with_session_settings(url, statement_timeout=60_000),
+        settings=DatabaseSettings(database_pool_size=40, database_pool_timeout_seconds=60),
         application_name="lck-adapter",
     )
     app = Flask(__name__)

@@ -28,6 +28,10 @@ _SETTINGS: Final = {
     "enable_hashagg": "off",
     "enable_memoize": "off",
 }
+#: Lock time-outs are moves of the scheduler. The real ones, in milliseconds, must not expire on a busy machine.
+_LONG_TIMEOUTS: Final = dict.fromkeys(
+    ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"), 120000
+)
 _SEQUENCES: Final = """
     SELECT c.relname, pg_get_serial_sequence(c.oid::regclass::text, a.attname)
       FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attidentity <> ''
@@ -41,7 +45,10 @@ class SimulatedDatabases(ControlledDatabases):
 
     def __init__(self, servers: Servers, names: Mapping[str, str]) -> None:
         super().__init__(servers, names, FIXED_CLOCK, **_SETTINGS)
-        self.urls = {service: databases.url(servers, service, name) for service, name in names.items()}
+        self.urls = {
+            service: databases.with_session_settings(databases.url(servers, service, name), **_LONG_TIMEOUTS)
+            for service, name in names.items()
+        }
         self._stopped: set[int] = set()
         #: Sequences of the tables that migrations leave empty.
         self._sequences: dict[str, list[str]] = {}

@@ -25,6 +25,7 @@ def put_gates(db: Database, scheduler: Callable[[], Scheduler]) -> None:
 
     event.listen(db._engine, "connect", on_connect)
     event.listen(db._engine, "checkin", _after_use)
+    db.dispose()  # the connection of the check at the start has no gates
 
 
 def _gated(cursor_class: type[Any], scheduler: Callable[[], Scheduler]) -> type[Any]:

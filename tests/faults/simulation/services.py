@@ -53,15 +53,10 @@ from tests.faults.simulation.network import Request, SimulatedBankHttp, Simulate
 CODE_KEY: Final = base64.urlsafe_b64encode(bytes(range(32))).decode()
 PUBLIC_URL: Final = "https://fastcheck.simulated"
 
-#: Lock time-outs are moves of the scheduler. The real ones must not expire on a busy machine.
-_LONG_TIMEOUTS: Final = {
-    "common.db.engine.LOCK_TIMEOUT_MS": 120_000,
-    "common.db.engine.IDLE_IN_TRANSACTION_TIMEOUT_MS": 120_000,
-}
 #: Requests of one use case in flight up to which each runs alone: the first runs alone, and those beside it group.
 UNGROUPED: Final = 1
 #: One connection per actor.
-_DATABASE: Final[dict[str, Any]] = {"database_pool_size": 40, "database_statement_timeout_seconds": 120.0}
+_DATABASE: Final[dict[str, Any]] = {"database_pool_size": 40}
 
 
 class _QuietAcknowledger(BatchedAcknowledger):
@@ -122,12 +117,9 @@ class SimulatedServices:
         public = {name: base64.b64encode(key.public_key().public_bytes_raw()).decode() for name, key in keys.items()}
         self._gateway = TokenIssuer("gateway", private["gateway"])
         common: dict[str, Any] = {"broker_url": "memory://", "token_public_keys": public, "log_level": "ERROR"}
-        with ExitStack() as stack:
-            for name, value in _LONG_TIMEOUTS.items():
-                stack.enter_context(patch(name, value))
-            self.balance = self._open_balance(databases, clock, common)
-            self.checks = self._open_checks(databases, clock, common, private["checks"])
-            self.payments = self._open_payments(databases, clock, common)
+        self.balance = self._open_balance(databases, clock, common)
+        self.checks = self._open_checks(databases, clock, common, private["checks"])
+        self.payments = self._open_payments(databases, clock, common)
         self.consumers = SimulatedCelery(wire)
         self.inbox = Inbox(self.balance.db, HANDLERS, max_attempts=self.balance.settings.inbox_max_attempts)
         register_consumer(self.consumers, "balance", self.inbox)

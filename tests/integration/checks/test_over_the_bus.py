@@ -7,19 +7,26 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from sqlalchemy import make_url
+
 from tests.integration.checks.checks_system import PUBLIC_KEYS, ChecksSystem
+from tests.support import databases
 from tests.support.eventually import eventually
+from tests.support.servers import Servers
 from tests.support.system import ROOT, environment
 
 ROLES = ("checks worker", "checks relay", "checks scheduler", "balance worker")
 
 
 @contextmanager
-def _process(role: str, system: ChecksSystem, log: Path) -> Iterator[None]:
+def _process(role: str, system: ChecksSystem, servers: Servers, log: Path) -> Iterator[None]:
     service, name = role.split()
     checks, balance = system.context.settings, system.balance.settings
     settings = {
         "FASTCHECK_CHECKS_DATABASE_URL": checks.checks_database_url.get_secret_value(),
+        "FASTCHECK_CHECKS_DIRECT_DATABASE_URL": databases.direct_url(
+            servers, "checks", str(make_url(system.context.db.url).database)
+        ),
         "FASTCHECK_BALANCE_DATABASE_URL": balance.balance_database_url.get_secret_value(),
         "FASTCHECK_BROKER_URL": checks.broker_url.get_secret_value(),
         "FASTCHECK_CHECKS_TOKEN_KEY": checks.checks_token_key.get_secret_value(),
@@ -44,7 +51,9 @@ def _process(role: str, system: ChecksSystem, log: Path) -> Iterator[None]:
         sys.stdout.write(log.read_text())
 
 
-def test_event_delivers_the_money_when_the_synchronous_call_failed(system: ChecksSystem, tmp_path: Path) -> None:
+def test_event_delivers_the_money_when_the_synchronous_call_failed(
+    system: ChecksSystem, test_servers: Servers, tmp_path: Path
+) -> None:
     creator, recipient = system.new_user(10_000), system.new_user()
     accepted, cancelled = system.create(creator, 1_000), system.create(creator, 2_000)
     system.create(creator, 3_000, expiresIn=60)
@@ -56,7 +65,7 @@ def test_event_delivers_the_money_when_the_synchronous_call_failed(system: Check
     assert (system.balance_of(creator), system.balance_of(recipient)) == (4_000, 0)
     with ExitStack() as processes:
         for role in ROLES:
-            processes.enter_context(_process(role, system, tmp_path / f"{role}.log"))
+            processes.enter_context(_process(role, system, test_servers, tmp_path / f"{role}.log"))
         eventually(lambda: system.balance_of(recipient) == 1_000, timeout=30)
         # The cancelled and the expired check are released; the pending one is held.
         eventually(lambda: system.balance_of(creator) == 8_500, timeout=30)

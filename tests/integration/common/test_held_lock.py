@@ -28,9 +28,9 @@ def test_lock_held_longer_than_the_allowed_attempts_only_delays_the_event(
         lines = [json.loads(line) for line in consumer.launch.log.read_text().splitlines() if line.startswith("{")]
         return [line for line in lines if line["event"] == log_events.EVENT_ATTEMPT_REFUNDED]
 
-    # A plain connection: those of the pool are closed when they idle in a transaction.
     locking = psycopg2.connect(subscriber_db.url.replace("+psycopg2", ""))
     with locking.cursor() as cursor:
+        cursor.execute("SET idle_in_transaction_session_timeout = 0")  # that of the role would end this session
         cursor.execute("UPDATE accounts SET balance_minor = balance_minor WHERE user_id = %s", (str(user),))
     publish(publisher_db, confirmed(user))
     eventually(lambda: len(held_up()) > 3, timeout=60)
