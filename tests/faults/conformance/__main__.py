@@ -3,25 +3,25 @@
 lck run --adapter http://127.0.0.1:PORT --capabilities HASH_CHAIN,OVERDRAFT_GUARD,COMPENSATION,REPLAY
 """
 
-import signal
 import sys
-from pathlib import Path
+from contextlib import suppress
 
-from launcher.children import Child
+from pydantic import SecretStr
+from werkzeug.serving import make_server
+
 from launcher.ports import HOST
-from tests.faults.conformance.conftest import launch
+from tests.faults.conformance.adapter import AdapterSettings, create_app
 from tests.support import databases, servers
 
 
 def main() -> None:
-    with servers.started() as running:
-        name = databases.create(running, "balance")
-        port = next(servers.free_ports())
-        child = Child(launch(databases.url(running, "balance", name), port, Path(running.folder) / "adapter.log"))
-        sys.stdout.write(f"http://{HOST}:{port}\n")
+    with servers.started() as running, suppress(KeyboardInterrupt):
+        url = databases.url(running, "balance", databases.create(running, "balance"))
+        app = create_app(AdapterSettings(lck_database_url=SecretStr(url)))
+        server = make_server(HOST, next(servers.free_ports()), app, threaded=True)
+        sys.stdout.write(f"http://{HOST}:{server.server_port}\n")
         sys.stdout.flush()
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
-        child.end_group()
+        server.serve_forever()
 
 
 if __name__ == "__main__":

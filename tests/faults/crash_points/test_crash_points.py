@@ -1,9 +1,10 @@
-"""Every flow with a death on either side of each point, and planted defects that the deaths must detect.
+"""Every flow with deaths on either side of some of its points, and planted defects that the deaths must detect.
 
-``python -m tests.faults.crash_points`` does the same and shows a table.
+``python -m tests.faults.crash_points`` runs every death of every flow.
 """
 
 import os
+import random
 from collections.abc import Iterator
 from typing import Final
 
@@ -23,6 +24,8 @@ from tests.support.servers import Servers
 
 #: The numbered databases of Redis below these belong to the tests that ask for ``redis_url``.
 FIRST_LANE: Final = 64
+#: An odd number, so that deaths before and after a point alternate.
+ONE_IN: Final = 3
 
 
 @pytest.fixture(scope="session")
@@ -37,8 +40,9 @@ def lane(test_servers: Servers) -> Iterator[tuple[System, Users]]:
 
 
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
-def test_death_at_any_point_of_a_flow_leaves_no_violation(lane: tuple[System, Users], flow: type[Flow]) -> None:
-    result = Walk(*lane, flow).run()
+def test_death_at_a_point_of_a_flow_leaves_no_violation(lane: tuple[System, Users], flow: type[Flow]) -> None:
+    """Run one death in three, from a random one on. The report of a failure names the death."""
+    result = Walk(*lane, flow).run(chosen=slice(random.randrange(ONE_IN), None, ONE_IN))
     assert not result.wrong, result.report()
     assert not result.missing_points(flow.minimum_points)
 

@@ -20,6 +20,7 @@ from tests.faults.record import Record
 _GRACE_SECONDS: Final = 0.1
 _POLL_INTERVAL_SECONDS: Final = 0.01
 DEATH_WITHIN_SECONDS: Final = 20.0
+ALL: Final = slice(None)
 
 Changes = Mapping[str, Sequence[str]]
 _UNCHANGED: Final[Changes] = {}
@@ -30,7 +31,9 @@ class Result:
     """The result of all deaths of a flow."""
 
     flow: str
-    #: Each death is one side of a point.
+    #: All sides of all points of the flow.
+    points: list[Passed] = field(default_factory=list)
+    #: Those at which a process was killed.
     deaths: list[Passed] = field(default_factory=list)
     #: Violations by death. The run without a death is the first.
     wrong: dict[str, list[str]] = field(default_factory=dict)
@@ -38,7 +41,7 @@ class Result:
 
     def count(self, kind: str, role: str = "") -> int:
         """Return the number of points of a kind, optionally of one role."""
-        return len({(p.role, p.ordinal) for p in self.deaths if p.kind == kind and role in ("", p.role)})
+        return len({(p.role, p.ordinal) for p in self.points if p.kind == kind and role in ("", p.role)})
 
     def missing_points(self, minimum_points: Mapping[str, int]) -> list[str]:
         """Return a sentence for each process with fewer points than the flow requires."""
@@ -69,16 +72,16 @@ class Walk:
         }
         self._expected: Outcome | None = None
 
-    def run(self, *, until_wrong: bool = False) -> Result:
-        """Run all deaths; with ``until_wrong``, up to the first with a violation."""
+    def run(self, *, until_wrong: bool = False, chosen: slice = ALL) -> Result:
+        """Run the chosen deaths; with ``until_wrong``, up to the first with a violation."""
         began = time.monotonic()
         result = Result(self._flow.name)
         self._prepare()
-        problems, points = self._count_points()
+        problems, result.points = self._count_points()
         if problems:
             result.wrong["no death"] = problems
         else:
-            for point in points:
+            for point in result.points[chosen]:
                 result.deaths.append(point)
                 if problems := self._kill_at(point):
                     result.wrong[describe(point)] = problems

@@ -175,7 +175,7 @@ def test_random_operations_conserve_money(system: RunningSystem) -> None:
     run_state_machine_as_test(
         OfThisSystem,
         settings=settings(
-            max_examples=12,
+            max_examples=6,
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),

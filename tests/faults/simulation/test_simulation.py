@@ -15,10 +15,10 @@ from tests.faults.simulation.services import seeded_uuid
 from tests.faults.simulation.shrinking import shrink, trace
 from tests.faults.simulation.system import SimulatedSystem
 
-SEEDS_OF_ONE_TEST: Final = 20
+SEEDS_OF_ONE_TEST: Final = 10
 #: Seed 67 found that a request that waited for a check was evaluated at its arrival time.
 STARTS: Final = (1, 61, 1_000)
-SEEDS_RUN_TWICE: Final = range(1, 11)
+SEEDS_RUN_TWICE: Final = range(1, 6)
 SEEDS_FOR_A_DEFECT: Final = 120
 SEEDS_FOR_GROUPS: Final = 60
 SEED_WITH_AN_UNNECESSARY_EVENT: Final = 135561953
