@@ -29,17 +29,7 @@ class Outcome:
 
 def run_seed(system: SimulatedSystem, seed: int) -> Outcome:
     """Apply random moves, settle, and evaluate."""
-    made: list[Move] = []
-    with simulated_randomness(system.clock, lambda: system.scheduler):
-        system.reset(seed)
-        try:
-            for move in Generator(system, seed).moves():
-                made.append(move)
-                system.apply(move)
-            settle(system)
-        except NotQuiescent as error:
-            return Outcome(seed, made, [str(error)])
-        return Outcome(seed, made, evaluate(system))
+    return replay(system, seed, Generator(system, seed).moves())
 
 
 def replay(system: SimulatedSystem, seed: int, moves: Iterable[Move]) -> Outcome:
@@ -49,8 +39,9 @@ def replay(system: SimulatedSystem, seed: int, moves: Iterable[Move]) -> Outcome
         system.reset(seed)
         try:
             for move in moves:
-                if system.apply(move):
-                    made.append(move)  # noqa: PERF401  the list must survive an exception
+                made.append(move)
+                if not system.apply(move):
+                    made.pop()
             settle(system)
         except NotQuiescent as error:
             return Outcome(seed, made, [str(error)])

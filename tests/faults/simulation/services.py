@@ -5,7 +5,6 @@ Real: everything from ``routes.py`` to the SQL. Simulated: the clock, the way be
 
 import base64
 import hashlib
-import io
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -19,6 +18,7 @@ import stamina
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
+from werkzeug.test import create_environ, run_wsgi_app
 
 from common.bus.batched_acknowledger import BatchedAcknowledger
 from common.bus.inbox import Inbox
@@ -230,32 +230,10 @@ def _runner(use_case: str) -> GroupRunner[Any, Any]:
 
 
 def _call_wsgi(app: Any, request: Request) -> HttpResponse:
-    path, _, query = request.target.partition("?")
-    environ = {
-        "REQUEST_METHOD": request.method,
-        "PATH_INFO": path,
-        "QUERY_STRING": query,
-        "SCRIPT_NAME": "",
-        "SERVER_NAME": "simulated",
-        "SERVER_PORT": "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "CONTENT_LENGTH": str(len(request.body)),
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(request.body),
-        "wsgi.errors": io.StringIO(),
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
-        "HTTP_X_REQUEST_ID": hashlib.sha256(request.name.encode()).hexdigest()[:32],
-    }
-    for name, value in request.headers.items():
-        key = name.upper().replace("-", "_")
-        environ[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = value
-    started: list[Any] = []
-    chunks = app.wsgi_app(environ, lambda status, headers, *_: started.extend((status, headers)))
-    body = b"".join(chunks)
-    return HttpResponse(int(started[0].split(" ", 1)[0]), {name.lower(): value for name, value in started[1]}, body)
+    headers = {"X-Request-ID": hashlib.sha256(request.name.encode()).hexdigest()[:32], **request.headers}
+    environ = create_environ(request.target, method=request.method, headers=headers, data=request.body)
+    chunks, status, found = run_wsgi_app(app.wsgi_app, environ, buffered=True)
+    return HttpResponse(int(status.split(" ", 1)[0]), {name.lower(): value for name, value in found}, b"".join(chunks))
 
 
 class _InlineExecutor:
