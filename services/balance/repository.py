@@ -176,7 +176,7 @@ _BALANCE = text("SELECT balance_minor FROM accounts WHERE account_id = :account_
 # This is a binary search by time, which is possible because the entries of one account are made one after the other:
 # entries up to "low" were made before the given time, those from "high" on were not. Each step reads one entry,
 # whereas a scan from the newest entry would read all that were made since.
-_BALANCE_AT = text("""
+_SEARCH_BY_TIME = """
     WITH RECURSIVE search (low, high, balance_after) AS (
         SELECT CAST(0 AS bigint),
                (SELECT entry_id + 1 FROM entries
@@ -193,13 +193,15 @@ _BALANCE_AT = text("""
                                 AND entry_id > half.low AND entry_id <= half.middle
                               ORDER BY entry_id DESC LIMIT 1) found ON true
     )
-    SELECT balance_after FROM search ORDER BY high - low LIMIT 1
-""")
+"""
+_BALANCE_AT = text(f"{_SEARCH_BY_TIME} SELECT balance_after FROM search ORDER BY high - low LIMIT 1")  # noqa: S608
+_FIRST_ENTRY_FROM = text(f"{_SEARCH_BY_TIME} SELECT high FROM search ORDER BY high - low LIMIT 1")  # noqa: S608
 
 _STATEMENT = text("""
     SELECT e.entry_id, t.kind, e.amount_minor, e.balance_after, e.currency, t.reference, e.created_at
       FROM entries e JOIN transfers t USING (transfer_id)
      WHERE e.account_id = :account_id AND e.balance_after IS NOT NULL AND e.entry_id < :before_entry_id
+       AND e.entry_id >= :from_entry_id
      ORDER BY e.entry_id DESC
      LIMIT :limit
 """)
@@ -279,11 +281,17 @@ def balance_before(tx: Connection, account_id: UUID, before: datetime) -> int:
     return balance
 
 
-def statement(tx: Connection, account_id: UUID, *, before_entry_id: int, limit: int) -> list[StatementLine]:
-    """Return up to ``limit`` entries of one account before an entry id, newest first."""
-    rows = tx.execute(
-        _STATEMENT, {"account_id": account_id, "before_entry_id": before_entry_id, "limit": limit}
-    ).mappings()
+def first_entry_from(tx: Connection, account_id: UUID, at: datetime) -> int:
+    """Return an entry id up to which all entries of the account were made before ``at``, and none from it on."""
+    return int(tx.execute(_FIRST_ENTRY_FROM, {"account_id": account_id, "before": at}).scalar_one() or 0)
+
+
+def statement(
+    tx: Connection, account_id: UUID, *, from_entry_id: int, before_entry_id: int, limit: int
+) -> list[StatementLine]:
+    """Return up to ``limit`` entries of one account between two entry ids, newest first."""
+    values = {"account_id": account_id, "from_entry_id": from_entry_id, "limit": limit}
+    rows = tx.execute(_STATEMENT, {**values, "before_entry_id": before_entry_id}).mappings()
     return [StatementLine(**row) for row in rows]
 
 

@@ -50,7 +50,15 @@ def get_balance(context: Context, request: Request, query: BalanceQuery) -> Resp
 @user_only
 def get_statement(context: Context, request: Request, query: StatementQuery) -> Response:
     """Return the statement: every change of the balance, newest first."""
-    page = service.get_statement(context.db, request.user_id, query.currency, query.limit, query.cursor)
+    page = service.get_statement(
+        context.db,
+        request.user_id,
+        query.currency,
+        query.limit,
+        query.cursor,
+        since=query.since,
+        until=query.until,
+    )
     return render(StatementView(entries=[_entry(line) for line in page.items], next_cursor=page.next_cursor))
 
 

@@ -1,18 +1,17 @@
 """Request and response models of balance."""
 
-import re
-from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+from pydantic import Field
 
 from common.core.grouping import GROUP_SIZE
 from common.http.server.schemas import (
     AmountMinor,
     CurrencyCode,
-    PageQuery,
+    Instant,
+    PeriodQuery,
     QueryModel,
     RequestModel,
     ResponseModel,
@@ -20,29 +19,10 @@ from common.http.server.schemas import (
 )
 from services.balance.models import TransferKind
 
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
-
-
-def _written_out(value: object) -> object:
-    """Accept RFC 3339 only: pydantic alone would parse a number as seconds since 1970."""
-    if isinstance(value, str) and not _RFC_3339.fullmatch(value):
-        raise ValueError("must be a time like 2026-01-19T09:08:18Z")
-    return value
-
-
-def _in_utc(instant: datetime) -> datetime:
-    """Convert to UTC: PostgreSQL rejects offsets of 16 hours and more, which RFC 3339 allows."""
-    try:
-        return instant.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("must be a time from the year 1 on, in UTC") from None
-
 
 class BalanceQuery(QueryModel):
     currency: CurrencyCode = "RUB"
-    at: Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)] | None = Field(
-        default=None, description="the balance as it stood at the end of this second"
-    )
+    at: Instant | None = Field(default=None, description="the balance as it stood at the end of this second")
 
 
 class BalanceView(ResponseModel):
@@ -52,7 +32,7 @@ class BalanceView(ResponseModel):
     currency: str = Field(examples=["RUB"])
 
 
-class StatementQuery(PageQuery):
+class StatementQuery(PeriodQuery):
     currency: CurrencyCode = "RUB"
 
 

@@ -166,11 +166,24 @@ def get_balance(db: Database, clock: Clock, user_id: UUID, currency: str, at: da
         return repository.balance_before(tx, account_id, at.replace(microsecond=0) + timedelta(seconds=1))
 
 
-def get_statement(db: Database, user_id: UUID, currency: str, limit: int, cursor: str | None) -> Page[StatementLine]:
-    """Return a page of the user's statement, newest first; raises InvalidRequest for an invalid cursor."""
-    before = decode_cursor(cursor, int)[0] if cursor else _NO_CURSOR
+def get_statement(
+    db: Database,
+    user_id: UUID,
+    currency: str,
+    limit: int,
+    cursor: str | None,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Page[StatementLine]:
+    """Return a page of the user's statement, newest first; raises InvalidRequest for an invalid cursor.
+
+    ``since`` and ``until`` bound the period. Each costs a binary search, so a page costs the same in any period.
+    """
+    before = int(str(decode_cursor(cursor, int)[0])) if cursor else _NO_CURSOR
+    account_id = user_account_id(user_id, currency)
     with db.autocommit() as tx:
-        lines = repository.statement(
-            tx, user_account_id(user_id, currency), before_entry_id=int(str(before)), limit=limit + 1
-        )
+        first = repository.first_entry_from(tx, account_id, since) if since else 0
+        end = min(before, repository.first_entry_from(tx, account_id, until)) if until else before
+        lines = repository.statement(tx, account_id, from_entry_id=first, before_entry_id=end, limit=limit + 1)
     return page_of(lines, limit, lambda line: (line.entry_id,))

@@ -38,6 +38,9 @@ class GatewaySettings(Settings, HttpSettings, PublicUrlSettings):
     bodies_at_once: int = Field(default=32, gt=0)
     """Maximum number of concurrent requests with a body. Keep it below the number of threads."""
 
+    exports_at_once: int = Field(default=8, gt=0)
+    """Maximum number of concurrent exports of lists as CSV. Keep it below the number of threads."""
+
     cache_timeout_seconds: float = 0.2
     """Maximum duration of a call to the cache."""
     cache_retry_seconds: float = 1.0

@@ -30,6 +30,7 @@ class Context:
     limits: Mapping[Rate, Limit]
     password_slots: BoundedSemaphore
     body_slots: BoundedSemaphore
+    export_slots: BoundedSemaphore
 
     @classmethod
     def open(cls, settings: GatewaySettings) -> Self:
@@ -51,6 +52,7 @@ class Context:
             limits=_limits(settings),
             password_slots=BoundedSemaphore(settings.passwords_at_once),
             body_slots=BoundedSemaphore(settings.bodies_at_once),
+            export_slots=BoundedSemaphore(settings.exports_at_once),
         )
 
 

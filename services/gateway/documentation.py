@@ -16,7 +16,7 @@ from common.http.server.app import API_VERSION, SECURITY_SCHEMES
 from services.gateway import log_events
 from services.gateway.clients import SERVICES
 from services.gateway.error_catalog import ERROR_CODES
-from services.gateway.operation_catalog import OPERATIONS, OperationEntry
+from services.gateway.operation_catalog import LISTS_WITH_CSV, OPERATIONS, OperationEntry
 
 log = get_logger(__name__)
 
@@ -205,6 +205,8 @@ def merge(documents: Mapping[str, Document], public_url: str) -> Document:
     merged = json.loads(json.dumps(merged), parse_float=_shortest)
     for method, path, operation in _operations(merged):
         _complete(operation, OPERATIONS.get((method, path)))
+        if operation.get("operationId") in LISTS_WITH_CSV:
+            _add_csv(operation)
         if method == "get" and operation.get("security"):
             _make_conditional(operation)
     return merged
@@ -281,6 +283,17 @@ def _complete(operation: Document, entry: OperationEntry | None) -> None:
             name: {"$ref": f"#/components/headers/{name}"}
             for name in _header_names(status, takes_key=takes_key, limited=entry is not None and entry.has_rate_limit)
         }
+
+
+def _add_csv(operation: Document) -> None:
+    """Document the export of a list in words; see ``csv_export``.
+
+    A second content type would make the response of generated clients a list or a string, in every call.
+    """
+    operation["description"] += (
+        " `Accept: text/csv` returns the whole list as CSV, without pages; amounts are in minor units, and a text that "
+        "begins like a formula has an apostrophe before it."
+    )
 
 
 def _make_conditional(operation: Document) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from threading import BoundedSemaphore
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import quote
 
 from common.core.errors import ServiceUnavailable
@@ -15,6 +15,7 @@ from common.http.server.response import Response
 from services.gateway.client_address import client_address
 from services.gateway.conditional import conditional
 from services.gateway.context import Context
+from services.gateway.csv_export import Export, first_page, stream, wants_csv
 from services.gateway.models import Call, Rate
 from services.gateway.repository import GRACE_SECONDS
 
@@ -71,6 +72,27 @@ def forward(context: Context, request: Request, call: Call, extra: Mapping[str, 
     and as ``read_body``.
     """
     return conditional(request, _send(context, request, call, _body(context, request), extra or {}))
+
+
+def forward_list(context: Context, request: Request, call: Call, export: Export) -> Response:
+    """Return a page of a list as JSON, or the whole list as CSV if the client prefers that."""
+    environ = request.environ
+    if environ["REQUEST_METHOD"] != "GET" or not wants_csv(environ.get("HTTP_ACCEPT", "")):
+        return forward(context, request, call)
+    path, query = _path(environ), first_page(environ["QUERY_STRING"])
+
+    def fetch(page_query: str) -> HttpResponse:
+        # A token is valid for a minute, an export may take longer.
+        headers = {
+            "Authorization": f"Bearer {context.tokens.issue(call.service, call.user_id)}",
+            "X-Request-ID": request.request_id,
+        }
+        return context.services[call.service].request("GET", f"{path}?{page_query}", headers=headers)
+
+    first = fetch(query)
+    if first.status != 200:
+        return _returned(first)
+    return cast("Response", stream(context, export, first, query, fetch))
 
 
 def forward_guest(context: Context, request: Request, call: Call) -> Response:
@@ -147,9 +169,13 @@ def _target(environ: "WSGIEnvironment") -> str:
 
     WSGI passes the path decoded, as Latin-1 (PEP 3333), and the query unchanged.
     """
-    path = quote(environ["PATH_INFO"].removeprefix(VERSION_PREFIX).encode("latin-1"), safe=_PATH_SAFE)
+    path = _path(environ)
     query = environ["QUERY_STRING"].encode("latin-1")
     return f"{path}?{quote(query, safe=_QUERY_SAFE)}" if query else path
+
+
+def _path(environ: "WSGIEnvironment") -> str:
+    return quote(environ["PATH_INFO"].removeprefix(VERSION_PREFIX).encode("latin-1"), safe=_PATH_SAFE)
 
 
 def _address(context: Context, request: Request) -> str:

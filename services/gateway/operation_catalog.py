@@ -305,3 +305,6 @@ _PAYMENTS: Final = {
 
 #: (method, path) -> entry.
 OPERATIONS: Final[Mapping[tuple[str, str], OperationEntry]] = {**_ACCOUNTS, **_BALANCE, **_CHECKS, **_PAYMENTS}
+
+#: Ids of the operations that also return CSV.
+LISTS_WITH_CSV: Final = frozenset({"getStatement", "listHistory"})

@@ -9,10 +9,12 @@ from common.http.server.request import Request
 from common.http.server.response import Response
 from services.gateway.admission import guest, signed_in
 from services.gateway.context import Context
+from services.gateway.csv_export import HISTORY, STATEMENT
 from services.gateway.forwarding import (
     forward,
     forward_for_session,
     forward_guest,
+    forward_list,
     forward_notification,
     forward_with_session,
 )
@@ -93,7 +95,7 @@ def get_balance(context: Context, request: Request, call: Call) -> Response:
 @signed_in("balance", Rate.READ)
 def get_statement(context: Context, request: Request, call: Call) -> Response:
     """Return the statement."""
-    return forward(context, request, call)
+    return forward_list(context, request, call, STATEMENT)
 
 
 # Checks
@@ -138,7 +140,7 @@ def preview_as_guest(context: Context, request: Request, call: Call) -> Response
 @signed_in("checks", Rate.READ)
 def list_history(context: Context, request: Request, call: Call) -> Response:
     """List ended checks that the user created or accepted."""
-    return forward(context, request, call)
+    return forward_list(context, request, call, HISTORY)
 
 
 @api.get("/fastcheck/<fastcheck>")

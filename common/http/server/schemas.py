@@ -1,10 +1,11 @@
 """Base classes and field types of the HTTP models of all services."""
 
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from flask_openapi3.types import ResponseDict
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import DEFAULT_REF_TEMPLATE, GenerateJsonSchema, JsonSchemaMode
 
@@ -90,12 +91,42 @@ UtcTime = Annotated[str, Field(json_schema_extra={"format": "date-time"}, exampl
 
 utc = format_utc
 
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+
+def _written_out(value: object) -> object:
+    """Accept RFC 3339 only: pydantic alone would parse a number as seconds since 1970."""
+    if isinstance(value, str) and not _RFC_3339.fullmatch(value):
+        raise ValueError("must be a time like 2026-01-19T09:08:18Z")
+    return value
+
+
+def _in_utc(instant: datetime) -> datetime:
+    """Convert to UTC: PostgreSQL rejects offsets of 16 hours and more, which RFC 3339 allows."""
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be a time from the year 1 on, in UTC") from None
+
+
+#: A time in a query: RFC 3339 with an offset.
+Instant = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
+
 
 class PageQuery(QueryModel):
     """The page of a list."""
 
     limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT)
     cursor: str | None = Field(default=None, max_length=400)
+
+
+class PeriodQuery(PageQuery):
+    """The page of a list, and the period of its items."""
+
+    since: Instant | None = Field(
+        default=None, alias="from", description="from this time on, for example the first day"
+    )
+    until: Instant | None = Field(default=None, alias="to", description="before this time")
 
 
 class IdempotencyHeader(HttpModel):

@@ -28,14 +28,14 @@ _HISTORY = text(f"""
      CROSS JOIN LATERAL (SELECT {COLUMNS} FROM checks c
                           WHERE c.creator_id = :user_id AND c.status = requested.status
                             AND c.status NOT IN ('pending', 'rejected')
-                            AND c.closes_at <= :now
+                            AND c.closes_at <= :now AND c.closes_at >= :since
                             AND (c.closes_at, c.check_id, 2) < (:closes_at, :check_id, :rank)
                           ORDER BY c.closes_at DESC, c.check_id DESC
                           LIMIT :limit) h
     UNION ALL
     (SELECT 'accepted', {COLUMNS} FROM checks c
       WHERE :with_accepted AND c.acceptor_id = :user_id
-        AND c.closes_at <= :now
+        AND c.closes_at <= :now AND c.closes_at >= :since
         AND (c.closes_at, c.check_id, 1) < (:closes_at, :check_id, :rank)
       ORDER BY c.closes_at DESC, c.check_id DESC
       LIMIT :limit)
@@ -73,13 +73,14 @@ def history(
     statuses: Sequence[CheckStatus],
     with_accepted: bool,
     now: datetime,
+    since: datetime,
     before: tuple[datetime, UUID, int],
     limit: int,
 ) -> list[HistoryLine]:
     """Return ended checks that the user created, in these stored statuses, and optionally accepted, last ended first.
 
-    ``before`` is a position (closes_at, check_id, rank). A check that is listed twice has rank 2 for its created side,
-    which comes first, and rank 1 for its accepted side.
+    None ended before ``since``. ``before`` is a position (closes_at, check_id, rank). A check that is listed twice has
+    rank 2 for its created side, which comes first, and rank 1 for its accepted side.
     """
     rows = tx.execute(
         _HISTORY,
@@ -88,6 +89,7 @@ def history(
             "statuses": [status.value for status in statuses],
             "with_accepted": with_accepted,
             "now": now,
+            "since": since,
             "closes_at": before[0],
             "check_id": before[1],
             "rank": before[2],

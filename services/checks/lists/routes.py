@@ -42,6 +42,8 @@ def list_history(context: Context, request: Request, query: HistoryQuery) -> Res
         only_ending=query.status,
         limit=query.limit,
         cursor=query.cursor,
+        since=query.since,
+        until=query.until,
     )
     return render(HistoryList(checks=[_as_history(line) for line in page.items], next_cursor=page.next_cursor))
 

@@ -4,12 +4,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from common.http.server.schemas import PageQuery, ResponseModel, UtcTime
+from common.http.server.schemas import PeriodQuery, ResponseModel, UtcTime
 from services.checks.models import Ending, HistoryType
 from services.checks.schemas import ActiveCheck, Amount, Currency, Fastcheck
 
 
-class HistoryQuery(PageQuery):
+class HistoryQuery(PeriodQuery):
     type: HistoryType | None = None
     status: Ending | None = None
 

@@ -13,6 +13,7 @@ from services.checks.models import CheckStatus, Ending, HistoryLine, HistoryType
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_INSTANT: Final = datetime(9999, 12, 31, tzinfo=UTC)
+_FIRST_ID: Final = UUID(int=0)
 _LAST_ID: Final = UUID(int=2**128 - 1)
 
 #: A check that its creator accepted is in the history twice: the created side comes first.
@@ -61,10 +62,12 @@ def list_history(
     only_ending: Ending | None,
     limit: int,
     cursor: str | None,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> Page[HistoryLine]:
     """Return a page of the ended checks that the user created or accepted, last ended first.
 
-    Raises InvalidRequest for a malformed cursor.
+    ``since`` and ``until`` bound the time of the end. Raises InvalidRequest for a malformed cursor.
     """
     before = (_LAST_INSTANT, _LAST_ID, _RANKS[HistoryType.CREATED])
     if cursor:
@@ -77,7 +80,8 @@ def list_history(
             statuses=() if only_type is HistoryType.ACCEPTED else _stored_statuses(only_ending),
             with_accepted=only_type is not HistoryType.CREATED and only_ending in {None, Ending.USED},
             now=context.clock.now(),
-            before=before,
+            since=since or _EPOCH,
+            before=min(before, (until, _FIRST_ID, 0)) if until else before,
             limit=limit + 1,
         )
     return page_of(

@@ -225,6 +225,31 @@ def test_pages_of_the_statement_have_no_gap_and_no_overlap(ledger: Ledger) -> No
     assert seen == [7, 6, 5, 4, 3, 2, 1]
 
 
+def test_statement_of_a_period_includes_its_start_and_not_its_end(ledger: Ledger) -> None:
+    user = uuid4()
+    for amount in range(1, 8):
+        ledger.top_up(user, amount)
+    lines = service.get_statement(ledger.db, user, "RUB", 10, None).items
+    assert len({line.created_at for line in lines}) == len(lines)
+    instants = [None, *(line.created_at for line in lines)]
+    for since in instants:
+        for until in instants:
+            expected = [
+                line.amount_minor
+                for line in lines
+                if (since is None or line.created_at >= since) and (until is None or line.created_at < until)
+            ]
+            page = service.get_statement(ledger.db, user, "RUB", 10, None, since=since, until=until)
+            assert [line.amount_minor for line in page.items] == expected, (since, until)
+    second = service.get_statement(
+        ledger.db, user, "RUB", 2, None, since=lines[-1].created_at, until=lines[0].created_at
+    )
+    third = service.get_statement(ledger.db, user, "RUB", 2, second.next_cursor, until=lines[0].created_at)
+    assert [line.amount_minor for line in (*second.items, *third.items)] == [6, 5, 4, 3]
+    nobody = service.get_statement(ledger.db, uuid4(), "RUB", 10, None, since=lines[0].created_at)
+    assert nobody.items == []
+
+
 @pytest.mark.parametrize(
     "statement",
     [

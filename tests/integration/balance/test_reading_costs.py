@@ -30,7 +30,7 @@ _READ = "SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'ent
 @pytest.mark.parametrize(
     "read",
     [
-        lambda tx, account: repository.statement(tx, account, before_entry_id=2**62, limit=LIMIT),
+        lambda tx, account: repository.statement(tx, account, from_entry_id=0, before_entry_id=2**62, limit=LIMIT),
         lambda tx, account: repository.balance_before(tx, account, datetime.now(UTC)),
     ],
     ids=["statement", "balance at a time"],

@@ -205,6 +205,20 @@ def test_page_of_the_active_list_reads_one_page_of_rows(many_checks: tuple[Check
         _assert_reads_no_more_than(51, system, partial(page, before=(instant, uuid4())))
 
 
+def test_history_of_a_period_includes_its_start_and_not_its_end(populated: Populated) -> None:
+    system, creator, _, _ = populated
+    everything = system.history(creator)
+    ends = [
+        next(check[name] for name in check if name.endswith("edAt") and name != "createdAt") for check in everything
+    ]
+    for since, until in ((ends[4], ends[1]), (ends[-1], ends[0]), (ends[2], ends[2])):
+        expected = [check for check, end in zip(everything, ends, strict=True) if since <= end < until]
+        period = {"from": since, "to": until}
+        assert system.history(creator, **period) == expected, period
+        assert _all_pages(system, creator, "/fastcheck/history", 1, **period) == expected
+    assert system.call(creator, "GET", "/fastcheck/history", query={"from": "1700000000"}).status_code == 400
+
+
 #: Statuses, whether accepted checks are included, and how many index ranges hold the result.
 RANGES: list[tuple[list[CheckStatus], bool, int]] = [
     ([CheckStatus.USED, CheckStatus.EXPIRED, CheckStatus.CANCELLED, CheckStatus.ACTIVE], True, 5),
@@ -225,6 +239,7 @@ def test_page_of_the_history_reads_one_page_of_each_index_range(many_checks: tup
                 statuses=statuses,
                 with_accepted=with_accepted,
                 now=system.clock.now(),
+                since=lists._EPOCH,
                 before=(instant, uuid4(), 2),
                 limit=51,
             )
