@@ -8,6 +8,7 @@ All of this works through PgBouncer in transaction mode: connections set nothing
 time zone are settings of the role, which ``fastcheck provision`` makes (``deploy/provisioning.py``).
 """
 
+import os
 import select
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
@@ -56,7 +57,8 @@ class Database:
         self._transactional = self._engine.execution_options(isolation_level="READ COMMITTED")
         self._is_supported = False
         event.listen(self._engine, "connect", self._reject_unsupported_server)
-        event.listen(self._engine, "connect", _register_poller)
+        event.listen(self._engine, "connect", _register_process_and_poller)
+        event.listen(self._engine, "checkout", _refuse_inherited_connection)
         event.listen(self._engine, "checkout", _refuse_dead_connection)
 
     @classmethod
@@ -124,9 +126,22 @@ class Database:
         self._engine.dispose()
 
 
-def _register_poller(connection: Any, record: Any) -> None:
+def _register_process_and_poller(connection: Any, record: Any) -> None:
+    record.info["process_id"] = os.getpid()
     record.info["poller"] = poller = select.poll()
     poller.register(connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
+
+
+def _refuse_inherited_connection(_connection: object, record: Any, proxy: Any) -> None:
+    """Leave a connection that was made before a fork to the process that made it.
+
+    If both used it, the statements of one would be part of the other's transaction: what it reports as committed could
+    be rolled back. Source: SQLAlchemy, "Using Connection Pools with Multiprocessing or os.fork()". psycopg2 does not
+    close the connections of another process.
+    """
+    if record.info["process_id"] != os.getpid():
+        record.dbapi_connection = proxy.dbapi_connection = None
+        raise DisconnectionError("another process made this connection")
 
 
 def _refuse_dead_connection(connection: Any, record: Any, _proxy: object) -> None:

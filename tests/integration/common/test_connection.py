@@ -1,5 +1,6 @@
 """What a repository executes on: SQLAlchemy's connections over psycopg2, configured by ``Database``."""
 
+import os
 from time import monotonic
 from typing import Any
 
@@ -163,3 +164,26 @@ def test_exhausted_pool_raises_a_timeout(subscriber_db: Database) -> None:
         small.ping()
     small.ping()
     small.dispose()
+
+
+def _backend(db: Database) -> int:
+    with db.autocommit() as tx:
+        return int(tx.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+
+def test_a_forked_process_leaves_the_connections_of_its_parent_alone(subscriber_db: Database) -> None:
+    """On a shared connection, what one process commits could be rolled back with the other's transaction."""
+    before = _backend(subscriber_db)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writer, str(_backend(subscriber_db)).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        in_child = pipe.read()
+    os.waitpid(child, 0)
+    assert int(in_child) != before
+    assert _backend(subscriber_db) == before
