@@ -8,7 +8,6 @@ from typing import Any, Final
 import pytest
 
 from common.core.grouping import GroupRunner
-from tests.faults.books import read
 from tests.faults.defects import DEFECTS, Defect, Target, detected_by
 from tests.faults.simulation.runner import Outcome, first_difference, recorded, replay, run_seed
 from tests.faults.simulation.services import seeded_uuid
@@ -21,7 +20,6 @@ STARTS: Final = (1, 61, 1_000)
 SEEDS_RUN_TWICE: Final = range(1, 6)
 SEEDS_FOR_A_DEFECT: Final = 120
 SEEDS_FOR_GROUPS: Final = 60
-SEED_WITH_AN_UNNECESSARY_EVENT: Final = 135561953
 
 
 def _run(system: SimulatedSystem, start: int) -> None:
@@ -95,13 +93,6 @@ def test_planted_defect_is_detected_by_one_of_the_first_seeds(system: SimulatedS
 def test_event_acknowledged_without_its_effect_is_reported_as_unprocessed(system: SimulatedSystem) -> None:
     with _planted(system, DEFECTS["event_is_acknowledged_before_the_commit"]):
         assert _first_failure(system, "is neither processed nor parked") is not None
-
-
-def test_command_may_make_an_event_with_an_inbox_row_unnecessary(system: SimulatedSystem) -> None:
-    """The event of this seed is registered, its message is lost, and the command that cancels the check closes it."""
-    outcome = run_seed(system, SEED_WITH_AN_UNNECESSARY_EVENT)
-    assert not outcome.failed, trace(outcome)
-    assert read(system.databases.rows).unprocessed
 
 
 def test_failure_is_shrunk_to_at_most_30_moves(system: SimulatedSystem) -> None:

@@ -30,8 +30,9 @@ def urls(make_database: Callable[[str], str], test_servers: Servers) -> dict[str
 def test_generated_books_have_no_findings(urls: dict[str, str], test_servers: Servers) -> None:
     users = [uuid4() for _ in range(4)]
     big_books.write(urls, checks=CHECKS, known=users, code_key=Fernet.generate_key().decode())
+    url = test_servers.postgres_url(urlsplit(urls["balance"]).path[1:], "fastcheck_balance")
     database = Database(
-        urls["balance"].replace("postgresql://", "postgresql+psycopg2://", 1),
+        url.replace("postgresql://", "postgresql+psycopg2://", 1),
         settings=DatabaseSettings(),
         application_name="test",
     )

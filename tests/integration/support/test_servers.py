@@ -10,6 +10,7 @@ import pytest
 
 from launcher.children import start_ticks
 from tests.support.eventually import eventually
+from tests.support.servers import VARIABLE
 from tests.support.system import ROOT
 
 WITHOUT_SERVERS: Final = """
@@ -65,10 +66,12 @@ def _pytest(folder: Path, source: str, workers: str) -> "subprocess.Popen[str]":
     """Start a test run of one file with the fixtures of this one's ``conftest.py``."""
     (folder / "test_sample.py").write_text(source)
     (folder / "pytest.ini").write_text("[pytest]\n")
+    # Not the servers of the run that this test belongs to: it would stop their backends.
+    inherited = {name: value for name, value in os.environ.items() if name != VARIABLE}
     return subprocess.Popen(
         [sys.executable, "-m", "pytest", "-p", "xdist", "-p", "tests.conftest", "-n", workers, "test_sample.py"],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        env={**inherited, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
