@@ -107,5 +107,5 @@ def _run_with_reload(data_dir: DataDir, service: Service, role: str, gateway_url
         raise
     finally:
         if watcher.poll() is None:
-            watcher.send_signal(signal.SIGINT)
+            watcher.terminate()
             watcher.wait()
