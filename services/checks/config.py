@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from pydantic import SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from common.core.settings import (
     BusSettings,
@@ -40,6 +40,11 @@ class ChecksSettings(
 
     settle_timeout_seconds: float = 2.0
     """Maximum wait of an accept for the settlement. After that the event delivers the money."""
+
+    rate_limit_enabled: bool = True
+    """Whether rate limits apply."""
+    failed_attempts_per_address: int = Field(default=100, gt=0)
+    """Failed accepts and previews from one address that are allowed per hour."""
 
     expiry_sweep_seconds: float = 10.0
     """Interval between scans for checks that are due to expire."""

@@ -13,6 +13,8 @@ from uuid import UUID, uuid5
 from common.contracts import events
 from common.db.idempotency import IdempotencyKey
 
+#: Wrong codes since the code of a check was set, after which only a new code lets the check be accepted.
+MAX_WRONG_CODES: Final = 20
 #: Limits the doubling of a freeze: by then it is longer than the lifetime of any check.
 MAX_DOUBLINGS: Final = 14
 
@@ -73,6 +75,7 @@ class Check:
     expires_at: datetime
     closes_at: datetime
     failed_attempts: int = 0
+    wrong_codes: int = 0
     freezes: int = 0
     frozen_until: datetime | None = None
     tries: int = 0
@@ -89,8 +92,13 @@ class Check:
             return CheckStatus.EXPIRED
         return self.status
 
+    @property
+    def code_change_required(self) -> bool:
+        """Whether the check stays frozen until its creator changes the code."""
+        return self.wrong_codes >= MAX_WRONG_CODES
+
     def is_frozen(self, now: datetime) -> bool:
-        return self.frozen_until is not None and self.frozen_until > now
+        return self.code_change_required or (self.frozen_until is not None and self.frozen_until > now)
 
     def activate(self) -> Self:
         """Return the check as active: its money is held."""
@@ -117,18 +125,20 @@ class Check:
         return self._become(CheckStatus.EXPIRED)
 
     def change_code(self, ciphertext: bytes) -> Self:
-        """Return the check with a new code. A freeze and the count of wrong codes stay: they protect the number."""
+        """Return the check with a new code. A freeze ends: the wrong codes so far say nothing about the new code."""
         if self.status is not CheckStatus.ACTIVE:
             raise IllegalTransition(f"check {self.check_id} is {self.status}, its code cannot change")
-        return replace(self, code_ciphertext=ciphertext)
+        return replace(self, code_ciphertext=ciphertext, failed_attempts=0, wrong_codes=0, freezes=0, frozen_until=None)
 
     def count_wrong_code(self, now: datetime, policy: FreezePolicy) -> Self:
         """Return the check with one more wrong code; the last allowed one freezes it, each time for twice as long."""
-        failed = self.failed_attempts + 1
+        failed, wrong_codes = self.failed_attempts + 1, self.wrong_codes + 1
         if failed < policy.after_wrong_codes:
-            return replace(self, failed_attempts=failed)
+            return replace(self, failed_attempts=failed, wrong_codes=wrong_codes)
         duration = timedelta(seconds=policy.seconds * 2 ** min(self.freezes, MAX_DOUBLINGS))
-        return replace(self, failed_attempts=0, freezes=self.freezes + 1, frozen_until=now + duration)
+        return replace(
+            self, failed_attempts=0, wrong_codes=wrong_codes, freezes=self.freezes + 1, frozen_until=now + duration
+        )
 
     def accepted_event(self) -> events.CheckAccepted:
         if self.acceptor_id is None:
@@ -175,6 +185,8 @@ class Attempt:
     number: str
     code: str
     at: datetime
+    #: The client's address in the form in which it is counted; None is not counted.
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from services.checks.models import Check, CheckStatus
 
 COLUMNS: Final = """
     check_id, number, creator_id, acceptor_id, amount_minor, currency, note, code_ciphertext, status, created_at,
-    expires_at, closes_at, failed_attempts, freezes, frozen_until, tries, next_try_at
+    expires_at, closes_at, failed_attempts, wrong_codes, freezes, frozen_until, tries, next_try_at
 """
 
 _FIND = text(f"SELECT {COLUMNS} FROM checks WHERE check_id = :check_id")

@@ -29,4 +29,7 @@ class ActiveCheck(ResponseModel):
     created_at: UtcTime
     expiration: UtcTime
     status: Literal["active"] = "active"
+    code_change_required: bool | None = Field(
+        default=None, description="true after too many wrong codes: the check cannot be accepted until the code changes"
+    )
     frozen_until: UtcTime | None = Field(default=None, description="the check cannot be accepted until then")

@@ -54,6 +54,10 @@ class GatewaySettings(Settings, HttpSettings, PublicUrlSettings):
     """Write requests of one user: per minute, and at once."""
     rate_limit_password: RateLimit = Limit(per_minute=600, burst=300)
     """Requests with a password from one address: per minute, and at once."""
+    rate_limit_register: RateLimit = Limit(per_minute=1, burst=20)
+    """New accounts from one address: per minute, and at once."""
+    rate_limit_topup: RateLimit = Limit(per_minute=10, burst=10)
+    """New top-ups of one user: per minute, and at once."""
     rate_limit_guest: RateLimit = Limit(per_minute=600, burst=300)
     """Requests without a session from one address: per minute, and at once."""
 

@@ -63,6 +63,8 @@ def _limits(settings: GatewaySettings) -> dict[Rate, Limit]:
         Rate.READ: settings.rate_limit_read,
         Rate.WRITE: settings.rate_limit_write,
         Rate.PASSWORD: settings.rate_limit_password,
+        Rate.REGISTER: settings.rate_limit_register,
+        Rate.TOPUP: settings.rate_limit_topup,
         Rate.GUEST: settings.rate_limit_guest,
         Rate.UNLIMITED: NO_LIMIT,
     }

@@ -102,7 +102,7 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     ),
     "too_many_attempts": ErrorCode(
         "too many failed attempts: try again later",
-        "This user, or guest's address, has entered too many wrong codes.",
+        "This user, this guest's address, or the users of this address, have entered too many wrong codes.",
         _AFTER,
     ),
     # Top-ups
@@ -116,6 +116,11 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         "this top-up expired before it could be started: create another one with a new Idempotency-Key",
         "The top-up of this key ended before its payment page was known. Nothing was charged.",
         "Retry with a new key.",
+    ),
+    "too_many_pending_topups": ErrorCode(
+        "too many unpaid top-ups: pay one of them, or wait until one expires",
+        "The user has as many unpaid top-ups as `FASTCHECK_TOPUPS_PENDING_PER_USER` allows.",
+        "Retry after one of them is paid or has expired.",
     ),
     "bank_unavailable": ErrorCode(
         "the bank cannot be reached: try again shortly with the same Idempotency-Key",

@@ -106,6 +106,11 @@ def forward_with_session(context: Context, request: Request, call: Call) -> Resp
     return forward(context, request, call, {"X-Session-Hash": call.session_hash or ""})
 
 
+def forward_with_address(context: Context, request: Request, call: Call) -> Response:
+    """Forward a request whose failures the service counts per client address, which it receives."""
+    return forward(context, request, call, {"X-Client-Address": _address(context, request)})
+
+
 def forward_notification(context: Context, request: Request, call: Call) -> Response:
     """Forward a bank's notification with its address and the headers that may carry its signature."""
     extra = {**_present(BANK_HEADERS, request.environ), "X-Client-Address": _address(context, request)}
@@ -138,7 +143,7 @@ def _send(context: Context, request: Request, call: Call, body: bytes | None, ex
         **extra,
     }
     client, target = context.services[call.service], _target(environ)
-    with _slot(context.password_slots) if call.rate is Rate.PASSWORD else nullcontext():
+    with _slot(context.password_slots) if call.rate in (Rate.PASSWORD, Rate.REGISTER) else nullcontext():
         response = client.request(environ["REQUEST_METHOD"], target, headers=headers, body=body)
     return _returned(response)
 

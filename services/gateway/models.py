@@ -15,6 +15,10 @@ class Rate(StrEnum):
     READ = "read"
     #: Requests that move money or change anything.
     WRITE = "write"
+    #: New top-ups, each of which is a call to a bank, and later polls.
+    TOPUP = "topup"
+    #: New accounts, each of which has attempts at codes of its own.
+    REGISTER = "register"
     #: Requests that make accounts compute a password hash.
     PASSWORD = "password"  # noqa: S105  the name of a kind of request
     #: Requests without a session, and those with an invalid one.

@@ -267,7 +267,7 @@ _PAYMENTS: Final = {
         "`GET /topup/{transactionID}`.",
         {
             "400": ("return_url_not_allowed",),
-            "409": ("topup_over",),
+            "409": ("topup_over", "too_many_pending_topups"),
             "502": ("bank_unavailable", "bank_refused"),
         },
         {"amount": 50000, "returnUrl": "https://api.fastcheck.store/top-up"},

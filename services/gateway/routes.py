@@ -16,6 +16,7 @@ from services.gateway.forwarding import (
     forward_guest,
     forward_list,
     forward_notification,
+    forward_with_address,
     forward_with_session,
 )
 from services.gateway.models import Call, Rate
@@ -26,17 +27,17 @@ api = Blueprint("api", __name__)
 
 
 @api.post("/register")
-@guest("accounts", Rate.PASSWORD)
+@guest("accounts", Rate.REGISTER)
 def register(context: Context, request: Request, call: Call) -> Response:
     """Register a user."""
-    return forward_guest(context, request, call)
+    return forward_with_address(context, request, call)
 
 
 @api.post("/login")
 @guest("accounts", Rate.PASSWORD)
 def log_in(context: Context, request: Request, call: Call) -> Response:
     """Start a session."""
-    return forward_guest(context, request, call)
+    return forward_with_address(context, request, call)
 
 
 @api.post("/logout")
@@ -119,14 +120,14 @@ def list_active_checks(context: Context, request: Request, call: Call) -> Respon
 @signed_in("checks", Rate.WRITE)
 def accept_check(context: Context, request: Request, call: Call) -> Response:
     """Accept a check."""
-    return forward(context, request, call)
+    return forward_with_address(context, request, call)
 
 
 @api.post("/fastcheck/preview")
 @signed_in("checks", Rate.WRITE)
 def preview_check(context: Context, request: Request, call: Call) -> Response:
     """Preview a check before accepting it; a wrong code counts as an attempt."""
-    return forward(context, request, call)
+    return forward_with_address(context, request, call)
 
 
 @api.post("/fastcheck/preview/guest")
@@ -175,7 +176,7 @@ def get_qr(context: Context, request: Request, call: Call) -> Response:
 
 
 @api.post("/topup")
-@signed_in("payments", Rate.WRITE)
+@signed_in("payments", Rate.TOPUP)
 def start_topup(context: Context, request: Request, call: Call) -> Response:
     """Start a top-up."""
     return forward(context, request, call)
@@ -199,7 +200,7 @@ def get_topup(context: Context, request: Request, call: Call) -> Response:
 @guest("payments", Rate.GUEST)
 def return_from_bank(context: Context, request: Request, call: Call) -> Response:
     """Redirect a browser that returns from the bank. It carries no session, and no money moves."""
-    return forward_guest(context, request, call)
+    return forward_with_address(context, request, call)
 
 
 @api.post("/bank/webhook/<bank>")

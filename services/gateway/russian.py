@@ -52,10 +52,16 @@ MESSAGES: Final = {
     "this check was cancelled by its creator": "Отправитель отменил этот чек",
     "this check is cancelled already": "Этот чек уже отменён",
     "too many wrong codes: this check is frozen for a while": ("Слишком много неверных кодов. Чек временно заморожен"),
+    "too many wrong codes: this check is frozen until its creator changes the code": (
+        "Слишком много неверных кодов. Чек заморожен, пока отправитель не сменит код"
+    ),
     "too many failed attempts: try again later": "Слишком много неудачных попыток. Повторите позже",
     # Top-ups
     "this returnUrl is not on the list of allowed origins": "Возврат на этот адрес не разрешён",
     "this currency is not accepted for top-ups": "Пополнение в этой валюте не поддерживается",
+    "too many unpaid top-ups: pay one of them, or wait until one expires": (
+        "Слишком много неоплаченных пополнений. Оплатите одно из них или дождитесь окончания срока"
+    ),
     "no such top-up": "Пополнение не найдено",
     "the bank cannot be reached: try again shortly with the same Idempotency-Key": (
         "Банк не отвечает. Повторите через несколько секунд с тем же Idempotency-Key"

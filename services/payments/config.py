@@ -45,6 +45,10 @@ class PaymentsSettings(BankEnvironment, DatabaseSettings, BusSettings, CallerSet
     """Description of the payment on the bank's page."""
     topup_lifetime_seconds: int = Field(default=3600, ge=60, le=86_400)
     """Time after which an unpaid top-up expires."""
+    topups_pending_per_user: int = Field(default=10, gt=0)
+    """Maximum number of unpaid top-ups of one user."""
+    rate_limit_enabled: bool = True
+    """Whether rate limits apply."""
     topup_credit_late: bool = True
     """Whether a payment confirmed after the top-up expired is credited. Otherwise it is refunded to the card."""
     topup_poll_first_seconds: float = Field(default=15.0, gt=0)
@@ -54,7 +58,7 @@ class PaymentsSettings(BankEnvironment, DatabaseSettings, BusSettings, CallerSet
     topup_give_up_days: int = Field(default=14, gt=0)
     """Time after its expiration for which an unfinished top-up is still polled."""
     forged_notifications_per_hour: int = 1_000
-    """Maximum number of forged notifications that are stored per hour. All are counted."""
+    """Maximum number of forged notifications that are stored per bank and hour. All are counted."""
     idempotency_retention_hours: int = Field(default=72, ge=24)
     """Retention of idempotency keys, in hours."""
 

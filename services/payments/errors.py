@@ -21,6 +21,14 @@ class TopUpNotFound(BusinessError):
     message = "no such top-up"
 
 
+class TooManyPendingTopUps(BusinessError):
+    """The user has as many unpaid top-ups as are allowed: each costs calls to the bank until it ends."""
+
+    status = 409
+    code = "too_many_pending_topups"
+    message = "too many unpaid top-ups: pay one of them, or wait until one expires"
+
+
 class TopUpUnavailable(BusinessError):
     """The bank is unreachable or the outcome is unknown. A retry with the same key resolves it."""
 

@@ -27,9 +27,10 @@ FAILED_ATTEMPTS_ALLOWED: Final = 20
 FAILED_ATTEMPTS_WINDOW_SECONDS: Final = 3600
 
 
-def allowance_at(at: datetime) -> Allowance:
-    """Return how many failed attempts a user may make in the window that ends at an instant."""
-    return Allowance(FAILED_ATTEMPTS_ALLOWED, at - timedelta(seconds=FAILED_ATTEMPTS_WINDOW_SECONDS))
+def allowance_at(context: Context, at: datetime) -> Allowance:
+    """Return how many failed attempts a user and an address may make in the window that ends at an instant."""
+    window_start = at - timedelta(seconds=FAILED_ATTEMPTS_WINDOW_SECONDS)
+    return Allowance(FAILED_ATTEMPTS_ALLOWED, window_start, context.settings.failed_attempts_per_address)
 
 
 def verify_attempt(context: Context, tx: Connection, attempt: Attempt, found: Locked) -> Check | BusinessError:
@@ -39,12 +40,12 @@ def verify_attempt(context: Context, tx: Connection, attempt: Attempt, found: Lo
     same work. Raises CheckFrozen and TooManyAttempts: the code was not compared, so nothing is committed.
     """
     window = timedelta(seconds=FAILED_ATTEMPTS_WINDOW_SECONDS)
-    allowance = allowance_at(attempt.at)
+    allowance = allowance_at(context, attempt.at)
     exhausted_at, check = found.exhausted_at, found.check
     if exhausted_at is not None:
         raise errors.TooManyAttempts(retry_after_seconds=seconds_until(exhausted_at + window, attempt.at))
-    if check is not None and check.frozen_until is not None and check.is_frozen(attempt.at):
-        raise errors.CheckFrozen(retry_after_seconds=seconds_until(check.frozen_until, attempt.at))
+    if check is not None and check.is_frozen(attempt.at):
+        raise _refusal_while_frozen(check, attempt.at)
     if check is not None and _is_right(context, check, attempt):
         return _refusal_if_ended(check.status_at(attempt.at)) or check
     if check is None:
@@ -71,6 +72,12 @@ def opens(context: Context, attempt: Attempt, check: Check | None) -> bool:
     except CodeUnreadable:
         return False
     return is_right and not check.is_frozen(attempt.at) and check.status_at(attempt.at) is CheckStatus.ACTIVE
+
+
+def _refusal_while_frozen(check: Check, now: datetime) -> errors.CheckFrozen:
+    if check.code_change_required or check.frozen_until is None:
+        return errors.CheckFrozen("too many wrong codes: this check is frozen until its creator changes the code")
+    return errors.CheckFrozen(retry_after_seconds=seconds_until(check.frozen_until, now))
 
 
 def _is_right(context: Context, check: Check, attempt: Attempt) -> bool:

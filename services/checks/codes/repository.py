@@ -19,18 +19,22 @@ from services.checks.repository import COLUMNS, check_of
 #: A position in the order (closes_at, check_id).
 Position = tuple[datetime, UUID]
 
-# The attempt that exhausted the user's allowance, if any: the ``allowed``-th newest in the window. Its time plus the
-# window is when the next attempt is possible.
-_LAST_ALLOWED_FAILURE: Final = """
-    SELECT attempted_at FROM failed_attempts
-     WHERE user_id = :user_id AND attempted_at > :window_start
-     ORDER BY attempted_at DESC OFFSET :allowed - 1 LIMIT 1
+# The time of the attempt that exhausted the allowance of the user or of the address, if any: the ``allowed``-th newest
+# in the window. Its time plus the window is when the next attempt is possible.
+_EXHAUSTED_AT: Final = """
+    GREATEST(
+        (SELECT attempted_at FROM failed_attempts
+          WHERE user_id = :user_id AND attempted_at > :window_start
+          ORDER BY attempted_at DESC OFFSET :allowed - 1 LIMIT 1),
+        (SELECT attempted_at FROM failed_attempts
+          WHERE address = :address AND attempted_at > :window_start
+          ORDER BY attempted_at DESC OFFSET :allowed_of_address - 1 LIMIT 1))
 """
 
 # Returns one row whether or not the number exists. The attempt of a blocked user locks nothing.
 _ATTEMPTED: Final = f"""
     SELECT u.exhausted_at, c.*
-      FROM (SELECT ({_LAST_ALLOWED_FAILURE}) AS exhausted_at) u
+      FROM (SELECT {_EXHAUSTED_AT} AS exhausted_at) u
       LEFT JOIN LATERAL (SELECT {COLUMNS} FROM checks
                           WHERE number = :number AND status NOT IN ('pending', 'rejected')
                             AND u.exhausted_at IS NULL
@@ -67,19 +71,27 @@ _LOCK_FAILURES = text("SELECT pg_advisory_xact_lock(hashtextextended(:user_id, 1
 # Counts the failure on the user and on the check, or on neither if the user's allowance is exhausted. Runs for an
 # unknown number too, so that it takes as long.
 _RECORD_FAILURE = text(f"""
-    WITH exhausted AS ({_LAST_ALLOWED_FAILURE}), recorded AS (
-        INSERT INTO failed_attempts (user_id, attempted_at)
-        SELECT :user_id, :at WHERE NOT EXISTS (SELECT 1 FROM exhausted)
+    WITH exhausted AS (
+        SELECT attempted_at FROM (SELECT {_EXHAUSTED_AT} AS attempted_at) last WHERE attempted_at IS NOT NULL
+    ), recorded AS (
+        INSERT INTO failed_attempts (user_id, address, attempted_at)
+        SELECT :user_id, :address, :at WHERE NOT EXISTS (SELECT 1 FROM exhausted)
         RETURNING 1
     ), counted AS (
         UPDATE checks
-           SET failed_attempts = :failed_attempts, freezes = :freezes, frozen_until = :frozen_until
+           SET failed_attempts = :failed_attempts, wrong_codes = :wrong_codes, freezes = :freezes,
+               frozen_until = :frozen_until
          WHERE check_id = :check_id AND EXISTS (SELECT 1 FROM recorded)
     )
     SELECT attempted_at FROM exhausted
 """)
 
-_SAVE_CODE = text("UPDATE checks SET code_ciphertext = :code_ciphertext WHERE check_id = :check_id")
+_SAVE_CODE = text("""
+    UPDATE checks
+       SET code_ciphertext = :code_ciphertext, failed_attempts = :failed_attempts, wrong_codes = :wrong_codes,
+           freezes = :freezes, frozen_until = :frozen_until
+     WHERE check_id = :check_id
+""")
 
 _UNDER_OLD_KEY: Final = f"substring(code_ciphertext FROM 1 FOR {KEY_NAME_BYTES}) <> :newest"
 
@@ -113,15 +125,16 @@ _PURGE_FAILED_ATTEMPTS = text("""
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How many failed attempts a user may make, and the instant since which they count."""
+    """How many failed attempts a user and an address may make, and the instant since which they count."""
 
     allowed: int
     window_start: datetime
+    allowed_of_address: int = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """What an attempt found: when the user exhausted the allowance, or else the check with the number, locked."""
+    """What an attempt found: when its allowance was exhausted, or else the check with the number, locked."""
 
     exhausted_at: datetime | None
     check: Check | None
@@ -177,6 +190,7 @@ def record_failure(tx: Connection, attempt: Attempt, allowance: Allowance, count
             "at": attempt.at,
             "check_id": counted.check_id if counted else None,
             "failed_attempts": counted.failed_attempts if counted else 0,
+            "wrong_codes": counted.wrong_codes if counted else 0,
             "freezes": counted.freezes if counted else 0,
             "frozen_until": counted.frozen_until if counted else None,
         },
@@ -185,8 +199,18 @@ def record_failure(tx: Connection, attempt: Attempt, allowance: Allowance, count
 
 
 def save_code(tx: Connection, check: Check) -> None:
-    """Save the new code of a check; the old one stops working."""
-    tx.execute(_SAVE_CODE, {"check_id": check.check_id, "code_ciphertext": check.code_ciphertext})
+    """Save the new code of a check and its counters; the old code stops working."""
+    tx.execute(
+        _SAVE_CODE,
+        {
+            "check_id": check.check_id,
+            "code_ciphertext": check.code_ciphertext,
+            "failed_attempts": check.failed_attempts,
+            "wrong_codes": check.wrong_codes,
+            "freezes": check.freezes,
+            "frozen_until": check.frozen_until,
+        },
+    )
 
 
 def lock_under_old_key(
@@ -218,6 +242,8 @@ def purge_failed_attempts(tx: Connection, *, before: datetime, limit: int) -> in
 def _counted(attempt: Attempt, allowance: Allowance) -> dict[str, object]:
     return {
         "user_id": attempt.user_id,
+        "address": attempt.address,
         "window_start": allowance.window_start,
         "allowed": allowance.allowed,
+        "allowed_of_address": allowance.allowed_of_address,
     }

@@ -79,12 +79,15 @@ _ACTIVATE_MANY = text("""
 _LOCK_MANY = text(f"""
     WITH wanted AS (
         SELECT * FROM json_to_recordset(CAST(:items AS json)) AS w
-            (position integer, user_id uuid, number text, {_KEY})
+            (position integer, user_id uuid, address text, number text, {_KEY})
     ), {_CLAIMED}, allowed AS MATERIALIZED (
         SELECT position, number AS wanted_number FROM fresh f
          WHERE NOT EXISTS (SELECT 1 FROM failed_attempts a
                             WHERE a.user_id = f.user_id AND a.attempted_at > :window_start
                            OFFSET :allowed - 1)
+           AND NOT EXISTS (SELECT 1 FROM failed_attempts a
+                            WHERE a.address = f.address AND a.attempted_at > :window_start
+                           OFFSET :allowed_of_address - 1)
     )
     SELECT position, {COLUMNS}
       FROM allowed JOIN checks ON number = wanted_number
@@ -165,12 +168,23 @@ def lock_for_attempts(
     The numbers and the keys must be distinct.
     """
     items = [
-        {"position": position, "user_id": str(attempt.user_id), "number": attempt.number, **_keyed(key)}
+        {
+            "position": position,
+            "user_id": str(attempt.user_id),
+            "address": attempt.address,
+            "number": attempt.number,
+            **_keyed(key),
+        }
         for position, (attempt, key) in enumerate(attempts)
     ]
     rows = tx.execute(
         _LOCK_MANY,
-        {"items": json.dumps(items), "window_start": allowance.window_start, "allowed": allowance.allowed},
+        {
+            "items": json.dumps(items),
+            "window_start": allowance.window_start,
+            "allowed": allowance.allowed,
+            "allowed_of_address": allowance.allowed_of_address,
+        },
     ).mappings()
     return {row["position"]: check_of(row) for row in rows}
 

@@ -110,7 +110,7 @@ def _accept_regular(context: Context, acceptances: Sequence[Acceptance]) -> dict
     firsts = _first_of_each([(_identity(each.key), each.attempt.number) for each in acceptances])
     attempts = [(acceptances[position].attempt, acceptances[position].key) for position in firsts]
     with context.db.transaction() as tx:
-        locked = group_repository.lock_for_attempts(tx, attempts, allowance_at(context.clock.now()))
+        locked = group_repository.lock_for_attempts(tx, attempts, allowance_at(context, context.clock.now()))
         # The time after the locks, as on the single path.
         now = context.clock.now()
         uses = {}

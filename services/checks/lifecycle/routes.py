@@ -23,6 +23,9 @@ from services.checks.models import Check, Order, guest_of, number_of
 from services.checks.responses import active_check, idempotency_key, respond
 from services.checks.schemas import ActiveCheck, NumberPath
 
+#: Set by the gateway alone, whose token is required.
+CLIENT_ADDRESS_HEADER: Final = "X-Client-Address"
+
 public = APIBlueprint(
     "lifecycle", __name__, abp_tags=[Tag(name="FastChecks")], abp_security=SESSION, abp_responses=COMMON_RESPONSES
 )
@@ -53,6 +56,7 @@ def accept_check(context: Context, request: Request, header: IdempotencyHeader, 
         number_of(body.fastcheck),
         body.code,
         idempotency_key(request, header, "accept", body),
+        address=request.header(CLIENT_ADDRESS_HEADER),
     )
     check = result.check
     accepted = AcceptedCheck(
@@ -68,7 +72,9 @@ def accept_check(context: Context, request: Request, header: IdempotencyHeader, 
 @user_only
 def preview_check(context: Context, request: Request, body: NumberAndCode) -> Response:
     """Preview a check before accepting it; a wrong code counts as an attempt."""
-    check = service.preview_check(context, request.user_id, number_of(body.fastcheck), body.code)
+    check = service.preview_check(
+        context, request.user_id, number_of(body.fastcheck), body.code, request.header(CLIENT_ADDRESS_HEADER)
+    )
     return render(_previewed(check))
 
 
@@ -76,8 +82,9 @@ def preview_check(context: Context, request: Request, body: NumberAndCode) -> Re
 @services_only("gateway")
 def preview_as_guest(context: Context, request: Request, body: NumberAndCode) -> Response:
     """Preview a check without a session; a wrong code counts as an attempt of the client's address."""
-    guest_id = guest_of(request.header("X-Client-Address") or "")
-    return render(_previewed(service.preview_check(context, guest_id, number_of(body.fastcheck), body.code)))
+    address = request.header(CLIENT_ADDRESS_HEADER)
+    check = service.preview_check(context, guest_of(address or ""), number_of(body.fastcheck), body.code, address)
+    return render(_previewed(check))
 
 
 def _previewed(check: Check) -> PreviewedCheck:

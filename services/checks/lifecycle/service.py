@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from common.bus import outbox
 from common.contracts.events import Event, event_id
 from common.core import trace
+from common.core.addresses import address_to_count
 from common.core.errors import BusinessError, ServiceUnavailable
 from common.core.logging import get_logger
 from common.core.money import ACCEPTED_CURRENCIES
@@ -207,13 +208,15 @@ def finish_pending_checks(context: Context, limit: int) -> bool:
     return len(pending) == limit
 
 
-def accept_check(context: Context, user_id: UUID, number: str, code: str, key: IdempotencyKey | None) -> Result:
-    """Accept the check for the user and settle its money.
+def accept_check(
+    context: Context, user_id: UUID, number: str, code: str, key: IdempotencyKey | None, *, address: str | None = None
+) -> Result:
+    """Accept the check for the user, who calls from ``address``, and settle its money.
 
     Raises CheckNotFound, CheckUsed, CheckExpired, CheckCancelled, CheckFrozen, TooManyAttempts, RequestInProgress and
     IdempotencyKeyReused. An unknown outcome of the settlement is no error: the committed event delivers it.
     """
-    attempt = Attempt(user_id, number, code, context.clock.now())
+    attempt = Attempt(user_id, number, code, context.clock.now(), _counted_address(context, address))
     accepted = context.acceptances.submit(
         Acceptance(attempt, key, trace.current()),
         partial(accept_many, context),
@@ -237,7 +240,7 @@ def _decide_acceptance(context: Context, attempt: Attempt, key: IdempotencyKey |
     With a key, the statements that lock and save also claim the key and store the response, which saves two round
     trips.
     """
-    allowance = allowance_at(attempt.at)
+    allowance = allowance_at(context, attempt.at)
     if key is None:
         found: StoredAnswer | Locked = codes.lock_for_attempt(tx, attempt, allowance)
     else:
@@ -263,17 +266,21 @@ def _decide_acceptance(context: Context, attempt: Attempt, key: IdempotencyKey |
     return Result(used)
 
 
-def preview_check(context: Context, user_id: UUID, number: str, code: str) -> Check:
+def _counted_address(context: Context, address: str | None) -> str | None:
+    return address_to_count(address) if address and context.settings.rate_limit_enabled else None
+
+
+def preview_check(context: Context, user_id: UUID, number: str, code: str, address: str | None = None) -> Check:
     """Return the check that this number and code open. A wrong code counts as for :func:`accept_check`.
 
     Raises CheckNotFound, CheckUsed, CheckExpired, CheckCancelled, CheckFrozen and TooManyAttempts.
     """
-    attempt = Attempt(user_id, number, code, context.clock.now())
+    attempt = Attempt(user_id, number, code, context.clock.now(), _counted_address(context, address))
     return decide_once(context, None, partial(_decide_preview, context, attempt)).check
 
 
 def _decide_preview(context: Context, attempt: Attempt, tx: Connection) -> Decision:
-    found = codes.lock_for_attempt(tx, attempt, allowance_at(attempt.at))
+    found = codes.lock_for_attempt(tx, attempt, allowance_at(context, attempt.at))
     verified = verify_attempt(context, tx, attempt, found)
     return verified if isinstance(verified, BusinessError) else Result(verified)
 

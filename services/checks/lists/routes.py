@@ -13,7 +13,7 @@ from common.http.server.schemas import COMMON_RESPONSES, SESSION, ErrorBody, Pag
 from services.checks.context import Context
 from services.checks.lists import service
 from services.checks.lists.schemas import ActiveList, CheckView, HistoryCheck, HistoryList, HistoryQuery
-from services.checks.models import CheckStatus, HistoryLine, HistoryType, Result, number_of
+from services.checks.models import Check, CheckStatus, HistoryLine, HistoryType, Result, number_of
 from services.checks.responses import active_check
 from services.checks.schemas import ActiveCheck, NumberPath
 
@@ -58,12 +58,12 @@ def get_check(context: Context, request: Request, path: NumberPath) -> Response:
 
 def _as_view(role: HistoryType, result: Result, now: datetime) -> CheckView:
     check, status = result.check, result.check.status_at(now)
-    times: dict[str, str | None] = {}
+    times: dict[str, Any] = {}
     if role is HistoryType.ACCEPTED:
         times = {"accepted_at": utc(check.closes_at)}
     elif status is CheckStatus.ACTIVE:
         times = {"created_at": utc(check.created_at), "expiration": utc(check.expires_at)}
-        times["frozen_until"] = utc(check.frozen_until) if check.frozen_until and check.frozen_until > now else None
+        times |= _freeze(check, now)
     else:
         times = {"created_at": utc(check.created_at), f"{status.value}_at": utc(check.closes_at)}
     return CheckView(
@@ -79,10 +79,16 @@ def _as_view(role: HistoryType, result: Result, now: datetime) -> CheckView:
 
 
 def _as_active(result: Result, now: datetime) -> ActiveCheck:
-    frozen_until = result.check.frozen_until
-    if frozen_until is None or frozen_until <= now:
-        return active_check(result)
-    return active_check(result).model_copy(update={"frozen_until": utc(frozen_until)})
+    return active_check(result).model_copy(update=_freeze(result.check, now))
+
+
+def _freeze(check: Check, now: datetime) -> dict[str, Any]:
+    """Return how long the check is frozen: until a time, or until its code changes."""
+    if check.code_change_required:
+        return {"code_change_required": True}
+    if check.frozen_until is not None and check.frozen_until > now:
+        return {"frozen_until": utc(check.frozen_until)}
+    return {}
 
 
 def _as_history(line: HistoryLine) -> HistoryCheck:

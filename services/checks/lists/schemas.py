@@ -48,6 +48,9 @@ class CheckView(ResponseModel):
     created_at: UtcTime | None = None
     expiration: UtcTime | None = Field(default=None, description="of an active check")
     frozen_until: UtcTime | None = Field(default=None, description="the check cannot be accepted until then")
+    code_change_required: bool | None = Field(
+        default=None, description="true after too many wrong codes: the check cannot be accepted until the code changes"
+    )
     used_at: UtcTime | None = None
     expired_at: UtcTime | None = None
     cancelled_at: UtcTime | None = None

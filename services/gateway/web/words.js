@@ -12,6 +12,7 @@ export function explain(error, seconds = error.retryAfterSeconds) {
   if (error instanceof NoAnswer) return t(navigator.onLine ? 'error.no_answer' : 'error.offline');
   if (!(error instanceof ApiError)) throw error; // a defect of the app: show it in the console
   const time = formatDuration(seconds ?? 0);
+  if (seconds === null && has(`error.${error.code}.no_time`)) return t(`error.${error.code}.no_time`);
   if (has(`error.${error.code}`)) return t(`error.${error.code}`, { time });
   if (error.status >= 500) return t('error.server');
   return language() === 'en' ? error.message : t('error.other', { code: error.code });

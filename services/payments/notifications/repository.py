@@ -30,12 +30,14 @@ _RECORD = text("""
                           ELSE EXCLUDED.verdict END
 """)
 
-# Anyone can send forged notifications: a limited number per hour is stored, the rest is only counted in the metrics.
+# Anyone can send forged notifications: a limited number per bank and hour is stored, so that those of one bank do not
+# displace those of another; the rest is only counted in the metrics.
 _RECORD_FORGED = text("""
     INSERT INTO notifications (bank, source, verdict, address, headers, body)
     SELECT :bank, 'webhook', 'bad_signature', :address, CAST(:headers AS jsonb), :body
      WHERE (SELECT count(*) FROM (SELECT 1 FROM notifications
-                                   WHERE verdict = 'bad_signature' AND first_received_at > now() - interval '1 hour'
+                                   WHERE bank = :bank AND verdict = 'bad_signature'
+                                     AND first_received_at > now() - interval '1 hour'
                                    LIMIT :most) recent) < :most
 """)
 
@@ -135,7 +137,7 @@ def record(
 
 
 def record_forged(tx: Connection, bank: str, evidence: Evidence, *, most_per_hour: int) -> None:
-    """Store a forged notification, up to a number per hour."""
+    """Store a forged notification, up to a number per bank and hour."""
     tx.execute(_RECORD_FORGED, {"bank": bank, "most": most_per_hour, **evidence.row()})
 
 

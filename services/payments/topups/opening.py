@@ -11,6 +11,8 @@ from time import monotonic
 from typing import Final
 from uuid import UUID
 
+from sqlalchemy import Connection
+
 from common.core.logging import get_logger
 from common.db import idempotency
 from common.db.idempotency import IdempotencyKey, RequestInProgress, StoredAnswer
@@ -24,7 +26,7 @@ from services.payments.banks.base import (
     PaymentStatus,
 )
 from services.payments.context import Context
-from services.payments.errors import TopUpNeverStarted, TopUpRefusedByBank, TopUpUnavailable
+from services.payments.errors import TooManyPendingTopUps, TopUpNeverStarted, TopUpRefusedByBank, TopUpUnavailable
 from services.payments.models import Attempt, AttemptState, TopUp, TopUpStatus, order_id_of, order_of
 from services.payments.notifications.repository import Evidence
 from services.payments.notifications.service import apply_notification
@@ -98,20 +100,27 @@ def _claim_or_insert(
 ) -> StoredAnswer | None:
     """Insert the top-up and store the key in one transaction, before the bank can send a notification.
 
-    Returns the stored response if the key was used before.
+    Returns the stored response if the key was used before. Raises TooManyPendingTopUps.
     """
     bank_order_id = order_id_of(topup.topup_id, 1)
     if key is None:
         with context.db.autocommit() as tx:
-            repository.insert(tx, topup, bank_order_id, busy_until=busy_until)
+            _insert(context, tx, topup, bank_order_id, busy_until)
         return None
     with context.db.transaction() as tx:
         stored = idempotency.claim(tx, key)
         if stored is None:
-            repository.insert(tx, topup, bank_order_id, busy_until=busy_until)
+            _insert(context, tx, topup, bank_order_id, busy_until)
             # A replay builds its response from the row, so that the key stores only the id of the top-up.
             idempotency.store(tx, key, 201, b"", topup.topup_id)
     return stored
+
+
+def _insert(context: Context, tx: Connection, topup: TopUp, bank_order_id: str, busy_until: datetime) -> None:
+    settings = context.settings
+    limit = {"most_pending": settings.topups_pending_per_user} if settings.rate_limit_enabled else {}
+    if repository.insert(tx, topup, bank_order_id, busy_until=busy_until, **limit) is None:
+        raise TooManyPendingTopUps
 
 
 def _resume(context: Context, stored: StoredAnswer, now: datetime, busy_until: datetime) -> Located:

@@ -17,8 +17,12 @@ _INSERT = text("""
     WITH topup AS (
         INSERT INTO topups (topup_id, user_id, bank, amount_minor, currency, status, return_url, created_at, expires_at,
                             busy_until, next_poll_at)
-        VALUES (:topup_id, :user_id, :bank, :amount_minor, :currency, 'pending', :return_url, :created_at, :expires_at,
-                :busy_until, :expires_at)
+        SELECT CAST(:topup_id AS uuid), CAST(:user_id AS uuid), :bank, :amount_minor, :currency, 'pending', :return_url,
+               CAST(:created_at AS timestamptz), CAST(:expires_at AS timestamptz), CAST(:busy_until AS timestamptz),
+               CAST(:expires_at AS timestamptz)
+         WHERE (SELECT count(*) FROM (SELECT 1 FROM topups
+                                       WHERE user_id = :user_id AND status = 'pending' AND expires_at > :created_at
+                                       LIMIT :most_pending) unpaid) < :most_pending
         RETURNING topup_id, topup_no, bank
     ), attempt AS (
         INSERT INTO attempts (bank, bank_order_id, topup_id, attempt_no, state)
@@ -148,9 +152,15 @@ class Located:
     payment_is_of_another_order: bool = False
 
 
-def insert(tx: Connection, topup: TopUp, bank_order_id: str, *, busy_until: datetime) -> int:
-    """Insert a top-up with its first attempt; return its sequence number."""
-    number: int = tx.execute(
+def insert(
+    tx: Connection, topup: TopUp, bank_order_id: str, *, busy_until: datetime, most_pending: int = 2**31 - 1
+) -> int | None:
+    """Insert a top-up with its first attempt; return its sequence number.
+
+    Returns None, and inserts nothing, if the user has ``most_pending`` unpaid top-ups. Concurrent requests of one user
+    can exceed that number.
+    """
+    number: int | None = tx.execute(
         _INSERT,
         {
             "topup_id": topup.topup_id,
@@ -163,8 +173,9 @@ def insert(tx: Connection, topup: TopUp, bank_order_id: str, *, busy_until: date
             "expires_at": topup.expires_at,
             "busy_until": busy_until,
             "bank_order_id": bank_order_id,
+            "most_pending": most_pending,
         },
-    ).scalar_one()
+    ).scalar_one_or_none()
     return number
 
 

@@ -156,9 +156,15 @@ class ChecksSystem:
         *,
         key: str | None = None,
         query: Mapping[str, Any] | None = None,
+        address: str | None = None,
     ) -> TestResponse:
-        """Send a request as the gateway forwards it, and assert that the response's status is documented."""
+        """Send a request as the gateway forwards it, and assert that the response's status is documented.
+
+        ``address`` is the client's.
+        """
         headers = {"Idempotency-Key": key} if key else {}
+        if address:
+            headers["X-Client-Address"] = address
         if user_id:
             headers["Authorization"] = f"Bearer {GATEWAY.issue('checks', user_id)}"
         return self._send(method, path, body, headers, query)

@@ -38,7 +38,7 @@ def test_four_wrong_codes_do_not_freeze_the_check(system: ChecksSystem) -> None:
 def test_each_freeze_is_twice_as_long_and_follows_five_more_wrong_codes(system: ChecksSystem) -> None:
     creator = system.new_user(1_000)
     check = system.create(creator)
-    for factor in (1, 2, 4, 8):
+    for factor in (1, 2, 4):
         _guess_wrong(system, check, 5)
         response = system.accept(creator, check)
         assert response.headers["Retry-After"] == str(factor * FIFTEEN_MINUTES)
@@ -47,6 +47,23 @@ def test_each_freeze_is_twice_as_long_and_follows_five_more_wrong_codes(system: 
         system.clock.move(seconds=0.5)
     assert "frozenUntil" not in system.active(creator)[0]
     assert system.accept(creator, check).status_code == 200
+
+
+def test_after_twenty_wrong_codes_only_a_new_code_lets_the_check_be_accepted(system: ChecksSystem) -> None:
+    creator, recipient = system.new_user(1_000), system.new_user()
+    check = system.create(creator)
+    for factor in (1, 2, 4, 8):
+        _guess_wrong(system, check, 5)
+        system.clock.move(seconds=factor * FIFTEEN_MINUTES)
+    for response in (system.accept(recipient, check), system.preview(recipient, check)):
+        assert (response.status_code, response.get_json()["code"]) == (429, "check_frozen")
+        assert "Retry-After" not in response.headers
+    seen = system.active(creator)[0]
+    assert seen["codeChangeRequired"] is True
+    assert "frozenUntil" not in seen
+    changed = system.call(creator, "POST", f"/fastcheck/{check['fastcheck']}/code").get_json()
+    assert "codeChangeRequired" not in system.active(creator)[0]
+    assert system.accept(recipient, changed).status_code == 200
 
 
 def test_64_concurrent_guesses_count_exactly_five(system: ChecksSystem) -> None:
@@ -176,3 +193,28 @@ def test_ciphertext_moved_to_another_row_does_not_open_it(system: ChecksSystem) 
     response = system.accept(system.new_user(), dear, cheap["code"])
     assert (response.status_code, response.get_json()["code"]) == (500, "internal_error")
     assert system.stored(dear)["status"] == "active"
+
+
+def test_failures_of_many_users_at_one_address_are_limited(system: ChecksSystem) -> None:
+    """New accounts do not give an address more guesses; other addresses accept checks meanwhile."""
+    creator = system.new_user(2_000)
+    first, second = system.create(creator), system.create(creator)
+    allowed = system.context.settings.failed_attempts_per_address
+    guess = {"fastcheck": "0000-0000-0000", "code": "0000"}
+    for number in range(allowed):
+        if number % 20 == 0:
+            attacker = system.new_user()
+        address = f"2001:db8:1:2::{number:x}"
+        response = system.call(attacker, "POST", "/fastcheck/accept", guess, address=address)
+        assert response.status_code == 404
+    right = {"fastcheck": first["fastcheck"], "code": first["code"]}
+    for path in ("/fastcheck/accept", "/fastcheck/preview"):
+        response = system.call(system.new_user(), "POST", path, right, address="2001:db8:1:2:ffff::1")
+        assert (response.status_code, response.get_json()["code"]) == (429, "too_many_attempts")
+        assert 1 <= int(response.headers["Retry-After"]) <= 3600
+    assert (
+        system.call(system.new_user(), "POST", "/fastcheck/accept", right, address="2001:db8:1:3::1").status_code == 200
+    )
+    assert system.accept(system.new_user(), second).status_code == 200, "a call without an address is not counted"
+    system.clock.move(hours=1)
+    assert system.call(attacker, "POST", "/fastcheck/accept", guess, address="2001:db8:1:2::1").status_code == 404

@@ -166,6 +166,17 @@ def test_body_above_64_kib_is_rejected(stack: Stack, gateway: Gateway) -> None:
     assert len(stack.recorder.requests) == 1
 
 
+@pytest.mark.parametrize("path", ["/fastcheck/accept", "/fastcheck/preview"])
+def test_attempt_at_a_code_carries_the_address_of_the_client(stack: Stack, path: str) -> None:
+    gateway = stack.gateway(client_address_header="ClientAddress")
+    session = gateway.post("/register", {"login": "alice", "password": PASSWORD}, ClientAddress="192.0.2.1").get_json()[
+        "sessionID"
+    ]
+    forged = {"X_Client_Address": "6.6.6.6", "ClientAddress": "2001:DB8::1"}
+    assert gateway.post(path, {}, session, **forged).status_code == 200
+    assert stack.recorder.last.headers["X-Client-Address"] == "2001:db8::1"
+
+
 @pytest.mark.parametrize("size", [0, LIMIT])
 def test_body_that_does_not_declare_its_length_is_rejected(stack: Stack, gateway: Gateway, size: int) -> None:
     environ = {

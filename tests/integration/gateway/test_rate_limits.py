@@ -63,7 +63,8 @@ def test_processes_share_a_limit_under_concurrency(stack: Stack) -> None:
 
 @pytest.mark.parametrize("path", ["/register", "/login"])
 def test_requests_without_a_session_are_limited_by_address(stack: Stack, path: str) -> None:
-    gateway = stack.gateway(rate_limit_password=Limit(SLOW, 2), client_address_header="ClientAddress")
+    limits = dict.fromkeys(("rate_limit_password", "rate_limit_register"), Limit(SLOW, 2))
+    gateway = stack.gateway(**limits, client_address_header="ClientAddress")
     body = {"login": "unknown", "password": PASSWORD}
     responses = [gateway.post(path, body, ClientAddress=address) for address in ("192.0.2.1",) * 3 + ("192.0.2.2",)]
     assert [refused(response) for response in responses] == [False, False, True, False]
@@ -108,3 +109,18 @@ def test_no_request_is_limited_without_redis(stack: Stack, gateway: Gateway) -> 
     )
     assert not any(refused(down.get("/balance", session)) for _ in range(3))
     assert down.log_in() != down.log_in()
+
+
+def test_new_accounts_of_one_address_are_limited_apart_from_sign_ins(stack: Stack) -> None:
+    gateway = stack.gateway(rate_limit_register=Limit(SLOW, 2))
+    responses = [gateway.post("/register", {"login": f"user-{n}", "password": PASSWORD}) for n in range(3)]
+    assert [refused(response) for response in responses] == [False, False, True]
+    assert gateway.post("/login", {"login": "user-0", "password": PASSWORD}).status_code == 200
+
+
+def test_new_topups_of_one_user_are_limited_apart_from_other_changes(stack: Stack) -> None:
+    gateway = stack.gateway(rate_limit_topup=Limit(SLOW, 2))
+    alice, bob = gateway.register(), gateway.register("bob")
+    assert [refused(gateway.post("/topup", {}, alice)) for _ in range(3)] == [False, False, True]
+    assert not refused(gateway.post("/fastcheck", {}, alice))
+    assert not refused(gateway.post("/topup", {}, bob))

@@ -294,3 +294,12 @@ def _expire(system: System) -> None:
     """Expire all top-ups without a poll of the bank."""
     with system.context.db.autocommit() as tx:
         tx.execute(text("UPDATE topups SET status = 'expired', next_poll_at = NULL"))
+
+
+def test_forged_notifications_of_one_bank_do_not_displace_those_of_another(make_system: MakeSystem) -> None:
+    system = make_system(forged_notifications_per_hour=2)
+    for bank in ("tbank", "tbank", "tbank", "sber"):
+        response = requests.post(f"{system.url}/bank/webhook/{bank}", data=b"{}", timeout=TIMEOUT)
+        assert response.status_code == 403
+    stored = system.rows("SELECT bank, count(*) AS times FROM notifications GROUP BY bank ORDER BY bank")
+    assert stored == [{"bank": "sber", "times": 1}, {"bank": "tbank", "times": 2}]

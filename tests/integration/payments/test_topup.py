@@ -116,3 +116,18 @@ def test_payment_at_the_bank_carries_the_transaction_id(system_of_each_bank: Sys
     topup = system_of_each_bank.user().start()
     description = system_of_each_bank.bank_rows("SELECT description FROM payments")[0]["description"]
     assert topup["transactionID"] in description
+
+
+def test_unpaid_topups_of_one_user_are_limited(make_system: MakeSystem) -> None:
+    system = make_system(topups_pending_per_user=2)
+    user = system.user()
+    first = user.post_topup(key="k-1")
+    second = user.start()
+    for refused in (user.post_topup(), user.post_topup(key="k-2")):
+        assert (refused.status_code, refused.json()["code"]) == (409, "too_many_pending_topups")
+    assert len(system.bank_rows("SELECT 1 FROM payments")) == 2, "the bank is not called"
+    assert user.post_topup(key="k-1").json() == first.json(), "a repeat is no new top-up"
+    assert system.user().post_topup().status_code == 201
+    user.pay(second)
+    eventually(lambda: user.status(second) == "confirmed")
+    assert user.post_topup(key="k-2").status_code == 201, "a refusal is not stored under the key"

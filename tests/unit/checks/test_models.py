@@ -11,6 +11,7 @@ import pytest
 from common.contracts import events
 from services.checks.models import (
     MAX_DOUBLINGS,
+    MAX_WRONG_CODES,
     TRANSITIONS,
     Check,
     CheckStatus,
@@ -100,16 +101,17 @@ def test_expiration_decides_between_accept_and_expire() -> None:
         check.expire(before)
 
 
-def test_only_an_active_check_gets_a_new_code_and_nothing_else_changes() -> None:
-    frozen = replace(_check(), failed_attempts=3, freezes=1, frozen_until=NOW)
-    assert frozen.change_code(b"new") == replace(frozen, code_ciphertext=b"new")
+def test_only_an_active_check_gets_a_new_code_which_ends_a_freeze() -> None:
+    check = _check()
+    frozen = replace(check, failed_attempts=3, wrong_codes=MAX_WRONG_CODES, freezes=1, frozen_until=NOW)
+    assert frozen.change_code(b"new") == replace(check, code_ciphertext=b"new")
     with pytest.raises(IllegalTransition):
         frozen.cancel(NOW).change_code(b"new")
 
 
 def test_freeze_follows_five_wrong_codes_and_doubles() -> None:
     check, now = _check(), NOW
-    for doubling in range(6):
+    for doubling in range(3):
         for wrong in range(1, 5):
             check = check.count_wrong_code(now, POLICY)
             assert (check.failed_attempts, check.is_frozen(now)) == (wrong, False)
@@ -118,6 +120,17 @@ def test_freeze_follows_five_wrong_codes_and_doubles() -> None:
         assert (check.failed_attempts, check.freezes, check.is_frozen(now)) == (0, doubling + 1, True)
         now = check.frozen_until
         assert not check.is_frozen(now)
+
+
+def test_twentieth_wrong_code_freezes_the_check_until_its_code_changes() -> None:
+    check, now = _check(), NOW
+    for wrong in range(1, MAX_WRONG_CODES + 1):
+        assert not check.is_frozen(now)
+        check = check.count_wrong_code(now, POLICY)
+        assert (check.wrong_codes, check.code_change_required) == (wrong, wrong == MAX_WRONG_CODES)
+        now = check.frozen_until or now
+    assert check.is_frozen(now + timedelta(days=1_000))
+    assert not check.change_code(b"new").is_frozen(now)
 
 
 def test_freeze_has_a_maximum_that_outlasts_every_check() -> None:

@@ -97,6 +97,7 @@ function drawPast(past) {
 }
 
 function frozenNote(active, signal) {
+  if (active.codeChangeRequired) return h('div', { class: 'note frozen', role: 'status' }, icon('frost'), h('p', {}, t('check.frozen.until_change')));
   const left = h('span', { 'aria-hidden': 'true' });
   everySecond(() => {
     const seconds = secondsUntil(active.frozenUntil);

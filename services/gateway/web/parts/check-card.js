@@ -43,5 +43,5 @@ export function lifeLeft(expiration, signal, { brief = false } = {}) {
 }
 
 export function isFrozen(check) {
-  return Boolean(check.frozenUntil) && secondsUntil(check.frozenUntil) > 0;
+  return Boolean(check.codeChangeRequired) || (Boolean(check.frozenUntil) && secondsUntil(check.frozenUntil) > 0);
 }

@@ -9,7 +9,7 @@ import { lifeLeft, statusBadge } from './check-card.js';
 export function activeRow(check, signal) {
   return h('li', {}, h('a', { class: 'row link', href: `/checks/${check.fastcheck}`, 'data-key': check.fastcheck },
     h('span', { class: 'row-main' }, h('strong', { class: 'row-amount' }, formatMoney(check.amount, check.currency)),
-      check.frozenUntil ? statusBadge(check) : null),
+      check.frozenUntil || check.codeChangeRequired ? statusBadge(check) : null),
     h('span', { class: 'row-sub' }, check.note ?? h('span', { class: 'digits' }, check.fastcheck)),
     h('span', { class: 'row-side life' }, icon('clock'), h('span', { class: 'visually-hidden' }, t('check.lives')), lifeLeft(check.expiration, signal, { brief: true })),
     icon('chevron')));
