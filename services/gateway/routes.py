@@ -30,14 +30,14 @@ api = Blueprint("api", __name__)
 @guest("accounts", Rate.REGISTER)
 def register(context: Context, request: Request, call: Call) -> Response:
     """Register a user."""
-    return forward_with_address(context, request, call)
+    return forward_guest(context, request, call)
 
 
 @api.post("/login")
 @guest("accounts", Rate.PASSWORD)
 def log_in(context: Context, request: Request, call: Call) -> Response:
     """Start a session."""
-    return forward_with_address(context, request, call)
+    return forward_guest(context, request, call)
 
 
 @api.post("/logout")
@@ -200,7 +200,7 @@ def get_topup(context: Context, request: Request, call: Call) -> Response:
 @guest("payments", Rate.GUEST)
 def return_from_bank(context: Context, request: Request, call: Call) -> Response:
     """Redirect a browser that returns from the bank. It carries no session, and no money moves."""
-    return forward_with_address(context, request, call)
+    return forward_guest(context, request, call)
 
 
 @api.post("/bank/webhook/<bank>")

@@ -39,6 +39,8 @@ CALLERS: Final[dict[str, dict[tuple[str, str], str]]] = {
         ("GET", "/me"): A_USER,
         ("POST", "/me/password"): A_USER,
         ("POST", "/internal/sessions/verify"): "gateway",
+        ("GET", "/sessions"): A_USER,
+        ("DELETE", "/sessions/<id>"): A_USER,
     },
     "balance": {
         ("GET", "/balance"): A_USER,
@@ -55,6 +57,7 @@ CALLERS: Final[dict[str, dict[tuple[str, str], str]]] = {
         ("POST", "/fastcheck"): A_USER,
         ("POST", "/fastcheck/accept"): A_USER,
         ("POST", "/fastcheck/preview"): A_USER,
+        ("POST", "/fastcheck/preview/guest"): "gateway",
         ("POST", "/fastcheck/<fastcheck>/cancel"): A_USER,
         ("POST", "/fastcheck/<fastcheck>/code"): A_USER,
         ("GET", "/fastcheck/<fastcheck>/qr.svg"): A_USER,
