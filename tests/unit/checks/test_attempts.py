@@ -28,7 +28,10 @@ def test_unknown_number_is_compared_with_a_stand_in_and_counted(monkeypatch: pyt
     monkeypatch.setattr(repository, "record_failure", lambda *arguments: recorded.append(arguments))
     found = SimpleNamespace(exhausted_at=None, check=None)
     outcome = attempts.verify_attempt(
-        cast("Any", SimpleNamespace(codes=codes)), cast("Any", None), ATTEMPT, cast("Any", found)
+        cast("Any", SimpleNamespace(codes=codes, settings=SimpleNamespace(failed_attempts_per_address=100))),
+        cast("Any", None),
+        ATTEMPT,
+        cast("Any", found),
     )
     assert isinstance(outcome, errors.CheckNotFound)
     assert codes.compared == ["5864"]
@@ -37,5 +40,12 @@ def test_unknown_number_is_compared_with_a_stand_in_and_counted(monkeypatch: pyt
 
 def test_unknown_number_in_a_group_is_compared_with_a_stand_in() -> None:
     codes = _Codes()
-    assert attempts.opens(cast("Any", SimpleNamespace(codes=codes)), ATTEMPT, None) is False
+    assert (
+        attempts.opens(
+            cast("Any", SimpleNamespace(codes=codes, settings=SimpleNamespace(failed_attempts_per_address=100))),
+            ATTEMPT,
+            None,
+        )
+        is False
+    )
     assert codes.compared == ["5864"]
