@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
-from common.core.settings import Settings
+from common.core.settings import OperatorPortSettings, Settings
 from deploy.auditor import AUDITED, BANK, variable
 from deploy.failure import CANNOT_RUN, LaunchError
 
@@ -25,11 +25,19 @@ class AuditorSettings(Settings):
     audit_head_file: Path | None = None
     """File that stores the head of the hash chain after each clean audit. The next audit expects this head."""
     audit_metrics_port: int | None = Field(default=None, ge=1, le=65_535)
-    """Port of the auditor's `GET /metrics`. Without it, no metrics are served."""
-    audit_metrics_host: str = "127.0.0.1"
-    """Address of the auditor's `GET /metrics`."""
+    """The auditor's operator port, if it differs from `FASTCHECK_METRICS_PORT`."""
+    audit_metrics_host: str | None = None
+    """Address of the auditor's operator port, if it differs from `FASTCHECK_METRICS_HOST`."""
     ready_file: Path | None = None
     """File that a process without HTTP creates when it is ready."""
+
+    def operator_port(self) -> OperatorPortSettings:
+        """Return the settings of the operator port."""
+        return OperatorPortSettings(
+            metrics_port=self.audit_metrics_port or self.metrics_port,
+            metrics_host=self.audit_metrics_host or self.metrics_host,
+            stalled_after_seconds=self.stalled_after_seconds,
+        )
 
     def database_urls(self) -> dict[str, str]:
         """Return the URL of each database to read, by service name."""

@@ -26,8 +26,7 @@ def auditor(*, is_once: bool, as_json: bool) -> None:
     schedule.keep_auditing(
         audit,
         every_seconds=settings.audit_every_seconds,
-        metrics_host=settings.audit_metrics_host,
-        metrics_port=settings.audit_metrics_port,
+        port=settings.operator_port(),
         ready_file=settings.ready_file,
         log_level=settings.log_level,
     )

@@ -1,6 +1,6 @@
 """The auditor's Prometheus metrics. The one to alert on is the time of the last clean audit."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from auditor.findings import Report
 
@@ -27,10 +27,6 @@ class AuditMetrics:
             registry=self.registry,
         )
         self._failures = Counter("fastcheck_audit_failures", "Audits that failed", registry=self.registry)
-
-    def serve(self, host: str, port: int) -> None:
-        """Serve ``GET /metrics`` in a background thread."""
-        start_http_server(port, addr=host, registry=self.registry)
 
     def observe(self, report: Report) -> None:
         """Record the result of an audit."""

@@ -10,6 +10,10 @@ from auditor.findings import Report
 from auditor.log_events import AUDIT_FAILED, BOOKS_AUDITED, BOOKS_UNREADABLE
 from auditor.metrics import AuditMetrics
 from common.core.logging import configure_logging, get_logger
+from common.core.settings import OperatorPortSettings
+from common.health import operator_port
+from common.health.progress import Activity
+from common.health.readiness import Readiness, State
 from deploy.failure import LaunchError
 
 log = get_logger(__name__)
@@ -18,48 +22,55 @@ log = get_logger(__name__)
 MIN_IDLE_PER_AUDIT: Final = 9.0
 #: Maximum number of findings in one log line.
 MAX_LOGGED: Final = 20
+#: An audit that takes longer counts as stalled.
+MAX_AUDIT_SECONDS: Final = 4 * 3600.0
 
 
 def keep_auditing(
     audit_once: Callable[[], Report],
     *,
     every_seconds: float,
-    metrics_host: str = "127.0.0.1",
-    metrics_port: int | None = None,
+    port: OperatorPortSettings,
     ready_file: Path | None = None,
     log_level: str = "INFO",
 ) -> None:
     """Audit every ``every_seconds`` until SIGTERM or SIGINT, and log one JSON line per audit.
 
-    An audit that fails is logged and counted; the next one runs as scheduled.
+    An audit that fails is logged and counted; the next one runs as scheduled. The process is ready unless the last
+    audit failed.
     """
     configure_logging("auditor", log_level)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    metrics = AuditMetrics()
-    if metrics_port is not None:
-        metrics.serve(metrics_host, metrics_port)
+    metrics, books, loop = AuditMetrics(), State(), Activity("loop", port.stalled_after_seconds)
+    books.set(available=True)
+    readiness = Readiness({"books": books.check})
+    operator_port.serve(operator_port.create_operator_app(readiness, metrics.registry), port)
     if ready_file is not None:
         ready_file.touch()
     while not stop.is_set():
+        loop.report(idle_seconds=MAX_AUDIT_SECONDS)
         duration_seconds = run_once(audit_once, metrics)
-        stop.wait(max(every_seconds, MIN_IDLE_PER_AUDIT * duration_seconds))
+        books.set(available=duration_seconds is not None)
+        idle_seconds = max(every_seconds, MIN_IDLE_PER_AUDIT * (duration_seconds or 0.0))
+        loop.report(idle_seconds)
+        stop.wait(idle_seconds)
 
 
-def run_once(audit_once: Callable[[], Report], metrics: AuditMetrics) -> float:
-    """Run one audit, update the metrics, log one line; return its duration in seconds, 0 if it failed."""
+def run_once(audit_once: Callable[[], Report], metrics: AuditMetrics) -> float | None:
+    """Run one audit, update the metrics, log one line; return its duration in seconds, None if it failed."""
     try:
         report = audit_once()
     except LaunchError as error:
         metrics.observe_failure()
         log.warning(BOOKS_UNREADABLE, reason=str(error))
-        return 0.0
+        return None
     except Exception:
         # A defect of the auditor. The metrics count the failure, and the next audit may succeed.
         metrics.observe_failure()
         log.exception(AUDIT_FAILED)
-        return 0.0
+        return None
     metrics.observe(report)
     write = log.info if report.is_clean else log.error
     write(

@@ -2,6 +2,10 @@
 
 from typing import Final
 
+# Operator port
+#: The operator port is taken or the address is not local; the process tries again every second.
+OPERATOR_PORT_UNAVAILABLE: Final = "operator_port_unavailable"
+
 # HTTP server
 #: A request was processed.
 REQUEST: Final = "request"

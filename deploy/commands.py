@@ -7,8 +7,10 @@ from deploy.services import Service
 #: Seconds that a stopping web process gives its running requests before its workers are killed.
 WORKERS_KILL_TIMEOUT_SECONDS: Final = 8
 
-#: Names the file that a process without an HTTP port creates when it is ready.
+#: Names the file that a process of the bus and the auditor create when they have started.
 READY_FILE_VARIABLE: Final = "FASTCHECK_READY_FILE"
+#: The port on which a process serves its health and its metrics.
+OPERATOR_PORT_VARIABLE: Final = "FASTCHECK_METRICS_PORT"
 
 
 def web_command(service: Service, *, host: str, port: int) -> list[str]:

@@ -11,7 +11,7 @@ from deploy.services import AUDITOR, SERVICES
 #: Inside of the containers. Only the gateway's is published.
 WEB_HOST: Final = "0.0.0.0"  # noqa: S104 (a container has a network of its own)
 WEB_PORT: Final = 8000
-READY_FILE: Final = "/tmp/ready"  # noqa: S108 (in a container with one process)
+OPERATOR_PORT: Final = 9000
 ADDRESSES: Final = {
     "postgres": "postgres:5432",
     "redis": "redis:6379",

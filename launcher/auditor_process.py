@@ -2,18 +2,18 @@
 
 import os
 import sys
-import urllib.request
 from collections.abc import Mapping
 from typing import Final
 
 from deploy.auditor import AUDITED, BANK, auditor_url, variable
+from deploy.commands import OPERATOR_PORT_VARIABLE
 from deploy.credentials import Credentials
 from deploy.environment import PASSED_ON
 from deploy.services import AUDITOR, COMMON_VARIABLES
 from launcher.children import Launch
 from launcher.data_dir import DataDir
 from launcher.ports import HOST
-from launcher.processes import PROBE_TIMEOUT_SECONDS, Process, Stage
+from launcher.processes import Process, Stage, answers_ready
 
 #: Settings of the system that the auditor reads too.
 PASSED_SETTINGS: Final = (*COMMON_VARIABLES, "FASTCHECK_AUDIT_EVERY_SECONDS")
@@ -39,20 +39,13 @@ def auditor_process(
                 "PYTHONUNBUFFERED": "1",
                 **{variable(name): auditor_url(name, password, address) for name in (*AUDITED, BANK)},
                 **{name: settings[name] for name in PASSED_SETTINGS if name in settings},
-                "FASTCHECK_AUDIT_METRICS_PORT": str(port),
+                OPERATOR_PORT_VARIABLE: str(port),
                 "FASTCHECK_AUDIT_HEAD_FILE": str(data_dir.path / "chain-head"),
             },
             log=data_dir.log(AUDITOR),
         ),
         stage=Stage.SERVICES,
-        is_ready=lambda: _responds(port),
+        is_ready=lambda: answers_ready(port),
         url=f"http://{HOST}:{port}",
+        operator_url=f"http://{HOST}:{port}",
     )
-
-
-def _responds(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://{HOST}:{port}/metrics", timeout=PROBE_TIMEOUT_SECONDS) as response:
-            return bool(response.status == 200)
-    except OSError:
-        return False

@@ -36,14 +36,11 @@ class DataDir:
     def log(self, name: str) -> Path:
         return self.logs / f"{name}.log"
 
-    def ready_file(self, name: str) -> Path:
-        return self.path / "ready" / name
-
     def open(self) -> None:
         """Create the folder if it is missing and lock it; raise LaunchError if another process holds the lock."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            for folder in (self.path, self.logs, self.path / "ready"):
+            for folder in (self.path, self.logs):
                 folder.mkdir(mode=0o700, exist_ok=True)
             lock = (self.path / "lock").open("a+")
         except OSError as error:

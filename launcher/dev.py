@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from deploy.commands import bus_command, web_command
+from deploy.commands import OPERATOR_PORT_VARIABLE, bus_command, web_command
 from deploy.environment import process_environment, system_settings, user_settings
 from deploy.failure import LaunchError
 from deploy.services import Service
@@ -20,6 +20,7 @@ from launcher import ports, state, stored_credentials
 from launcher.children import Child, Launch
 from launcher.data_dir import DataDir
 from launcher.logfiles import last_line
+from launcher.processes import operator_port
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 START_TIMEOUT_SECONDS: Final = 120.0
@@ -98,7 +99,11 @@ def _run_with_reload(data_dir: DataDir, service: Service, role: str, gateway_url
             *(shlex.join(command), f"services/{service.name}", "common"),
         ],
         cwd=ROOT,
-        env={**process_environment(service, settings), "PYTHONBREAKPOINT": "launcher.debugger.set_trace"},
+        env={
+            **process_environment(service, settings),
+            OPERATOR_PORT_VARIABLE: str(known_ports[operator_port(f"{service.name}-{role}")]),
+            "PYTHONBREAKPOINT": "launcher.debugger.set_trace",
+        },
     )
     try:
         watcher.wait()

@@ -9,7 +9,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Final
 
-from deploy.commands import READY_FILE_VARIABLE, bus_command, web_command
+from deploy.commands import OPERATOR_PORT_VARIABLE, bus_command, web_command
 from deploy.environment import process_environment
 from deploy.services import SERVICES, Service
 from launcher.children import Launch
@@ -31,14 +31,14 @@ class Stage(IntEnum):
 class Process:
     """One process of the system.
 
-    A server is probed for readiness over its protocol. A process without a port creates ``ready_file`` instead.
+    A server is probed for readiness over its protocol, a process of FastCheck on its operator port.
     """
 
     launch: Launch
     stage: Stage
     is_ready: Callable[[], bool]
     url: str | None = None
-    ready_file: Path | None = None
+    operator_url: str | None = None
 
     @property
     def name(self) -> str:
@@ -54,7 +54,8 @@ def service_processes(
 ) -> list[Process]:
     """Return the web process and the bus processes of every service, each ``replicas`` times.
 
-    The sandbox bank never runs in production.
+    ``ports`` holds the port of each web process by service, and the operator port of each process by
+    ``operator_port``. The sandbox bank never runs in production.
     """
     in_production = settings["FASTCHECK_ENVIRONMENT"] == "production"
     return [
@@ -63,9 +64,27 @@ def service_processes(
         if not (in_production and service.name == "sandbox_bank")
         for number in range(1, replicas + 1 if service.is_replicated else 2)
         for process in (
-            _web(service, settings, ports[service.name], data_dir, number),
-            *(_bus(service, role, settings, data_dir, number) for role in service.bus_roles),
+            _web(service, settings, ports, data_dir, number),
+            *(
+                _bus(service, role, settings, ports, data_dir, name=replica_name(f"{service.name}-{role}", number))
+                for role in service.bus_roles
+            ),
         )
+    ]
+
+
+def operator_port(process: str) -> str:
+    """Return the name of a process's operator port among the ports of a system."""
+    return f"{process} operator"
+
+
+def operator_ports(services: Sequence[Service] = SERVICES, replicas: int = 1) -> list[str]:
+    """Return the name of the operator port of every process."""
+    return [
+        operator_port(replica_name(f"{service.name}-{role}", number))
+        for service in services
+        for number in range(1, replicas + 1 if service.is_replicated else 2)
+        for role in ("web", *service.bus_roles)
     ]
 
 
@@ -79,47 +98,64 @@ def is_replica_of(name: str, of: str) -> bool:
     return re.fullmatch(rf"{re.escape(of)}(-\d+)?", name) is not None
 
 
-def _web(service: Service, settings: Mapping[str, str], port: int, data_dir: DataDir, number: int) -> Process:
+def _web(
+    service: Service, settings: Mapping[str, str], ports: Mapping[str, int], data_dir: DataDir, number: int
+) -> Process:
     # All replicas listen on one port with SO_REUSEPORT: the kernel distributes connections among them, and callers need
     # not know their number. granian listens only after it has loaded the application, so a replica that cannot serve
     # yet gets no connection, and one successful probe is enough.
     name = replica_name(f"{service.name}-web", number)
+    port, probed = ports[service.name], ports[operator_port(name)]
     return Process(
         launch=Launch(
             name=name,
             command=[sys.executable, *web_command(service, host=HOST, port=port)],
-            env=process_environment(service, settings),
+            env={**process_environment(service, settings), OPERATOR_PORT_VARIABLE: str(probed)},
             log=data_dir.log(name),
             cwd=_code_folder(),
         ),
         stage=Stage.GATEWAY if service.name == "gateway" else Stage.SERVICES,
-        is_ready=lambda: answers_ready(port),
+        # granian listens soon after the application has created the operator port.
+        is_ready=lambda: answers_ready(probed) and answers(port, "/healthz"),
         url=f"http://{HOST}:{port}",
+        operator_url=f"http://{HOST}:{probed}",
     )
 
 
-def _bus(service: Service, role: str, settings: Mapping[str, str], data_dir: DataDir, number: int) -> Process:
-    name = replica_name(f"{service.name}-{role}", number)
-    ready_file = data_dir.ready_file(name)
+def _bus(
+    service: Service,
+    role: str,
+    settings: Mapping[str, str],
+    ports: Mapping[str, int],
+    data_dir: DataDir,
+    *,
+    name: str,
+) -> Process:
+    probed = ports[operator_port(name)]
     return Process(
         launch=Launch(
             name=name,
             command=[sys.executable, *bus_command(service, role)],
-            env={**process_environment(service, settings), READY_FILE_VARIABLE: str(ready_file)},
+            env={**process_environment(service, settings), OPERATOR_PORT_VARIABLE: str(probed)},
             log=data_dir.log(name),
             cwd=_code_folder(),
         ),
         stage=Stage.SERVICES,
-        is_ready=ready_file.exists,
-        ready_file=ready_file,
+        is_ready=lambda: answers_ready(probed),
+        operator_url=f"http://{HOST}:{probed}",
     )
 
 
 def answers_ready(port: int) -> bool:
     """Return whether ``GET /readyz`` on this port responds with 200."""
+    return answers(port, "/readyz")
+
+
+def answers(port: int, path: str) -> bool:
+    """Return whether a GET request to this port responds with 200."""
     connection = http.client.HTTPConnection(HOST, port, timeout=PROBE_TIMEOUT_SECONDS)
     try:
-        connection.request("GET", "/readyz")
+        connection.request("GET", path)
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False

@@ -23,6 +23,7 @@ class RunningProcess:
     pid: int
     started_at_ticks: int
     url: str | None = None
+    operator_url: str | None = None
 
     def lives(self) -> bool:
         return start_ticks(self.pid) == self.started_at_ticks
@@ -46,7 +47,12 @@ class State:
             "postgres_url": self.postgres_url,
             "redis_url": self.redis_url,
             "processes": [
-                {"name": process.name, "pid": process.pid, **({"url": process.url} if process.url else {})}
+                {
+                    "name": process.name,
+                    "pid": process.pid,
+                    **({"url": process.url} if process.url else {}),
+                    **({"operator_url": process.operator_url} if process.operator_url else {}),
+                }
                 for process in self.processes
             ],
         }

@@ -44,8 +44,6 @@ class ManagedProcess:
     def start(self, now: float) -> None:
         log = self.process.launch.log
         self.log_offset = log.stat().st_size if log.exists() else 0
-        if self.process.ready_file:
-            self.process.ready_file.unlink(missing_ok=True)
         self.child = Child(self.process.launch)
         self.ready = False
         self.started_at = now
@@ -124,7 +122,11 @@ class Supervisor:
         """Return the processes that run now."""
         return tuple(
             RunningProcess(
-                managed.process.name, managed.child.pid, managed.child.started_at_ticks or 0, managed.process.url
+                managed.process.name,
+                managed.child.pid,
+                managed.child.started_at_ticks or 0,
+                managed.process.url,
+                managed.process.operator_url,
             )
             for managed in self._managed
             if managed.child is not None

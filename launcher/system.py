@@ -16,7 +16,7 @@ from launcher.embedded.pgbouncer import EmbeddedPgbouncer
 from launcher.embedded.postgres import EmbeddedPostgres
 from launcher.embedded.redis import EmbeddedRedis
 from launcher.migrating import migrate
-from launcher.processes import Process, Stage, service_processes
+from launcher.processes import Process, Stage, operator_ports, service_processes
 from launcher.signals import SignalWatch
 from launcher.supervisor import START_TIMEOUT_SECONDS, StopRequested, Supervisor
 
@@ -57,6 +57,7 @@ class System:
             *(["pgbouncer"] if with_pgbouncer else []),
             AUDITOR,
             *(service.name for service in SERVICES),
+            *operator_ports(SERVICES, replicas),
         ]
         self._claims = ports.Claims()
         self._ports = ports.choose(data_dir, names, gateway=gateway_port, claims=self._claims)

@@ -146,8 +146,8 @@ def metrics() -> str:
 
 {NOTICE}
 
-Each web process serves `GET /metrics` for Prometheus; the public port of the gateway does not. The auditor serves its
-own on `--metrics-port`. Python's process metrics are served as well.
+Each process serves `GET /metrics` for Prometheus on its operator port (`FASTCHECK_METRICS_PORT`), workers, relays,
+schedulers and the auditor too. Python's process metrics are served as well.
 
 | metric | type | labels | meaning |
 | --- | --- | --- | --- |

@@ -13,6 +13,7 @@ from auditor import once, schedule
 from auditor.books import Scope
 from cli import local_system
 from cli.commands.options import data_dir_option, json_option
+from common.core.settings import OperatorPortSettings
 from deploy.auditor import AUDITED, BANK, auditor_url, variable
 from deploy.commands import READY_FILE_VARIABLE
 from deploy.failure import CANNOT_RUN
@@ -47,7 +48,7 @@ def _instant(_context: click.Context, _parameter: click.Parameter, value: str | 
 )
 @json_option
 @click.option("--every", type=click.FloatRange(min=1), metavar="SECONDS", help="Audit at this interval until stopped.")
-@click.option("--metrics-port", type=click.IntRange(1, 65535), help="With --every: serve GET /metrics on this port.")
+@click.option("--metrics-port", type=click.IntRange(1, 65535), help="With --every: the operator port.")
 def audit(
     *,
     data_dir: Path,
@@ -76,7 +77,7 @@ def audit(
     schedule.keep_auditing(
         run,
         every_seconds=every,
-        metrics_port=metrics_port,
+        port=OperatorPortSettings() if metrics_port is None else OperatorPortSettings(metrics_port=metrics_port),
         ready_file=Path(ready_file) if ready_file else None,
     )
 

@@ -19,12 +19,15 @@ from celery.signals import beat_init, worker_ready
 
 from common import log_events
 from common.bus.celery_app import ScheduledTask, create_celery, register_task
+from common.bus.health import BusHealth
 from common.bus.inbox import Inbox
 from common.bus.publishing import register_consumer, register_publisher
 from common.bus.relay import Relay
 from common.core.logging import configure_logging, get_logger
-from common.core.settings import BusSettings
+from common.core.settings import BusSettings, OperatorPortSettings
 from common.db.engine import Database
+from common.health import operator_port
+from common.health.readiness import Check, Readiness
 
 log = get_logger(__name__)
 
@@ -32,7 +35,7 @@ ROLES: Final = ("worker", "scheduler", "relay")
 #: Number of threads of a worker.
 WORKER_THREADS: Final = 2
 
-#: Names a file that the process creates when it is ready, since it has no HTTP endpoint to probe.
+#: Names a file that the process creates when it has started.
 READY_FILE_VARIABLE: Final = "FASTCHECK_READY_FILE"
 
 
@@ -50,6 +53,8 @@ class BusProcess:
     """A service's Celery application, and its relay if it publishes events."""
 
     app: Celery
+    #: Raises an exception if the database is unavailable.
+    check_database: Check
     relay: Relay | None = None
     threads: int = WORKER_THREADS
 
@@ -77,7 +82,8 @@ def create_bus_process(
         register_consumer(app, service, inbox)
     if publishes:
         register_publisher(app, service, db)
-    return BusProcess(app, relay=Relay(service, db, app, settings) if publishes else None)
+    relay = Relay(service, db, app, settings) if publishes else None
+    return BusProcess(app, db.ping, relay=relay)
 
 
 def run(build: Callable[[], BusProcess], arguments: list[str]) -> None:
@@ -86,19 +92,24 @@ def run(build: Callable[[], BusProcess], arguments: list[str]) -> None:
     if role not in ROLES:
         sys.exit(f"usage: python -m services.<name>.worker {{{'|'.join(ROLES)}}}")
     process = build()
+    settings = OperatorPortSettings()
+    health = BusHealth(settings.stalled_after_seconds)
+    readiness = Readiness(health.checks(role, process.check_database))
+    operator_port.serve(operator_port.create_operator_app(readiness), settings)
     for at_work in (worker_ready, beat_init):
         at_work.connect(_announce_ready, weak=False)
     if role == "worker":
-        _run_worker(process)
+        _run_worker(process, health)
     elif role == "scheduler":
-        _run_scheduler(process.app)
+        _run_scheduler(process.app, health)
     elif process.relay is None:
         sys.exit("this service publishes no events and has no relay")
     else:
-        _run_relay(process.relay)
+        _run_relay(process.relay, health)
 
 
-def _run_worker(process: BusProcess) -> None:
+def _run_worker(process: BusProcess, health: BusHealth) -> None:
+    health.watch_worker(process.app)
     process.app.worker_main(
         [
             "--quiet",  # no banner between the JSON lines
@@ -123,18 +134,18 @@ def run_all_at_start(app: Celery) -> None:
         entry["last_run_at"] = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def _run_scheduler(app: Celery) -> None:
+def _run_scheduler(app: Celery, health: BusHealth) -> None:
     run_all_at_start(app)
-    app.Beat(scheduler_cls="celery.beat:Scheduler", loglevel="WARNING", quiet=True).run()
+    app.Beat(scheduler_cls=health.scheduler_class(), loglevel="WARNING", quiet=True).run()
 
 
-def _run_relay(relay: Relay) -> None:
+def _run_relay(relay: Relay, health: BusHealth) -> None:
     stop = threading.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: stop.set())
     log.info(log_events.RELAY_STARTED)
     _announce_ready()
-    relay.run(stop)
+    relay.run(stop, health.observe)
     log.info(log_events.RELAY_STOPPED)
 
 

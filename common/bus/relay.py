@@ -4,7 +4,7 @@ import select
 import threading
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import psycopg2
 from celery import Celery
@@ -29,6 +29,12 @@ POLL_SECONDS: Final = 1.0
 PAUSE_AFTER_FAILURE_SECONDS: Final = 1.0
 
 
+class Observer(Protocol):
+    """Gets the end of each pass of a relay."""
+
+    def __call__(self, *, succeeded: bool) -> None: ...
+
+
 class Relay:
     """Sends due events and waits for a NOTIFY, in a loop."""
 
@@ -45,15 +51,18 @@ class Relay:
             *broker_errors(app),
         )
 
-    def run(self, stop: threading.Event) -> None:
-        """Run until ``stop`` is set. Retries after errors of the database and the broker."""
+    def run(self, stop: threading.Event, observe: Observer) -> None:
+        """Run until ``stop`` is set; report each pass to ``observe``. Retries after errors of database and broker."""
         while not stop.is_set():
             try:
                 with self._db.listen(outbox.CHANNEL) as notifications:
                     while not stop.is_set():
-                        if self.send_due() < self._settings.outbox_batch_size:
+                        sent = self.send_due()
+                        observe(succeeded=True)
+                        if sent < self._settings.outbox_batch_size:
                             _wait_for_notification(notifications)
             except self._transient_errors as error:
+                observe(succeeded=False)
                 log.warning(log_events.RELAY_PAUSED, error=repr(error))
                 stop.wait(PAUSE_AFTER_FAILURE_SECONDS)
 

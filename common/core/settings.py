@@ -36,7 +36,18 @@ class PublicUrlSettings(FromEnvironment):
     """URL at which browsers and banks reach the gateway. Production requires `https://`."""
 
 
-class Settings(FromEnvironment):
+class OperatorPortSettings(FromEnvironment):
+    """The port on which a process serves its health and metrics to operators."""
+
+    metrics_port: int | None = Field(default=None, ge=1, le=65_535)
+    """Operator port of a process: `GET /healthz`, `GET /readyz`, `GET /metrics`. Without it, there is none."""
+    metrics_host: str = "127.0.0.1"
+    """Address of the operator port."""
+    stalled_after_seconds: float = Field(default=60.0, gt=0)
+    """Time without progress of a loop after which `/healthz` reports the process as not alive."""
+
+
+class Settings(OperatorPortSettings):
     """Settings that every process of every service reads."""
 
     environment: Literal["production", "sandbox"] = "production"

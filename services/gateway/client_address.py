@@ -1,6 +1,5 @@
 """The address of a client, directly or behind the operator's proxy."""
 
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from common.core.addresses import canonical_address
@@ -24,11 +23,3 @@ def client_address(environ: "WSGIEnvironment", header: str) -> str:
     if address is None:
         raise InvalidRequest("the address of the client is unknown: the request must come through the proxy")
     return address
-
-
-def is_loopback(address: str) -> bool:
-    """Return whether the address is a loopback address."""
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return False

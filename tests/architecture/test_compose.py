@@ -18,8 +18,8 @@ from pydantic_settings import BaseSettings
 from auditor.config import AuditorSettings
 from cli.main import COMMANDS
 from deploy import credentials
-from deploy.commands import READY_FILE_VARIABLE, bus_command, web_command
-from deploy.compose import READY_FILE, WEB_HOST, WEB_PORT, env_file
+from deploy.commands import OPERATOR_PORT_VARIABLE, bus_command, web_command
+from deploy.compose import OPERATOR_PORT, WEB_HOST, WEB_PORT, env_file
 from deploy.environment import process_environment
 from deploy.services import DATABASES, SERVICES, Service
 
@@ -93,12 +93,13 @@ def test_containers_program_exists(service: Service, role: str, name: str) -> No
 @by_container
 def test_container_gets_the_launchers_variables(service: Service, role: str, name: str) -> None:
     told = {variable for variable in process_environment(service, env()) if variable.startswith("FASTCHECK_")}
-    assert given(name) == told | (set() if role == "web" else {READY_FILE_VARIABLE})
+    assert given(name) == told | {OPERATOR_PORT_VARIABLE, "FASTCHECK_METRICS_HOST"}
+    assert CONTAINERS[name]["environment"][OPERATOR_PORT_VARIABLE] == OPERATOR_PORT
 
 
 @by_container
 def test_settings_know_every_variable_and_require_no_other(service: Service, role: str, name: str) -> None:
-    assert given(name) - {READY_FILE_VARIABLE} <= variables(service.name)
+    assert given(name) <= variables(service.name)
     assert variables(service.name, required=True) <= given(name)
 
 
@@ -113,7 +114,8 @@ def test_container_waits_for_the_schema_and_has_a_health_check(service: Service,
         assert waits["migrate"] == "service_completed_successfully"
         assert waits["redis"] == "service_healthy"
     probe = " ".join(container["healthcheck"]["test"])
-    assert (f"http://127.0.0.1:{WEB_PORT}/readyz" if role == "web" else READY_FILE) in probe
+    assert f"http://127.0.0.1:{OPERATOR_PORT}/readyz" in probe
+    assert (f"http://127.0.0.1:{WEB_PORT}/healthz" in probe) == (role == "web")
 
 
 @pytest.mark.parametrize("name", sorted(ONCE))

@@ -27,7 +27,7 @@ ANYONE: Final = "anyone"
 METHODS: Final = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 
 #: Routes of every service.
-COMMON: Final = {("GET", path): ANYONE for path in ("/healthz", "/readyz", "/metrics", "/openapi.json")}
+COMMON: Final = {("GET", path): ANYONE for path in ("/healthz", "/openapi.json")}
 
 #: Who may call each route.
 CALLERS: Final[dict[str, dict[tuple[str, str], str]]] = {

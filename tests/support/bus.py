@@ -53,8 +53,8 @@ class Bus:
     settings: dict[str, str]
     started: list[Child] = field(default_factory=list)
 
-    def start(self, module: str, role: str) -> Child:
-        child = self.stack.enter_context(bus_process(self.folder, module, role, self.settings))
+    def start(self, module: str, role: str, **settings: str) -> Child:
+        child = self.stack.enter_context(bus_process(self.folder, module, role, {**self.settings, **settings}))
         self.started.append(child)
         return child
 

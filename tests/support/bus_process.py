@@ -1,10 +1,14 @@
 """A minimal publisher as real processes: a relay, a worker for acknowledgements, and a scheduler of an empty task.
 
 ``python -m tests.support.bus_process worker|relay|scheduler``, configured by ``FASTCHECK_PUBLISHER_DATABASE_URL`` and
-the settings of the bus. The subscriber in these tests is balance, as in production.
+the settings of the bus. The subscriber in these tests is balance, as in production. SIGRTMIN makes the main
+thread hang until SIGRTMAX.
 """
 
+import signal
 import sys
+import threading
+import time
 
 from pydantic import SecretStr
 
@@ -27,5 +31,17 @@ def build() -> BusProcess:
     return create_bus_process(NAME, settings, db, log_level=settings.log_level, tasks=[task], publishes=True)
 
 
+def _hang_on_request() -> None:
+    resumed = threading.Event()
+    signal.signal(signal.SIGRTMAX, lambda *_: resumed.set())
+
+    def hang(*_arguments: object) -> None:
+        while not resumed.is_set():
+            time.sleep(0.05)
+
+    signal.signal(signal.SIGRTMIN, hang)
+
+
 if __name__ == "__main__":
+    _hang_on_request()
     run(build, sys.argv[1:])

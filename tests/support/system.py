@@ -53,6 +53,10 @@ class RunningSystem:
         """Return the URL of a web process, for example of ``balance-web``."""
         return str(next(process["url"] for process in self.processes if process["name"] == name))
 
+    def operator_url(self, name: str) -> str:
+        """Return the URL of the operator port of a process, for example of ``checks-relay``."""
+        return str(next(process["operator_url"] for process in self.processes if process["name"] == name))
+
 
 def fastcheck(
     *arguments: str, environ: Mapping[str, str] | None = None, timeout: float = 60

@@ -1,9 +1,9 @@
 """Create the web application of a service: its routes, and what all services have in common.
 
-Common are error rendering, ``/healthz``, ``/readyz``, ``/metrics`` and the service's own OpenAPI document.
+Common are error rendering, ``/healthz``, the operator port and the service's own OpenAPI document.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, cast
 
 from flask import Blueprint, current_app, jsonify
@@ -15,6 +15,8 @@ from flask_openapi3.openapi import OpenAPI
 
 from common.core.logging import configure_logging
 from common.core.settings import Settings
+from common.health import operator_port, progress
+from common.health.readiness import Check, Readiness
 from common.http.server import health
 from common.http.server.endpoint import unauthenticated
 from common.http.server.error_rendering import flask_error
@@ -41,19 +43,19 @@ def create_service(
     settings: Settings,
     context: object,
     *,
-    ready: Mapping[str, Callable[[], None]],
+    ready: Mapping[str, Check],
+    degraded_without: Mapping[str, Check] | None = None,
     routes: Sequence[Blueprint | APIBlueprint] = (),
     title: str | None = None,
     headers: Mapping[str, str] | None = None,
     short_routes: Collection[Route] = (),
-    operators_guard: Callable[[], None] | None = None,
 ) -> OpenAPI:
-    """Create a service's application; connects to nothing yet.
+    """Create a service's application, and serve its operator port; connects to nothing yet.
 
     ``context`` is passed to views that declare it. ``ready`` names the checks of ``/readyz``; each raises if its
-    dependency is unavailable. ``headers`` are added to every response that does not set them itself. ``short_routes``
-    are answered without Flask, see ``short_path``. ``operators_guard`` runs before ``/readyz`` and ``/metrics``, and
-    may raise. Callers' tokens are verified if the settings are ``CallerSettings``.
+    dependency is unavailable. Without those of ``degraded_without`` the process still serves. ``headers`` are added to
+    every response that does not set them itself. ``short_routes`` are answered without Flask, see ``short_path``.
+    Callers' tokens are verified if the settings are ``CallerSettings``.
     """
     configure_logging(service, settings.log_level)
     app = OpenAPI(
@@ -77,10 +79,10 @@ def create_service(
         app.add_url_rule("/openapi.json", view_func=_own_document)
     app.register_error_handler(Exception, flask_error)
     app.register_blueprint(health.blueprint())
-    operators = health.operators_blueprint(ready)
-    if operators_guard is not None:
-        operators.before_request(operators_guard)
-    app.register_blueprint(operators)
+    operator_app = operator_port.create_operator_app(Readiness(ready, degraded_without))
+    app.extensions["operator_app"] = operator_app
+    operator_port.serve(operator_app, settings)
+    progress.report_as_worker(settings.stalled_after_seconds)
     for blueprint in routes:
         if isinstance(blueprint, APIBlueprint):
             app.register_api(blueprint)

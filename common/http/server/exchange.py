@@ -53,5 +53,5 @@ class Exchange:
 def _record(request: Request, route: str, status: int) -> None:
     seconds, method = perf_counter() - request.started_at, request.environ["REQUEST_METHOD"]
     metrics.observe_request(method, route, status, seconds)
-    if route not in health.QUIET_ROUTES:
+    if route != health.ROUTE:
         log.info(log_events.REQUEST, method=method, route=route, status=status, duration_ms=round(seconds * 1000, 2))

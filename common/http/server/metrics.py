@@ -1,15 +1,10 @@
-"""``/metrics`` for Prometheus. With ``PROMETHEUS_MULTIPROC_DIR`` set, it covers all worker processes."""
+"""The metric of HTTP requests."""
 
-import os
 from functools import cache
 from http import HTTPMethod
 from typing import Final
 
-from flask import Response
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
-
-from common.http.server.endpoint import unauthenticated
+from prometheus_client import Histogram
 
 REQUEST_SECONDS: Final = Histogram(
     "fastcheck_request_seconds",
@@ -32,17 +27,3 @@ def observe_request(method: str, route: str, status: int, seconds: float) -> Non
 def _seconds_of(method: str, route: str, status: int) -> Histogram:
     """Return the series, cached because the lookup by labels is slow; the registry never drops a series either."""
     return REQUEST_SECONDS.labels(method, route, str(status))
-
-
-@unauthenticated
-def render_metrics() -> Response:
-    """Return all metrics in Prometheus's text format."""
-    return Response(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
-
-
-def _registry() -> CollectorRegistry:
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return REGISTRY
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return registry

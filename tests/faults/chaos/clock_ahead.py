@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from deploy.commands import READY_FILE_VARIABLE
+from deploy.commands import OPERATOR_PORT_VARIABLE, READY_FILE_VARIABLE
 from launcher.children import Child, Launch
 from tests.faults.chaos.victims import TargetMissing, Victims
 from tests.support.system import ROOT
@@ -21,6 +21,7 @@ class ClockAhead:
         self._ready = folder / f"clock-ahead-{offset_seconds}.ready"
         self._ready.unlink(missing_ok=True)
         settings = _environment_of(victims.find(WORKER).pid)
+        del settings[OPERATOR_PORT_VARIABLE]  # the regular worker's
         command = _command_of(victims.find(WORKER).pid)
         self._child = Child(
             Launch(

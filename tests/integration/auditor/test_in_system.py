@@ -9,7 +9,7 @@ from tests.support.system import RunningSystem, fastcheck
 
 def test_running_system_exports_the_time_of_its_last_clean_audit(system: RunningSystem) -> None:
     def last_clean() -> float:
-        with urllib.request.urlopen(f"{system.url('auditor')}/metrics", timeout=5) as response:  # noqa: S310
+        with urllib.request.urlopen(f"{system.operator_url('auditor')}/metrics", timeout=5) as response:  # noqa: S310
             text = response.read().decode()
         found = re.search(r"^fastcheck_audit_last_clean_timestamp_seconds (\S+)$", text, re.MULTILINE)
         assert found

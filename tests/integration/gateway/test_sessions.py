@@ -1,7 +1,6 @@
 """Sessions at the gateway: verification, the cache in Redis, and the immediate end of a session."""
 
 import hashlib
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -13,8 +12,6 @@ from typing import cast
 import pytest
 from structlog.testing import CapturingLogger
 
-from launcher.children import Child
-from launcher.embedded.redis import EmbeddedRedis
 from launcher.ports import RANGE, is_free
 from services.gateway import log_events, repository
 from services.gateway.app import create_app
@@ -22,6 +19,7 @@ from services.gateway.clients import AccountsClient, VerifiedSession
 from services.gateway.repository import BARRIER_SECONDS, GRACE_SECONDS, MAX_CACHE_SECONDS
 from tests.integration.gateway.conftest import PASSWORD, Gateway, Stack
 from tests.support.eventually import eventually
+from tests.support.own_redis import OwnRedis
 
 UNKNOWN = "1AF3781BF6B94604B771AEA1D44FA63A"
 NOT_AUTHORIZED = {"message": "not authorized"}
@@ -199,27 +197,6 @@ def test_sessions_work_without_redis_but_cannot_be_ended(
 def _closed_port_url() -> str:
     port = next(port for port in reversed(RANGE) if is_free(port))
     return f"redis://127.0.0.1:{port}/1"
-
-
-class OwnRedis:
-    """A Redis server of this test, which the test can freeze, kill and start again."""
-
-    def __init__(self, folder: Path) -> None:
-        port = next(port for port in reversed(RANGE) if is_free(port))
-        self._server = EmbeddedRedis(folder / "redis", port=port, password="secret", log=folder / "redis.log")
-        self._server.prepare()
-        self.url = self._server.url(1)
-        self.start()
-
-    def start(self) -> None:
-        self.child = Child(self._server.launch())
-        eventually(self._server.is_ready)
-
-    def signal(self, number: signal.Signals) -> None:
-        os.kill(self.child.pid, number)
-
-    def stop(self) -> None:
-        self.child.end_group()
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def test_pending_notifications_are_delivered_after_a_restart(make_bank: MakeBank
     assert merchant.received == []
     # Another process with the same database starts delivering with its first request.
     successor = create_app(SandboxBankSettings.model_validate(bank.settings))
-    assert successor.test_client().get("/readyz").status_code == 200
+    assert successor.test_client().get("/healthz").status_code == 200
     eventually(lambda: sorted(statuses_of(merchant)) == ["AUTHORIZED", "CONFIRMED"])
     successor.extensions["deliverer"].stop()
     successor.extensions["context"].db.dispose()

@@ -13,7 +13,7 @@ import pytest
 from flask import Blueprint, Flask, signals
 from flask import Response as FlaskResponse
 from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.test import TestResponse
+from werkzeug.test import Client, TestResponse
 
 from common.core.errors import NotFound, TooManyRequests
 from common.core.settings import Settings
@@ -222,6 +222,6 @@ def test_unexpected_error_is_rendered_without_its_detail(short_app: Flask) -> No
 def test_unknown_methods_share_one_label(short_app: Flask) -> None:
     for method in ("BREW", "WHEN"):
         assert short_app.test_client().open("/found", method=method).status_code == 405
-    metrics = short_app.test_client().get("/metrics").text
+    metrics = Client(short_app.extensions["operator_app"]).get("/metrics").text
     assert 'fastcheck_request_seconds_count{method="other",route="(none)",status="405"}' in metrics
     assert "BREW" not in metrics

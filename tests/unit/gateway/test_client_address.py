@@ -4,7 +4,7 @@ import pytest
 
 from common.core.addresses import address_to_count
 from common.core.errors import InvalidRequest
-from services.gateway.client_address import client_address, is_loopback
+from services.gateway.client_address import client_address
 
 PEER = "192.0.2.9"
 
@@ -43,11 +43,3 @@ def test_addresses_of_one_ipv6_network_count_as_one() -> None:
     assert address_to_count("2001:db8:1:3::4") != address_to_count("2001:db8:1:2::4")
     assert address_to_count("192.0.2.9") == "192.0.2.9"
     assert address_to_count("unix:") == "unix:"
-
-
-@pytest.mark.parametrize(
-    ("address", "loopback"),
-    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("192.0.2.9", False), ("10.0.0.1", False), ("", False)],
-)
-def test_loopback_addresses_are_recognized(address: str, loopback: bool) -> None:
-    assert is_loopback(address) is loopback

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 from deploy import credentials
+from deploy.commands import OPERATOR_PORT_VARIABLE
 from deploy.environment import system_settings
 from deploy.services import SERVICES
 from launcher.data_dir import DataDir
-from launcher.processes import Process, is_replica_of, replica_name, service_processes
+from launcher.processes import Process, is_replica_of, operator_ports, replica_name, service_processes
 
-PORTS = {name: 20_000 + number for number, name in enumerate(("postgres", "redis", *(s.name for s in SERVICES)))}
+NAMES = ("postgres", "redis", *(service.name for service in SERVICES), *operator_ports(replicas=4))
+PORTS = {name: 20_000 + number for number, name in enumerate(NAMES)}
 ADDRESSES = {name: f"127.0.0.1:{port}" for name, port in PORTS.items()}
 
 
@@ -29,14 +31,15 @@ def test_every_process_has_replicas_except_the_sandbox_bank(tmp_path: Path, repl
     assert counted == {kind: 1 if kind == "sandbox_bank-web" else replicas for kind in kinds}
 
 
-def test_replicas_share_address_and_settings_and_no_file(tmp_path: Path) -> None:
+def test_replicas_share_address_and_settings_and_no_file_or_operator_port(tmp_path: Path) -> None:
     found = processes(tmp_path, 3)
     assert len({process.launch.log for process in found}) == len(found)
-    ready = [process.ready_file for process in found if process.ready_file]
-    assert len(set(ready)) == len(ready)
+    operator_urls = {process.operator_url for process in found}
+    assert len(operator_urls) == len(found)
     web = [process for process in found if is_replica_of(process.name, "checks-web")]
     assert Counter(process.url for process in web) == {f"http://127.0.0.1:{PORTS['checks']}": 3}
-    assert web[0].launch.env == web[1].launch.env == web[2].launch.env
+    environments = [{**process.launch.env, OPERATOR_PORT_VARIABLE: ""} for process in web]
+    assert environments[0] == environments[1] == environments[2]
 
 
 def test_replica_names_are_recognized() -> None:
