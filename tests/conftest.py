@@ -14,6 +14,7 @@ import redis
 from launcher.embedded.pgbouncer import program
 from tests.support import databases, servers
 from tests.support import system as systems
+from tests.support.database_pool import DatabasePool
 from tests.support.servers import Servers
 from tests.support.system import RunningSystem
 
@@ -45,19 +46,25 @@ def test_servers() -> Servers:
     return servers.obtain(servers.run_folder())
 
 
+@pytest.fixture(scope="session")
+def database_pool(test_servers: Servers) -> DatabasePool:
+    """Databases that the tests of this worker use one after the other."""
+    return DatabasePool(test_servers)
+
+
 @pytest.fixture
-def make_database(test_servers: Servers) -> Iterator[Callable[[str], str]]:
-    """``make_database("balance")``: the URL of a fresh, migrated database, as the service's settings take it."""
-    made: list[str] = []
+def make_database(test_servers: Servers, database_pool: DatabasePool) -> Iterator[Callable[[str], str]]:
+    """``make_database("balance")``: the URL of a migrated database without rows, as the service's settings take it."""
+    made: list[tuple[str, str]] = []
 
     def make(service: str) -> str:
-        name = databases.create(test_servers, service)
-        made.append(name)
+        name = database_pool.take(service)
+        made.append((name, service))
         return databases.url(test_servers, service, name)
 
     yield make
-    for name in made:
-        databases.drop(test_servers, name)
+    for name, service in made:
+        database_pool.give_back(name, service)
 
 
 @pytest.fixture

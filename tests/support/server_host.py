@@ -10,10 +10,12 @@ import shutil
 import signal
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
+
+import psycopg2
 
 from deploy import credentials
 from deploy.provisioning import provision
@@ -29,8 +31,19 @@ POLL_SECONDS: Final = 0.1
 START_TIMEOUT_SECONDS: Final = 30.0
 STOP_TIMEOUT_SECONDS: Final = 15.0
 
-#: The data is deleted with the folder, so it does not have to survive a crash of the machine.
-POSTGRES_SETTINGS: Final = {"fsync": "off", "full_page_writes": "off", "max_connections": "500", "max_wal_size": "4GB"}
+POSTGRES_SETTINGS: Final = {
+    # The data is deleted with the folder, so it does not have to survive a crash of the machine.
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_connections": "500",
+    "max_wal_size": "4GB",
+    # Dropping and truncating tables search all buffers, and test databases are small.
+    "shared_buffers": "128MB",
+    # A worker would be in a database that a test copies, renames or drops.
+    "autovacuum": "off",
+    # With the default, half of the CPU time of a new connection computes hashes of its password.
+    "scram_iterations": "1",
+}
 REDIS_SETTINGS: Final = {"databases": "256", "appendfsync": "no"}
 
 
@@ -75,6 +88,7 @@ def _start_servers(folder: Path, stack: ExitStack) -> Servers:
     for launch in (replace(postgres.launch(), stop_signal=signal.SIGQUIT), redis.launch()):
         stack.callback(_stop, Child(launch), STOP_TIMEOUT_SECONDS)
     eventually(lambda: postgres.is_ready() and redis.is_ready(), timeout=START_TIMEOUT_SECONDS)
+    _hash_password_again(postgres.administrator_url(), secrets.postgres_password)
     provision(postgres.administrator_url, secrets.role_passwords, databases=())
     role_passwords = {f"fastcheck_{name}": password for name, password in secrets.role_passwords.items()}
     pgbouncer_port = None
@@ -99,6 +113,12 @@ def _start_servers(folder: Path, stack: ExitStack) -> Servers:
         role_passwords=role_passwords,
         pgbouncer_port=pgbouncer_port,
     )
+
+
+def _hash_password_again(url: str, password: str) -> None:
+    """Hash the administrator's password with the iterations of ``POSTGRES_SETTINGS``; initdb has used the default."""
+    with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("ALTER ROLE CURRENT_USER PASSWORD %s", (password,))
 
 
 def _stop(child: Child, timeout_seconds: float) -> None:

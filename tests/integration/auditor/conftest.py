@@ -17,6 +17,7 @@ from deploy.provisioning import AUDITOR_ROLE
 from services.payments.models import order_id_of
 from tests.integration.auditor.in_process_system import InProcessSystem, in_process_system, populate
 from tests.support import databases
+from tests.support.database_pool import DatabasePool
 from tests.support.servers import Servers
 
 ALL: Final = Scope()
@@ -27,9 +28,11 @@ class SampleBooks:
     """The databases of one test. A database is copied before its first change."""
 
     servers: Servers
+    pool: DatabasePool
     names: dict[str, str]
     ids: dict[str, str]
-    copies: list[str] = field(default_factory=list)
+    #: Service and original of each copy, by its name.
+    copies: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def damage(self, service: str, *statements: str) -> None:
         """Run statements as a superuser, with triggers and foreign keys off. ``{name}`` is an id of the books."""
@@ -65,8 +68,9 @@ class SampleBooks:
 
     def _copy(self, service: str) -> str:
         if self.names[service] not in self.copies:
-            self.names = {**self.names, service: databases.copy(self.servers, service, self.names[service])}
-            self.copies.append(self.names[service])
+            original = self.names[service]
+            self.names = {**self.names, service: self.pool.take(service, original)}
+            self.copies[self.names[service]] = (service, original)
         return self.names[service]
 
 
@@ -81,26 +85,37 @@ def populated_system(test_servers: Servers) -> Iterator[InProcessSystem]:
 
 
 @pytest.fixture
-def sample_books(populated_system: InProcessSystem, test_servers: Servers) -> Iterator[SampleBooks]:
+def sample_books(
+    populated_system: InProcessSystem,
+    sample_ids: dict[str, str],
+    test_servers: Servers,
+    database_pool: DatabasePool,
+) -> Iterator[SampleBooks]:
     """Return the sample books for one test."""
-    books = SampleBooks(test_servers, dict(populated_system.names), named_ids(populated_system, test_servers))
+    books = SampleBooks(test_servers, database_pool, dict(populated_system.names), sample_ids)
     yield books
-    for name in books.copies:
-        databases.drop(test_servers, name)
+    for name, (service, original) in books.copies.items():
+        database_pool.give_back(name, service, original)
+
+
+@pytest.fixture(scope="session")
+def sample_ids(populated_system: InProcessSystem, test_servers: Servers, database_pool: DatabasePool) -> dict[str, str]:
+    """Return the ids of the sample books."""
+    return named_ids(SampleBooks(test_servers, database_pool, dict(populated_system.names), {}), populated_system.ids)
 
 
 _ENDS: Final = {"used": "accepted", "second used": "accepted", "late": "accepted", "in flight": "accepted"}
 
 
-def named_ids(system: InProcessSystem, servers: Servers) -> dict[str, str]:
+def named_ids(books: SampleBooks, names: dict[str, str]) -> dict[str, str]:
     """Return the ids of the sample books and of the transfers, accounts, entries and blocks derived from them."""
     ids = {
-        **system.ids,
+        **names,
         "unknown": str(uuid4()),
         "bank": _id("account", "bank", "RUB"),
         "escrow": _id("account", "escrow", "RUB"),
     }
-    for name, value in {**system.ids, "unknown": ids["unknown"]}.items():
+    for name, value in {**names, "unknown": ids["unknown"]}.items():
         ids |= {
             f"account of {name}": _id("account", value, "RUB"),
             f"credit of {name}": _id("topup", value),
@@ -113,7 +128,7 @@ def named_ids(system: InProcessSystem, servers: Servers) -> dict[str, str]:
         }
     ids["event of in flight"] = _id("check.accepted.v1", ids["in flight"])
     ids["event of credit in flight"] = _id("payment.confirmed.v1", ids["credit in flight"])
-    books = SampleBooks(servers, dict(system.names), ids)
+    books.ids = ids
     entry = "SELECT entry_id FROM entries WHERE balance_after IS NOT NULL AND transfer_id = '{%s}'"
     for name in ("hold of late", "hold of used", "end of late"):
         ids[f"entry of {name}"] = books.value("balance", entry % name)
