@@ -5,6 +5,7 @@ and answers each with one. A fork starts in milliseconds and has the state of a 
 """
 
 import ctypes
+import gc
 import json
 import os
 import select
@@ -40,6 +41,9 @@ class ForkServer:
         self._roles = Roles(control)
         hooks.hook_clients()
         self._statuses: dict[int, int] = {}
+        # A collection in a child would otherwise write to, and so copy, every page of this process.
+        gc.collect()
+        gc.freeze()
 
     def serve(self, requests: socket.socket) -> None:
         """Answer requests until the socket is closed."""

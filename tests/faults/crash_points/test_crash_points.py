@@ -25,7 +25,7 @@ from tests.support.servers import Servers
 #: The numbered databases of Redis below these belong to the tests that ask for ``redis_url``.
 FIRST_LANE: Final = 64
 #: An odd number, so that deaths before and after a point alternate.
-ONE_IN: Final = 3
+ONE_IN: Final = 5
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,7 @@ def lane(test_servers: Servers) -> Iterator[tuple[System, Users]]:
 
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
 def test_death_at_a_point_of_a_flow_leaves_no_violation(lane: tuple[System, Users], flow: type[Flow]) -> None:
-    """Run one death in three, from a random one on. The report of a failure names the death."""
+    """Run one death in five, from a random one on. The report of a failure names the death."""
     result = Walk(*lane, flow).run(chosen=slice(random.randrange(ONE_IN), None, ONE_IN))
     assert not result.wrong, result.report()
     assert not result.missing_points(flow.minimum_points)

@@ -14,28 +14,32 @@ from tests.faults.simulation.services import seeded_uuid
 from tests.faults.simulation.shrinking import shrink, trace
 from tests.faults.simulation.system import SimulatedSystem
 
-SEEDS_OF_ONE_TEST: Final = 10
+#: Of each fixed start. `make simulation` runs 100.
+FIXED_SEEDS: Final = 5
+RANDOM_SEEDS: Final = 10
 #: Seed 67 found that a request that waited for a check was evaluated at its arrival time.
-STARTS: Final = (1, 61, 1_000)
-SEEDS_RUN_TWICE: Final = range(1, 6)
+STARTS: Final = (1, 65, 1_000)
+SEEDS_RUN_TWICE: Final = range(1, 4)
 SEEDS_FOR_A_DEFECT: Final = 120
 SEEDS_FOR_GROUPS: Final = 60
+#: What must be in the sentence of a violation, where another violation could come of something else.
+SENTENCES: Final = {"event_is_acknowledged_before_the_commit": "is neither processed nor parked"}
 
 
-def _run(system: SimulatedSystem, start: int) -> None:
-    for seed in range(start, start + SEEDS_OF_ONE_TEST):
+def _run(system: SimulatedSystem, start: int, seeds: int) -> None:
+    for seed in range(start, start + seeds):
         outcome = run_seed(system, seed)
         assert not outcome.failed, trace(shrink(system, outcome))
 
 
 @pytest.mark.parametrize("start", STARTS)
 def test_fixed_seeds_have_no_violation(system: SimulatedSystem, start: int) -> None:
-    _run(system, start)
+    _run(system, start, FIXED_SEEDS)
 
 
 def test_random_seeds_have_no_violation(system: SimulatedSystem) -> None:
     """The trace of a failure names its seed; ``python -m tests.faults.simulation --seed N`` repeats it."""
-    _run(system, random.randrange(10**9))
+    _run(system, random.randrange(10**9), RANDOM_SEEDS)
 
 
 def test_repeated_seed_has_an_equal_recording(system: SimulatedSystem) -> None:
@@ -87,12 +91,7 @@ def _planted(system: SimulatedSystem, defect: Defect) -> AbstractContextManager[
 @pytest.mark.parametrize("defect", detected_by("simulation"), ids=lambda defect: defect.name)
 def test_planted_defect_is_detected_by_one_of_the_first_seeds(system: SimulatedSystem, defect: Defect) -> None:
     with _planted(system, defect):
-        assert _first_failure(system) is not None, defect.breaks
-
-
-def test_event_acknowledged_without_its_effect_is_reported_as_unprocessed(system: SimulatedSystem) -> None:
-    with _planted(system, DEFECTS["event_is_acknowledged_before_the_commit"]):
-        assert _first_failure(system, "is neither processed nor parked") is not None
+        assert _first_failure(system, SENTENCES.get(defect.name, "")) is not None, defect.breaks
 
 
 def test_failure_is_shrunk_to_at_most_30_moves(system: SimulatedSystem) -> None:
