@@ -3,7 +3,6 @@
 The load uses the public API only, so the two may be any two commits.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -21,8 +20,6 @@ OPERATIONS: Final = (READ, CREATE, ACCEPT)
 WARM_UP_CLIENTS: Final = 32
 #: In minor units; every check of the load is worth one.
 DEPOSIT_MINOR: Final = 10**7
-CREDIT_TIMEOUT_SECONDS: Final = 60.0
-_POLL_SECONDS: Final = 0.05
 
 Round = tuple[Outcome, dict[str, float]]
 
@@ -95,12 +92,7 @@ def deposited(system: System, count: int) -> list[User]:
     for user in users:
         topup = user_pool.topup(system, user, DEPOSIT_MINOR, return_url)
         pay(topup, return_url)
-    deadline = time.monotonic() + CREDIT_TIMEOUT_SECONDS
-    for user in users:
-        while user_pool.balance(system, user) < DEPOSIT_MINOR:
-            if time.monotonic() > deadline:
-                raise RuntimeError("the money for the measurement did not arrive")
-            time.sleep(_POLL_SECONDS)
+    user_pool.wait_for_balances(system, users, DEPOSIT_MINOR)
     return users
 
 

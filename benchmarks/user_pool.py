@@ -18,6 +18,7 @@ from benchmarks.topups import TopUp
 #: Enough for every measurement, in which each check is worth one kopeck.
 FORTUNE_MINOR: Final = 10**10
 CREDIT_TIMEOUT_SECONDS: Final = 60.0
+_POLL_SECONDS: Final = 0.05
 _AT_ONCE: Final = 4
 
 
@@ -63,12 +64,17 @@ def register(system: System, count: int) -> list[User]:
 def enrich(system: System, users: Sequence[User]) -> None:
     """Top up all users by card and wait until their balances show it."""
     topups.write(system, [TopUp.of(user.user_id, FORTUNE_MINOR) for user in users], paid=True)
+    wait_for_balances(system, users, FORTUNE_MINOR)
+
+
+def wait_for_balances(system: System, users: Sequence[User], amount_minor: int) -> None:
+    """Wait until each user has this balance in minor units; raise RuntimeError after a minute."""
     deadline = time.monotonic() + CREDIT_TIMEOUT_SECONDS
     for user in users:
-        while balance(system, user) < FORTUNE_MINOR:
+        while balance(system, user) < amount_minor:
             if time.monotonic() > deadline:
                 raise RuntimeError("the money for the measurement did not arrive")
-            time.sleep(0.05)
+            time.sleep(_POLL_SECONDS)
 
 
 def topup(system: System, user: User, amount_minor: int, return_url: str) -> str:
