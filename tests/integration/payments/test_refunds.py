@@ -134,6 +134,17 @@ def test_concurrent_refunds_do_not_exceed_the_top_up(tbank_system: System) -> No
     assert at_the_bank(tbank_system) == ("PARTIAL_REFUNDED", 30_000)
 
 
+def test_refund_beside_an_unfinished_one_is_rejected(tbank_system: System) -> None:
+    """The amount would fit. The status decides: the unique index alone would make it a server error."""
+    user, topup = credited(tbank_system)
+    with _losing_responses(tbank_system):
+        assert refund(tbank_system, topup, amount=20_000).json()["status"] == "debited"
+    response = refund(tbank_system, topup, amount=10_000)
+    assert (response.status_code, response.json()["code"]) == (409, "refund_not_possible")
+    assert tbank_system.rows("SELECT amount_minor FROM refunds") == [{"amount_minor": 20_000}]
+    assert balance(tbank_system, user) == 30_000
+
+
 def test_top_up_that_was_not_credited_cannot_be_refunded(tbank_system: System) -> None:
     topup = tbank_system.user().start()
     assert refund(tbank_system, topup).json()["code"] == "refund_not_possible"
