@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
+from launcher import state
 from launcher.children import Child, Launch
+from launcher.data_dir import DataDir
 from tests.support.eventually import eventually
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -42,8 +44,8 @@ class RunningSystem:
         return urlunsplit(urlsplit(self.postgres_url)._replace(path=f"/fastcheck_{service}"))
 
     def status(self) -> dict[str, Any]:
-        """Return the current ``fastcheck status --json``."""
-        return status(self.data_dir)
+        """Return what ``fastcheck status --json`` prints now. No process is started: tests poll this."""
+        return state.now(DataDir(self.data_dir)).public()
 
     def pid(self, name: str) -> int:
         """Return the current pid of a process; a restart changes it."""

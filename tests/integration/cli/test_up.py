@@ -1,7 +1,9 @@
-"""``fastcheck up``: start, killed processes, stop, killed supervisor, and restarts with all data."""
+"""``fastcheck up`` and ``dev``: start, killed processes, stop, killed supervisor, and restarts with all data."""
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import requests
 from deploy.services import SERVICES
 from launcher.children import start_ticks
 from tests.support.eventually import eventually
-from tests.support.system import RunningSystem, fastcheck, running
+from tests.support.system import ROOT, RunningSystem, fastcheck, running, status
 
 PROCESSES = {
     "postgres",
@@ -20,7 +22,7 @@ PROCESSES = {
     "auditor",
     *(f"{service.name}-{role}" for service in SERVICES for role in ("web", *service.bus_roles)),
 }
-#: Long, because each call of ``fastcheck status`` starts a process and two systems share the machine.
+#: Long, because two systems share the machine.
 TIMEOUT_SECONDS = 90
 LOGIN = {"login": "alice", "password": "correct horse battery"}
 
@@ -29,15 +31,12 @@ def all_gone(pids: Iterable[int]) -> bool:
     return all(start_ticks(pid) is None for pid in pids)
 
 
-def pids(system: RunningSystem) -> list[int]:
-    return [process["pid"] for process in system.processes]
-
-
-def sign_in(system: RunningSystem) -> int:
-    return requests.post(f"{system.gateway_url}/login", json=LOGIN, timeout=10).status_code
+def signs_in(gateway_url: str) -> bool:
+    return requests.post(f"{gateway_url}/login", json=LOGIN, timeout=10).status_code == 200
 
 
 def test_system_keeps_its_data_through_restarts_and_kills(tmp_path: Path, system: RunningSystem) -> None:
+    """The last start is that of ``fastcheck dev``."""
     data_dir = tmp_path / "data"
     output = tmp_path / "data.up.log"
 
@@ -50,11 +49,11 @@ def test_system_keeps_its_data_through_restarts_and_kills(tmp_path: Path, system
         assert requests.post(f"{first.gateway_url}/register", json=LOGIN, timeout=10).status_code == 201
         for name in ("accounts-web", "balance-worker", "postgres", "redis"):
             comes_back_after_a_kill(first, name)
-        assert eventually(lambda: sign_in(first) == 200, timeout=TIMEOUT_SECONDS)
+        assert eventually(lambda: signs_in(first.gateway_url), timeout=TIMEOUT_SECONDS)
         before = [process["pid"] for process in first.status()["processes"]]
-        stopped = fastcheck("down", "--data-dir", str(data_dir))
-        assert (stopped.returncode, stopped.stdout) == (0, "FastCheck is stopped.\n")
-        assert all_gone(before)
+        supervisor = int((data_dir / "lock").read_text())
+        os.kill(supervisor, signal.SIGKILL)
+        eventually(lambda: all_gone(before), timeout=TIMEOUT_SECONDS)
     lines = output.read_text().splitlines()
     assert [line for line in lines if line.startswith("FastCheck is ready")] == [
         f"FastCheck is ready: {first.gateway_url}"
@@ -63,16 +62,13 @@ def test_system_keeps_its_data_through_restarts_and_kills(tmp_path: Path, system
 
     output.unlink()
     with running(data_dir) as second:
-        assert sign_in(second) == 200, "a restart has lost the user"
-        supervisor = int((data_dir / "lock").read_text())
-        os.kill(supervisor, signal.SIGKILL)
-        eventually(lambda: all_gone(pids(second)), timeout=TIMEOUT_SECONDS)
+        assert signs_in(second.gateway_url), "a kill has lost the user"
+        stopped = fastcheck("down", "--data-dir", str(data_dir))
+        assert (stopped.returncode, stopped.stdout) == (0, "FastCheck is stopped.\n")
+        assert all_gone(process["pid"] for process in second.processes)
+    assert not second.status()["ready"]
 
-    output.unlink()
-    with running(data_dir) as third:
-        assert sign_in(third) == 200, "a kill has lost the user"
-    assert all_gone(pids(third))
-    assert not third.status()["ready"]
+    dev_serves_a_service_and_restarts_it_when_its_code_changes(data_dir, tmp_path / "dev.log")
 
 
 def runs_beside(one: RunningSystem, other: RunningSystem) -> None:
@@ -95,6 +91,31 @@ def servers_answer(system: RunningSystem) -> None:
     assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
     assert client.config_get("appendonly") == {"appendonly": "yes"}
     client.close()
+
+
+def dev_serves_a_service_and_restarts_it_when_its_code_changes(data_dir: Path, log: Path) -> None:
+    """Assert that ``fastcheck dev accounts`` runs the rest of the system, too, and ends all of it."""
+    with log.open("w") as output:
+        command = [sys.executable, "-m", "cli", "dev", "accounts", "--data-dir", str(data_dir)]
+        dev = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)
+    try:
+        eventually(lambda: "FastCheck is ready: " in log.read_text(), timeout=TIMEOUT_SECONDS)
+        url = log.read_text().split("FastCheck is ready: ")[1].split()[0]
+        running_now = status(data_dir)["processes"]
+        assert {process["name"] for process in running_now} == PROCESSES - {"accounts-web"}
+        eventually(lambda: signs_in(url), timeout=30)  # else a restart has lost the user
+        refused = fastcheck("dev", "checks", "--data-dir", str(data_dir))
+        assert (refused.returncode, "already running" in refused.stderr) == (1, True)
+
+        (ROOT / "services" / "accounts" / "app.py").touch()
+
+        eventually(lambda: "detected" in log.read_text(), timeout=TIMEOUT_SECONDS)
+        eventually(lambda: signs_in(url), timeout=30)
+    finally:
+        dev.send_signal(signal.SIGTERM)
+        assert dev.wait(timeout=60) == 128 + signal.SIGTERM
+    assert all_gone(process["pid"] for process in running_now)
+    assert "No FastCheck runs" in fastcheck("status", "--data-dir", str(data_dir)).stdout
 
 
 def comes_back_after_a_kill(system: RunningSystem, name: str) -> None:
