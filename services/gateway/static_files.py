@@ -9,6 +9,7 @@ import gzip
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final, Self
 
@@ -35,6 +36,12 @@ _NOT_COMPRESSED: Final = frozenset({".png", ".woff2"})
 _WORTH_COMPRESSING_BYTES: Final = 512
 
 
+@cache
+def _compress(body: bytes) -> bytes:
+    """Compress once per process: the tests create many applications with the same files."""
+    return gzip.compress(body, mtime=0)
+
+
 @dataclass(frozen=True, slots=True)
 class StaticFile:
     """A file, with a gzip copy if compression helps."""
@@ -49,7 +56,7 @@ class StaticFile:
         """Create it from its content and suffix, such as ``.js``."""
         compressed = None
         if suffix not in _NOT_COMPRESSED and len(body) >= _WORTH_COMPRESSING_BYTES:
-            compressed = gzip.compress(body, mtime=0)
+            compressed = _compress(body)
         return cls(body, compressed, CONTENT_TYPES[suffix], hashlib.sha256(body).hexdigest()[:32])
 
     def response(self, cache_control: str, headers: Mapping[str, str], status: int = 200) -> Response:
