@@ -14,7 +14,7 @@ from typing import ClassVar, Final, Protocol, Self
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from pydantic import FilePath, SecretStr, ValidationError
+from pydantic import Field, FilePath, SecretStr, ValidationError
 
 from common.core.money import Money
 from common.core.settings import FromEnvironment, Settings
@@ -235,6 +235,9 @@ class BankEnvironment(Settings):
     """Maximum duration of a call to a bank."""
     bank_pool_size: int = 8
     """Maximum number of connections to one bank."""
+    bank_callback_pool_size: int = Field(default=4, gt=0)
+    """Maximum number of concurrent calls to one bank that verify callbacks without a signature. Further callbacks are
+    answered with an error; the bank repeats them, and the poll finds the payment too."""
     bank_breaker_failures: int = 5
     """Number of consecutive failed calls that opens the circuit breaker of a bank."""
     bank_breaker_seconds: float = 10.0

@@ -2,6 +2,9 @@
 
 Each bank has its own pool, and each call takes one slot of it. If a slow bank occupies all slots, further calls fail
 soon instead of holding threads that could serve another bank. A circuit breaker opens after consecutive failures.
+
+Calls that an unauthenticated callback causes have a pool and a breaker of their own, :meth:`BankHttp.for_callbacks`:
+anyone can send such callbacks, and they must not occupy the slots of top-ups nor open their breaker.
 """
 
 import json
@@ -9,7 +12,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import stamina
 import urllib3
@@ -49,25 +52,42 @@ class BankAnswer:
 
 
 class BankHttp:
-    """The connection pool of one bank. Safe to share between threads."""
+    """A connection pool of one bank. Safe to share between threads."""
 
-    def __init__(self, name: str, base_url: str, environment: BankEnvironment) -> None:
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        environment: BankEnvironment,
+        *,
+        pool_size: int | None = None,
+        slot_wait_seconds: float = SLOT_WAIT_SECONDS,
+    ) -> None:
+        """``pool_size`` defaults to the setting; a call waits ``slot_wait_seconds`` for a slot."""
+        pool_size = pool_size or environment.bank_pool_size
         self._name = name
+        self._slot_wait_seconds = slot_wait_seconds
         self._base_url = base_url.rstrip("/") + "/"
         self._timeout_seconds = environment.bank_timeout_seconds
-        self._slots = threading.BoundedSemaphore(environment.bank_pool_size)
+        self._slots = threading.BoundedSemaphore(pool_size)
         self.breaker = CircuitBreaker(
             failures=environment.bank_breaker_failures, seconds=environment.bank_breaker_seconds
         )
         self._pool = urllib3.PoolManager(
             num_pools=2,
-            maxsize=environment.bank_pool_size,
+            maxsize=pool_size,
             retries=False,
             timeout=urllib3.Timeout(
                 connect=environment.bank_connect_timeout_seconds, total=environment.bank_timeout_seconds
             ),
             ca_certs=str(environment.bank_ca_bundle) if environment.bank_ca_bundle else None,
         )
+
+    @classmethod
+    def for_callbacks(cls, name: str, base_url: str, environment: BankEnvironment) -> Self:
+        """Create the pool for calls that verify a callback. A call without a free slot fails at once."""
+        # A call that waits for a slot occupies a thread of the web process.
+        return cls(name, base_url, environment, pool_size=environment.bank_callback_pool_size, slot_wait_seconds=0)
 
     def request(
         self,
@@ -98,7 +118,7 @@ class BankHttp:
     def _once(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> BankAnswer:
         if not self.breaker.allows():
             raise BankUnavailable(f"the circuit breaker of {self._name} is open after repeated failures")
-        if not self._slots.acquire(timeout=SLOT_WAIT_SECONDS):
+        if not self._slots.acquire(timeout=self._slot_wait_seconds):
             raise BankUnavailable(f"all connections to {self._name} are in use")
         started = perf_counter()
         status: int | None = None

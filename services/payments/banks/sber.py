@@ -145,6 +145,9 @@ class Sber:
         if self._public_key:
             verify_rsa({}, "", self._public_key)  # an invalid key stops the process at its start
         self._http = BankHttp(NAME, settings.url, environment)
+        signed = self._secret or self._public_key
+        # Anyone can send an unsigned callback.
+        self._callback_http = self._http if signed else BankHttp.for_callbacks(NAME, settings.url, environment)
 
     def create_payment(self, order: PaymentOrder, return_url: str, callback_url: str) -> BankPayment:
         currency = NUMBER_OF.get(order.money.currency)
@@ -162,6 +165,7 @@ class Sber:
                 "description": order.description,
                 "sessionTimeoutSecs": max(1, round((order.expires_at - order.created_at).total_seconds())),
             },
+            self._http,
         )
         _refuse_failure(answer)
         payment_id, url = answer.get("orderId"), answer.get("formUrl")
@@ -195,7 +199,7 @@ class Sber:
                 CURRENCIES.get(fields.get("currency", "643")),
             )
         try:
-            notification = self._ask({"orderId": payment_id}, payment_id)
+            notification = self._ask({"orderId": payment_id}, payment_id, self._callback_http)
         except PaymentNotFound:
             raise BadSignature("the bank has no order with the id of the callback") from None
         if notification.order_id != order_id:
@@ -204,18 +208,18 @@ class Sber:
 
     def fetch_status(self, order: PaymentOrder) -> Notification:
         if order.bank_payment_id is not None:
-            return self._ask({"orderId": order.bank_payment_id}, order.bank_payment_id)
-        return self._ask({"orderNumber": order.order_id}, None)
+            return self._ask({"orderId": order.bank_payment_id}, order.bank_payment_id, self._http)
+        return self._ask({"orderNumber": order.order_id}, None, self._http)
 
     def cancel_payment(self, bank_payment_id: str) -> None:
         raise BankRefused("unsupported", f"sber does not cancel the unpaid order {bank_payment_id}")
 
     def refund(self, order: PaymentOrder, amount_minor: int, key: str) -> RefundOutcome:  # noqa: ARG002
         # The protocol has no idempotency key: the refunded amount tells whether this refund was made.
-        before = self._status({"orderId": order.bank_payment_id or ""})
+        before = self._status({"orderId": order.bank_payment_id or ""}, self._http)
         if _refunded_minor(before) >= order.refunded_minor + amount_minor:
             return RefundOutcome.DONE
-        _refuse_failure(self._call("refund.do", {"orderId": order.bank_payment_id, "amount": amount_minor}))
+        _refuse_failure(self._call("refund.do", {"orderId": order.bank_payment_id, "amount": amount_minor}, self._http))
         return RefundOutcome.DONE
 
     def list_payments(self, since: datetime, until: datetime) -> None:
@@ -233,16 +237,16 @@ class Sber:
         elif self._public_key and not verify_rsa(fields, given, self._public_key):
             raise BadSignature("wrong signature")
 
-    def _status(self, which: Mapping[str, object]) -> dict[str, Any]:
-        answer = self._call("getOrderStatusExtended.do", which, repeatable=True)
+    def _status(self, which: Mapping[str, object], http: BankHttp) -> dict[str, Any]:
+        answer = self._call("getOrderStatusExtended.do", which, http, repeatable=True)
         if str(answer.get("errorCode") or "0") == ORDER_UNKNOWN:
             raise PaymentNotFound("sber has no such order")
         _refuse_failure(answer)
         return answer
 
-    def _ask(self, which: Mapping[str, object], payment_id: str | None) -> Notification:
+    def _ask(self, which: Mapping[str, object], payment_id: str | None, http: BankHttp) -> Notification:
         try:
-            answer = self._status(which)
+            answer = self._status(which, http)
         except BankRefused as error:
             raise BankUnavailable(f"sber did not report a status: {error}") from error
         bank_status = str(answer.get("orderStatus"))[:40]
@@ -265,13 +269,15 @@ class Sber:
             currency=CURRENCIES.get(str(answer.get("currency"))),
         )
 
-    def _call(self, method: str, fields: Mapping[str, object], *, repeatable: bool = False) -> dict[str, Any]:
+    def _call(
+        self, method: str, fields: Mapping[str, object], http: BankHttp, *, repeatable: bool = False
+    ) -> dict[str, Any]:
         request = {**self._credentials, **fields}
         if self._json:
             body, kind = json.dumps(request, ensure_ascii=False).encode(), "application/json"
         else:
             body, kind = urlencode(request).encode(), "application/x-www-form-urlencoded"
-        answer = self._http.request("POST", method, body=body, headers={"Content-Type": kind}, repeatable=repeatable)
+        answer = http.request("POST", method, body=body, headers={"Content-Type": kind}, repeatable=repeatable)
         return answer.json()
 
 

@@ -127,6 +127,8 @@ class YooKassa:
         secret = f"{settings.shop_id}:{settings.secret_key.get_secret_value()}"
         self._authorization = "Basic " + base64.b64encode(secret.encode()).decode()
         self._http = BankHttp(NAME, settings.url, environment)
+        # Notifications have no signature.
+        self._callback_http = BankHttp.for_callbacks(NAME, settings.url, environment)
         self._networks = (*TRUSTED_NETWORKS, *(ip_network(network) for network in settings.more_networks))
 
     def create_payment(self, order: PaymentOrder, return_url: str, callback_url: str) -> BankPayment:  # noqa: ARG002
@@ -160,7 +162,7 @@ class YooKassa:
             raise BadSignature(f"the address {client_ip[:60]} does not belong to the bank")
         event, payment_id = _event(raw_body)
         try:
-            payment = self._get_payment(payment_id)
+            payment = self._get_payment(payment_id, self._callback_http)
         except PaymentNotFound:
             raise BadSignature("the bank has no payment with the id of the notification") from None
         notification = self._notification(payment)
@@ -178,7 +180,7 @@ class YooKassa:
 
     def fetch_status(self, order: PaymentOrder) -> Notification:
         if order.bank_payment_id is not None:
-            return self._notification(self._get_payment(order.bank_payment_id))
+            return self._notification(self._get_payment(order.bank_payment_id, self._http))
         # The API looks up payments only by its own id. A payment whose id was lost is found in the list.
         for notification in self.list_payments(order.created_at - CLOCK_SKEW, order.expires_at + CLOCK_SKEW):
             if notification.order_id == order.order_id:
@@ -203,7 +205,7 @@ class YooKassa:
 
     def _refunded_minor(self, order: PaymentOrder) -> int:
         """Return the amount that the bank has refunded of a payment, in minor units."""
-        refunded = _money(self._get_payment(order.bank_payment_id or "").get("refunded_amount"))
+        refunded = _money(self._get_payment(order.bank_payment_id or "", self._http).get("refunded_amount"))
         return refunded.amount_minor if refunded else 0
 
     def list_payments(self, since: datetime, until: datetime) -> Iterator[Notification]:
@@ -211,7 +213,7 @@ class YooKassa:
         cursor: str | None = None
         for _ in range(MAX_PAGES):
             query = urlencode({**span, **({"cursor": cursor} if cursor else {})})
-            page = self._checked(self._get(f"payments?{query}"))
+            page = self._checked(self._get(f"payments?{query}", self._http))
             yield from (self._notification(item) for item in page.get("items") or [] if isinstance(item, dict))
             cursor = page.get("next_cursor")
             if not cursor:
@@ -221,11 +223,11 @@ class YooKassa:
     def acknowledge(self) -> Acknowledgement:
         return Acknowledgement(200, "text/plain", b"")
 
-    def _get(self, path: str) -> BankAnswer:
-        return self._http.request("GET", path, headers={"Authorization": self._authorization}, repeatable=True)
+    def _get(self, path: str, http: BankHttp) -> BankAnswer:
+        return http.request("GET", path, headers={"Authorization": self._authorization}, repeatable=True)
 
-    def _get_payment(self, payment_id: str) -> dict[str, Any]:
-        answer = self._get(f"payments/{quote(payment_id, safe='')}")
+    def _get_payment(self, payment_id: str, http: BankHttp) -> dict[str, Any]:
+        answer = self._get(f"payments/{quote(payment_id, safe='')}", http)
         if answer.status == 404:
             raise PaymentNotFound(f"yookassa has no payment {payment_id[:60]}")
         return self._checked(answer)

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from common.core.money import Money
 from services.payments.banks.base import BadSignature, BankEnvironment, PaymentOrder, PaymentStatus
+from services.payments.banks.http import BankHttp
 from services.payments.banks.sber import AmbiguousFields, Sber, SberSettings, checksum, verify_rsa
 
 FIELDS = {
@@ -114,7 +115,7 @@ def with_order_status(adapter: Sber, monkeypatch: pytest.MonkeyPatch, **status: 
     """Answer every call of the adapter with this order status; returns the list of methods that it calls."""
     called: list[str] = []
 
-    def call(method: str, fields: Mapping[str, object], *, repeatable: bool = False) -> dict[str, Any]:
+    def call(method: str, fields: Mapping[str, object], http: BankHttp, *, repeatable: bool = False) -> dict[str, Any]:
         called.append(method)
         return {"errorCode": "0", "orderNumber": FIELDS["orderNumber"], "currency": "643", **status}
 
