@@ -12,6 +12,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 #: Title of a section -> the packages whose log events it lists.
 BY_PROGRAM: Final[dict[str, tuple[str, ...]]] = {
     "All services": ("common",),
+    "Accounts": ("services.accounts",),
     "Balance and gateway": ("services.balance", "services.gateway"),
     "Checks": ("services.checks",),
     "Payments": ("services.payments",),
@@ -47,7 +48,7 @@ def read(package: str) -> Iterator[LogEvent]:
 
 def _levels(source: str, constant: str) -> list[str]:
     """Return the methods of a logger that the source calls with this event."""
-    called = re.findall(rf"\b(?:log|write)(?:\.(\w+))?\(\s*(?:log_events\.)?{constant}\b", source)
+    called = re.findall(rf"\b(?:log|security_log|write)(?:\.(\w+))?\(\s*(?:log_events\.)?{constant}\b", source)
     # ``write`` stands for a method that the source has chosen before.
     chosen = re.findall(r"write = log\.(\w+) if .* else log\.(\w+)", source)
     return [level for name in called for level in ([name] if name else [each for pair in chosen for each in pair])]

@@ -29,6 +29,11 @@ class AccountsSettings(Settings, DatabaseSettings, CallerSettings):
     rate_limit_enabled: bool = True
     """Whether rate limits apply."""
     failed_logins_burst: int = Field(default=10, gt=0)
-    """Failed sign-ins to one account from one address that are allowed at once."""
+    """Failed sign-ins to one account from one address (a /64 of IPv6), or from one known device, at once."""
     failed_logins_anywhere_burst: int = Field(default=100, gt=0)
     """Failed sign-ins to one account from all addresses that are allowed at once."""
+    failed_login_delay_seconds: float = Field(default=3.0, ge=0, le=3.0)
+    """Delay of each further sign-in from a device that is not known to the account."""
+
+    min_password_score: int = Field(default=2, ge=0, le=4)
+    """Minimum strength of a new password, from 0 to 4, as zxcvbn rates it. 2: at least a million guesses."""

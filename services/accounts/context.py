@@ -6,6 +6,7 @@ from typing import Final, Self
 from common.core.clock import Clock, SystemClock
 from common.db.engine import Database
 from services.accounts.config import AccountsSettings
+from services.accounts.delays import SignInDelays
 from services.accounts.passwords import Passwords
 
 #: Maximum wait for a password hash; then the request gets 503.
@@ -14,11 +15,12 @@ PASSWORD_HASH_WAIT_SECONDS: Final = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The database, the clock and the password hasher."""
+    """The database, the clock, the password hasher and the delays of sign-ins."""
 
     db: Database
     clock: Clock
     passwords: Passwords
+    delays: SignInDelays
     settings: AccountsSettings
 
     @classmethod
@@ -32,5 +34,6 @@ class Context:
                 waiting=settings.password_hashes_waiting,
                 wait_seconds=PASSWORD_HASH_WAIT_SECONDS,
             ),
+            delays=SignInDelays(settings.failed_login_delay_seconds),
             settings=settings,
         )

@@ -1,7 +1,12 @@
-"""The device of a session, as its user recognizes it: ``Firefox on Linux``. Versions are not stored."""
+"""The device of a session, as its user recognizes it (``Firefox on Linux``; versions are not stored), and devices that
+the gateway has recognized.
+"""
 
 import re
 from typing import Final
+from uuid import UUID
+
+from services.accounts.models import Device
 
 MAX_DEVICE_LENGTH: Final = 100
 
@@ -38,3 +43,12 @@ def device_of(user_agent: str) -> str | None:
         product = _PRODUCT.match(user_agent)
         return product[0][:MAX_DEVICE_LENGTH] if product else None
     return f"{browser} on {system}" if system else browser
+
+
+def known_devices(header: str) -> list[Device]:
+    """Return the devices in the gateway's ``X-Known-Devices``: pairs of user id and device id, ``<user>/<device>,...``.
+
+    Raises ValueError for a malformed header: only the gateway sends it.
+    """
+    pairs = [pair.split("/") for pair in header.split(",") if pair]
+    return [Device(UUID(user_id), UUID(device_id)) for user_id, device_id in pairs]

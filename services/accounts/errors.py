@@ -27,6 +27,14 @@ class WrongPassword(BusinessError):
     message = "the old password is wrong"
 
 
+class WeakPassword(BusinessError):
+    """A new password is easy to guess, as zxcvbn rates it."""
+
+    status = 400
+    code = "weak_password"
+    message = "this password is easy to guess: use several words that do not belong together"
+
+
 class SessionNotFound(BusinessError):
     """The id is unknown, the session has ended, or it belongs to another user. The caller cannot tell which."""
 

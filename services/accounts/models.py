@@ -61,6 +61,14 @@ class ListedSession:
 
 
 @dataclass(frozen=True, slots=True)
+class Device:
+    """A browser or app in which the user signed in before, as the gateway has verified. The id names it."""
+
+    user_id: UUID
+    device_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class FailureLimit:
     """A limit of failures: ``burst`` at once, then one per ``forgiven_every``.
 

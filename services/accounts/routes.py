@@ -13,7 +13,7 @@ from common.http.server.response import Response, render
 from common.http.server.schemas import GUEST_RESPONSES, SESSION, ErrorBody, utc
 from services.accounts import service
 from services.accounts.context import Context
-from services.accounts.devices import device_of
+from services.accounts.devices import device_of, known_devices
 from services.accounts.models import NewSession
 from services.accounts.schemas import (
     Credentials,
@@ -35,6 +35,7 @@ internal = APIBlueprint("internal", __name__, url_prefix="/internal", doc_ui=Fal
 SESSION_HASH_HEADER: Final = "X-Session-Hash"
 CLIENT_ADDRESS_HEADER: Final = "X-Client-Address"
 USER_AGENT_HEADER: Final = "X-Client-User-Agent"
+KNOWN_DEVICES_HEADER: Final = "X-Known-Devices"
 
 _SESSION_HASH: Final = re.compile("[0-9a-f]{64}")
 
@@ -52,7 +53,14 @@ def register(context: Context, request: Request, body: Credentials) -> Response:
 def log_in(context: Context, request: Request, body: SignIn) -> Response:
     """Sign in: start a session."""
     address = request.header(CLIENT_ADDRESS_HEADER) or ""
-    session = service.log_in(context, body.login, body.password.get_secret_value(), address, _device(request))
+    session = service.log_in(
+        context,
+        body.login,
+        body.password.get_secret_value(),
+        address,
+        _device(request),
+        known_devices=known_devices(request.header(KNOWN_DEVICES_HEADER) or ""),
+    )
     return render(_session_view(session))
 
 

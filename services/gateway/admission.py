@@ -47,6 +47,16 @@ def guest(owner: str, rate: Rate) -> Callable[[View], Endpoint]:
     return _guarded(admit, owner, UNAUTHENTICATED)
 
 
+def sign_in(owner: str, rate: Rate) -> Callable[[View], Endpoint]:
+    """As :func:`guest`, but count a client that has signed in before per device: others cannot use up its rate."""
+
+    def admit(context: Context, request: Request) -> Call:
+        address = client_address(request.environ, context.settings.client_address_header)
+        return service.admit_sign_in(context, owner, rate, address=address, cookies=request.header("Cookie") or "")
+
+    return _guarded(admit, owner, UNAUTHENTICATED)
+
+
 def _guarded(admit: Callable[[Context, Request], Call], owner: str, access: str) -> Callable[[View], Endpoint]:
     def decorate(view: View) -> Endpoint:
         # The values of the path are not used: the path is forwarded unchanged and the owner parses it.

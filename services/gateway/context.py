@@ -10,6 +10,7 @@ from common.http.server.identity import TokenIssuer
 from services.gateway.clients import AccountsClient, open_clients
 from services.gateway.config import GatewaySettings
 from services.gateway.documentation import PublicDocument
+from services.gateway.known_devices import DeviceTokens
 from services.gateway.models import NO_LIMIT, Limit, Rate
 from services.gateway.repository import Cache
 
@@ -24,6 +25,7 @@ class Context:
     settings: GatewaySettings
     cache: Cache
     tokens: TokenIssuer
+    devices: DeviceTokens
     services: Mapping[str, HttpClient]
     accounts: AccountsClient
     document: PublicDocument
@@ -46,6 +48,9 @@ class Context:
                 retry_seconds=settings.cache_retry_seconds,
             ),
             tokens=tokens,
+            devices=DeviceTokens(
+                settings.gateway_token_key.get_secret_value(), secure=settings.public_url.startswith("https://")
+            ),
             services=services,
             accounts=AccountsClient(services["accounts"], tokens),
             document=PublicDocument(services, settings.public_url),

@@ -67,6 +67,11 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         "The login is unknown or the password is wrong. Both get this response.",
         "Retry only with what the user enters anew.",
     ),
+    "weak_password": ErrorCode(
+        "this password is easy to guess: use several words that do not belong together",
+        "The new password is rated below the installation's minimum strength.",
+        "Retry with another password.",
+    ),
     "wrong_password": ErrorCode(
         "the old password is wrong", "The old password is wrong.", "Retry only with what the user enters anew."
     ),

@@ -1,11 +1,13 @@
 """Forward a request to the service that owns it and return its response. Bodies are forwarded as bytes, unparsed."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from threading import BoundedSemaphore
 from time import monotonic
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import quote
+from uuid import UUID
 
 from common.core.errors import ServiceUnavailable
 from common.http.client.client import HttpResponse
@@ -16,6 +18,7 @@ from services.gateway.client_address import client_address
 from services.gateway.conditional import conditional
 from services.gateway.context import Context
 from services.gateway.csv_export import Export, first_page, stream, wants_csv
+from services.gateway.known_devices import Device, as_header
 from services.gateway.models import Call, Rate
 from services.gateway.repository import GRACE_SECONDS
 
@@ -99,6 +102,21 @@ def forward_guest(context: Context, request: Request, call: Call) -> Response:
     """Forward a request without a session; the service receives the client's address and ``User-Agent``."""
     extra = {"X-Client-Address": _address(context, request), **_present(USER_AGENT, request.environ)}
     return forward(context, request, call, extra)
+
+
+def forward_sign_in(context: Context, request: Request, call: Call) -> Response:
+    """Forward a sign-in or a registration; after a success, the client can prove that the user signed in there."""
+    extra = {
+        "X-Client-Address": _address(context, request),
+        **_present(USER_AGENT, request.environ),
+        **as_header(call.devices),
+    }
+    response = _send(context, request, call, _body(context, request), extra)
+    if response.status in (200, 201):
+        user_id = UUID(json.loads(response.body)["userID"])
+        device = next((each for each in call.devices if each.user_id == user_id), None) or Device.new(user_id)
+        response.headers["Set-Cookie"] = context.devices.cookie(device)
+    return response
 
 
 def forward_with_session(context: Context, request: Request, call: Call) -> Response:

@@ -8,6 +8,8 @@ from uuid import UUID
 from pydantic import BeforeValidator
 from pydantic_settings import NoDecode
 
+from services.gateway.known_devices import Device
+
 
 class Rate(StrEnum):
     """Kinds of requests with separate limits, per user or, without a session, per client address."""
@@ -63,3 +65,5 @@ class Call:
     rate: Rate
     user_id: UUID | None = None
     session_hash: str | None = None
+    #: The devices that a client without a session has proved to be.
+    devices: tuple[Device, ...] = ()

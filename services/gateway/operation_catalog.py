@@ -76,14 +76,15 @@ _ACCOUNTS: Final = {
     ("post", "/register"): OperationEntry(
         "register",
         "Creates a user with this login and password, and a first session. Send the `sessionID` with every other call.",
-        {"409": ("login_taken",)},
+        {"400": ("weak_password",), "409": ("login_taken",)},
         _CREDENTIALS,
         _SESSION,
     ),
     ("post", "/login"): OperationEntry(
         "logIn",
         "Starts a new session; others of the user stay active. An unknown login and a wrong password get the same "
-        "response after the same time.",
+        "response after the same time. After many failures a sign-in takes three seconds longer, except from a client "
+        "that returns the cookie of an earlier sign-in of the user.",
         {"401": ("wrong_credentials",)},
         _CREDENTIALS,
         _SESSION,
@@ -120,7 +121,7 @@ _ACCOUNTS: Final = {
     ("post", "/me/password"): OperationEntry(
         "changePassword",
         "Replaces the password and ends all other sessions of the user.",
-        {"403": ("wrong_password",)},
+        {"400": ("weak_password",), "403": ("wrong_password",)},
         {"oldPassword": "correct horse battery", "newPassword": "staple correct battery"},
     ),
 }

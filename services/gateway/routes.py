@@ -7,7 +7,7 @@ from flask import Blueprint
 
 from common.http.server.request import Request
 from common.http.server.response import Response
-from services.gateway.admission import guest, signed_in
+from services.gateway.admission import guest, sign_in, signed_in
 from services.gateway.context import Context
 from services.gateway.csv_export import HISTORY, STATEMENT
 from services.gateway.forwarding import (
@@ -16,6 +16,7 @@ from services.gateway.forwarding import (
     forward_guest,
     forward_list,
     forward_notification,
+    forward_sign_in,
     forward_with_address,
     forward_with_session,
 )
@@ -30,14 +31,14 @@ api = Blueprint("api", __name__)
 @guest("accounts", Rate.REGISTER)
 def register(context: Context, request: Request, call: Call) -> Response:
     """Register a user."""
-    return forward_guest(context, request, call)
+    return forward_sign_in(context, request, call)
 
 
 @api.post("/login")
-@guest("accounts", Rate.PASSWORD)
+@sign_in("accounts", Rate.PASSWORD)
 def log_in(context: Context, request: Request, call: Call) -> Response:
     """Start a session."""
-    return forward_guest(context, request, call)
+    return forward_sign_in(context, request, call)
 
 
 @api.post("/logout")

@@ -35,6 +35,9 @@ MESSAGES: Final = {
     # Accounts
     "this login is taken": "Этот логин занят",
     "wrong login or password": "Неверный логин или пароль",
+    "this password is easy to guess: use several words that do not belong together": (
+        "Этот пароль легко подобрать. Возьмите несколько слов, не связанных между собой"
+    ),
     "the old password is wrong": "Текущий пароль неверный",
     "you have no session with this id": "Такого сеанса нет",
     # Balance and checks
@@ -118,6 +121,7 @@ SENTENCES: Final = tuple(
         ("is not accepted for top-ups", "не поддерживается для пополнения"),
         ("is taken", "занят"),
         ("is wrong", "неверный"),
+        ("is easy to guess", "легко подобрать"),
     )
 )
 

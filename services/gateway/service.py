@@ -44,6 +44,18 @@ def admit_guest(context: Context, service: str, rate: Rate, *, address: str) -> 
     return Call(service, rate)
 
 
+def admit_sign_in(context: Context, service: str, rate: Rate, *, address: str, cookies: str) -> Call:
+    """Admit a sign-in: counted per known device if the client proves to be one, else per client address.
+
+    Raises TooManyRequests.
+    """
+    devices = context.devices.proven(cookies)
+    if not devices:
+        return admit_guest(context, service, rate, address=address)
+    _refuse_if_early(_count(context, f"{rate}:device:{devices[0].device_id}", context.limits[rate]))
+    return Call(service, rate, devices=devices)
+
+
 def _remember(context: Context, rate: Rate, session_hash: str, verified: VerifiedSession, since: str) -> int:
     try:
         return context.cache.remember(

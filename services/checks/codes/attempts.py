@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from common.core.errors import BusinessError
-from common.core.logging import get_logger
+from common.core.security_log import SecurityLog
 from services.checks import errors, log_events
 from services.checks.codes import repository
 from services.checks.codes.repository import Allowance, Locked
@@ -14,7 +14,7 @@ from services.checks.codes.vault import CodeUnreadable
 from services.checks.context import Context
 from services.checks.models import Attempt, Check, CheckStatus, FreezePolicy, seconds_until
 
-log = get_logger(__name__)
+security_log = SecurityLog(__name__)
 
 
 #: Number of consecutive wrong codes that freezes a check.
@@ -55,7 +55,7 @@ def verify_attempt(context: Context, tx: Connection, attempt: Attempt, found: Lo
     if exhausted_at is not None:
         raise errors.TooManyAttempts(retry_after_seconds=seconds_until(exhausted_at + window, attempt.at))
     if counted is not None and counted.is_frozen(attempt.at):
-        log.warning(log_events.CHECK_FROZEN, check_id=str(counted.check_id), freezes=counted.freezes)
+        security_log.warning(log_events.CHECK_FROZEN, check_id=str(counted.check_id), freezes=counted.freezes)
     return errors.CheckNotFound()
 
 

@@ -11,6 +11,7 @@ from common.bus import outbox
 from common.contracts.events import PaymentConfirmed
 from common.core.errors import NotFound, ServiceUnavailable
 from common.core.logging import get_logger
+from common.core.security_log import SecurityLog
 from common.db.errors import retry_on_conflict
 from common.http.server.paging import Page, decode_cursor, page_of
 from services.payments import log_events
@@ -27,6 +28,7 @@ from services.payments.topups import repository as topups
 from services.payments.topups.repository import Located
 
 log = get_logger(__name__)
+security_log = SecurityLog(__name__)
 
 #: Headers that are stored, in lower case. None of them holds a credential.
 RECORDED_HEADERS: Final = frozenset({"content-type", "content-length", "user-agent", "x-request-id", "date"})
@@ -96,7 +98,7 @@ def _refuse_forged(context: Context, bank: Bank, evidence: Evidence, error: BadS
             tx, bank.name, evidence, most_per_hour=context.settings.forged_notifications_per_hour
         )
     NOTIFICATIONS.labels(bank.name, evidence.source, Verdict.BAD_SIGNATURE.value).inc()
-    log.warning(
+    security_log.warning(
         log_events.NOTIFICATION_REJECTED, bank=bank.name, verdict=Verdict.BAD_SIGNATURE.value, reason=str(error)
     )
     return NotificationForged()

@@ -68,10 +68,12 @@ class Accounts:
         *,
         session: Signed | None = None,
         address: str = "192.0.2.1",
+        devices: str = "",
     ) -> TestResponse:
         headers = {
             "Authorization": f"Bearer {self.tokens.issue('accounts', session.user_id if session else None)}",
             "X-Client-Address": address,
+            "X-Known-Devices": devices,
         }
         if session:
             headers["X-Session-Hash"] = session.session_hash

@@ -4,11 +4,13 @@ import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
 from common.http.server.identity import TokenIssuer
+from services.accounts.delays import SignInDelays
 from tests.integration.accounts.conftest import PASSWORD, Accounts, MakeAccounts
 
 WRONG_PASSWORD = "wrong horse battery"
@@ -89,7 +91,9 @@ def test_invalid_body_is_rejected_with_the_name_of_the_field(
 
 
 @pytest.mark.parametrize("login", ["abc", "a" * 64, "0.9_@+-", "Z" * 3])
-@pytest.mark.parametrize("password", ["12345678", "x" * 256, "пароль-пароль", "\x00 \U0001f600 null is fine"])
+@pytest.mark.parametrize(
+    "password", ["kX9#vQ2z", ("correct horse battery " * 12)[:256], "пароль-пароль", "\x00 \U0001f600 null is fine"]
+)
 def test_shortest_and_longest_values_are_accepted(accounts: Accounts, login: str, password: str) -> None:
     accounts.register(login, password)
     accounts.log_in(login, password)
@@ -104,40 +108,124 @@ def test_short_password_is_rejected_at_registration_and_wrong_at_sign_in(account
         assert (response.status_code, response.get_json()) == (401, WRONG)
 
 
-def test_failures_from_one_address_block_it_for_this_login_only(accounts: Accounts) -> None:
+@pytest.mark.parametrize("password", ["password", "12345678", " " * 8, "alice-alice"])
+def test_new_password_that_is_easy_to_guess_is_rejected_and_changes_nothing(accounts: Accounts, password: str) -> None:
+    response = accounts.post("/register", {"login": "alice-alice", "password": password})
+    assert (response.status_code, response.get_json()["code"]) == (400, "weak_password")
+    assert response.get_json()["errors"] == {"password": "is easy to guess"}
+    here = accounts.register("alice-alice")
+    body = {"oldPassword": PASSWORD, "newPassword": password}
+    response = accounts.post("/me/password", body, session=here)
+    assert (response.status_code, response.get_json()["errors"]) == (400, {"newPassword": "is easy to guess"})
+    accounts.log_in("alice-alice")
+
+
+class RecordedDelays(SignInDelays):
+    """Delays that take no time, with the sign-ins that were delayed."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds, wait=lambda _seconds: None)
+        self.delayed: list[tuple[str, str]] = []
+
+    def delay(self, login: str, address: str) -> None:
+        self.delayed.append((login, address))
+        super().delay(login, address)
+
+
+@pytest.fixture
+def delayed(monkeypatch: pytest.MonkeyPatch, make_accounts: MakeAccounts) -> tuple[Accounts, RecordedDelays]:
+    monkeypatch.setattr("services.accounts.context.SignInDelays", RecordedDelays)
+    accounts = make_accounts(failed_logins_anywhere_burst=15)
+    delays = accounts.context.delays
+    assert isinstance(delays, RecordedDelays)
+    return accounts, delays
+
+
+Delayed = tuple[Accounts, RecordedDelays]
+
+
+def test_failures_from_one_address_delay_it_for_this_login_only(delayed: Delayed) -> None:
+    accounts, delays = delayed
     accounts.register()
     accounts.register("bob")
-    assert [try_to_log_in(accounts, "alice") for _ in range(11)] == [401] * 10 + [429]
-    blocked = accounts.post("/login", {"login": "alice", "password": PASSWORD})
-    assert blocked.status_code == 429
-    assert blocked.get_json()["code"] == "too_many_requests"
-    assert 55 <= int(blocked.headers["Retry-After"]) <= 60
+    assert {try_to_log_in(accounts, "alice") for _ in range(10)} == {401}
+    assert delays.delayed == []
+    assert try_to_log_in(accounts, "alice", PASSWORD) == 200
+    assert delays.delayed == [("alice", "192.0.2.1")]
     assert try_to_log_in(accounts, "alice", PASSWORD, address="198.51.100.7") == 200
     assert try_to_log_in(accounts, "bob", PASSWORD) == 200
     accounts.clock.advance(seconds=60)
     assert try_to_log_in(accounts, "alice", PASSWORD) == 200
+    assert len(delays.delayed) == 1
 
 
-def test_unknown_login_is_blocked_like_a_known_one(accounts: Accounts) -> None:
-    assert [try_to_log_in(accounts, "unknown") for _ in range(11)] == [401] * 10 + [429]
+def test_unknown_login_is_delayed_like_a_known_one(delayed: Delayed) -> None:
+    accounts, delays = delayed
+    assert {try_to_log_in(accounts, "unknown") for _ in range(11)} == {401}
+    assert delays.delayed == [("unknown", "192.0.2.1")]
 
 
-def test_failures_from_many_addresses_are_added_up(make_accounts: MakeAccounts) -> None:
-    accounts = make_accounts(failed_logins_anywhere_burst=5)
-    responses = [try_to_log_in(accounts, "alice", address=f"192.0.2.{number}") for number in range(6)]
-    assert responses == [401] * 5 + [429]
+def test_failures_from_many_addresses_are_added_up(delayed: Delayed) -> None:
+    accounts, delays = delayed
+    assert {try_to_log_in(accounts, "alice", address=f"192.0.2.{number}") for number in range(16)} == {401}
+    assert delays.delayed == [("alice", "192.0.2.15")]
+
+
+def test_addresses_of_one_ipv6_customer_are_one_address(delayed: Delayed) -> None:
+    accounts, delays = delayed
+    assert {try_to_log_in(accounts, "alice", address=f"2001:db8:1:2::{number}") for number in range(11)} == {401}
+    assert delays.delayed == [("alice", "2001:db8:1:2::/64")]
+
+
+def test_known_device_is_not_delayed_by_failures_elsewhere(delayed: Delayed) -> None:
+    accounts, delays = delayed
+    alice, bob = accounts.register(), accounts.register("bob")
+    for number in range(16):
+        try_to_log_in(accounts, "alice", address=f"192.0.2.{number % 3}")
+    already = len(delays.delayed)
+    assert already > 0
+    device = f"{alice.user_id}/{UUID(int=1)}"
+    body = {"login": "alice", "password": PASSWORD}
+    assert accounts.post("/login", body, devices=f"{bob.user_id}/{UUID(int=2)},{device}").status_code == 200
+    assert len(delays.delayed) == already
+    assert accounts.post("/login", body, devices=f"{bob.user_id}/{UUID(int=2)}").status_code == 200
+    assert len(delays.delayed) == already + 1
+
+
+def test_failures_on_a_known_device_are_limited_on_that_device(delayed: Delayed) -> None:
+    accounts, delays = delayed
+    alice = accounts.register()
+    device = f"{alice.user_id}/{UUID(int=1)}"
+    wrong = {"login": "alice", "password": WRONG_PASSWORD}
+    responses = [accounts.post("/login", wrong, devices=device).status_code for _ in range(11)]
+    assert responses == [401] * 10 + [429]
+    blocked = accounts.post("/login", {"login": "alice", "password": PASSWORD}, devices=device)
+    assert (blocked.status_code, blocked.get_json()["code"]) == (429, "too_many_requests")
+    assert 55 <= int(blocked.headers["Retry-After"]) <= 60
+    assert try_to_log_in(accounts, "alice", PASSWORD) == 200
+    assert delays.delayed == []
+
+
+def test_sign_in_takes_as_long_as_the_setting_says(make_accounts: MakeAccounts) -> None:
+    accounts = make_accounts(failed_logins_burst=1, failed_login_delay_seconds=0.5)
+    assert try_to_log_in(accounts, "alice") == 401
+    started = time.monotonic()
+    assert try_to_log_in(accounts, "alice") == 401
+    assert time.monotonic() - started >= 0.5
 
 
 def test_concurrent_failures_are_all_counted(make_accounts: MakeAccounts, monkeypatch: pytest.MonkeyPatch) -> None:
     # On a busy machine 16 requests can wait longer for their hashes than the default allows.
     monkeypatch.setattr("services.accounts.context.PASSWORD_HASH_WAIT_SECONDS", 60.0)
     accounts = make_accounts(password_hashes_at_once=2, password_hashes_waiting=62)
+    device = f"{accounts.register().user_id}/{UUID(int=1)}"
+    body = {"login": "alice", "password": WRONG_PASSWORD}
     with ThreadPoolExecutor(16) as pool:
-        responses = list(pool.map(lambda _: try_to_log_in(accounts, "alice"), range(64)))
-    assert set(responses) == {401, 429}
+        statuses = list(pool.map(lambda _: accounts.post("/login", body, devices=device).status_code, range(64)))
+    assert set(statuses) == {401, 429}
     # Requests in progress when the tenth failure is written may still fail with 401: at most one per thread.
-    assert responses.count(401) <= 10 + 16
-    assert try_to_log_in(accounts, "alice") == 429
+    assert statuses.count(401) <= 10 + 16
+    assert accounts.post("/login", body, devices=device).status_code == 429
 
 
 def test_login_limit_can_be_disabled(make_accounts: MakeAccounts) -> None:
@@ -176,6 +264,16 @@ def test_attempts_on_the_old_password_are_limited(accounts: Accounts) -> None:
     body = {"oldPassword": WRONG_PASSWORD, "newPassword": "another good one"}
     responses = [accounts.post("/me/password", body, session=here).status_code for _ in range(11)]
     assert responses == [403] * 10 + [429]
+
+
+def test_attempts_on_the_old_password_in_one_session_do_not_block_another(accounts: Accounts) -> None:
+    stolen, own = accounts.register(), accounts.log_in()
+    wrong = {"oldPassword": WRONG_PASSWORD, "newPassword": "another good one"}
+    for _ in range(11):
+        accounts.post("/me/password", wrong, session=stolen)
+    right = {"oldPassword": PASSWORD, "newPassword": "another good one"}
+    assert accounts.post("/me/password", right, session=stolen).status_code == 429
+    assert accounts.post("/me/password", right, session=own).status_code == 204
 
 
 def test_one_of_many_concurrent_password_changes_succeeds(accounts: Accounts) -> None:

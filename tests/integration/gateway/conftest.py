@@ -154,7 +154,7 @@ class Stack:
             **settings,
         }
         app = create_gateway(GatewaySettings(**values))
-        return Gateway(app.test_client(), app.extensions["context"])
+        return Gateway(app.test_client(use_cookies=False), app.extensions["context"])
 
     def redis(self) -> redis.Redis:
         return redis.Redis.from_url(self.cache_url, decode_responses=True)

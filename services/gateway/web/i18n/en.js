@@ -225,6 +225,7 @@ export default {
   'error.server': 'Something went wrong on our side. Try again later: you won’t be charged twice.',
   'error.other': 'The operation failed ({code}).',
   'error.not_authorized': 'Sign in to continue.',
+  'error.weak_password': 'This password is easy to guess. Use several words that do not belong together.',
   'error.login_taken': 'This login is taken. Choose another one.',
   'error.wrong_credentials': 'Wrong login or password.',
   'error.insufficient_funds': 'Insufficient funds. Top up your balance or reduce the amount.',

@@ -76,6 +76,7 @@ async function change(oldPassword, newPassword) {
     if (error instanceof ApiError && (error.code === 'wrong_credentials' || error.code === 'wrong_password')) {
       throw new FieldFault('oldPassword', t('password.old.wrong'));
     }
+    if (error instanceof ApiError && error.code === 'weak_password') throw new FieldFault('newPassword', explain(error));
     throw error;
   }
 }

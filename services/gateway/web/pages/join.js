@@ -30,6 +30,7 @@ async function createAccount(login, password) {
     beginSession(await register(login, password));
   } catch (error) {
     if (error instanceof ApiError && error.code === 'login_taken') throw new FieldFault('login', explain(error));
+    if (error instanceof ApiError && error.code === 'weak_password') throw new FieldFault('password', explain(error));
     throw error;
   }
 }
