@@ -18,7 +18,10 @@ class Credentials:
 
     postgres_password: str
     redis_password: str
+    #: Of the runtime roles, by service, and of the auditor.
     role_passwords: dict[str, str]
+    #: Of the migration roles, by service.
+    owner_passwords: dict[str, str]
     token_keys: dict[str, str]
     code_keys: str
     tbank_terminal_key: str
@@ -49,6 +52,7 @@ def complete(stored: Mapping[str, Any]) -> Credentials:
         "postgres_password": stored.get("postgres_password") or _password(),
         "redis_password": stored.get("redis_password") or _password(),
         "role_passwords": _each((*DATABASES, AUDITOR), stored.get("role_passwords"), _password),
+        "owner_passwords": _each(DATABASES, stored.get("owner_passwords"), _password),
         "token_keys": _each(CALLERS, stored.get("token_keys"), _private_key),
         "code_keys": stored.get("code_keys") or Fernet.generate_key().decode(),
         "tbank_terminal_key": stored.get("tbank_terminal_key") or f"FastCheck{secrets.randbelow(10**8):08d}",

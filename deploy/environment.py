@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
+from common.db.rights import migration_role
 from deploy.credentials import Credentials
 from deploy.services import BY_NAME, COMMON_VARIABLES, DATABASES, SERVICES, Service
 
@@ -89,6 +90,14 @@ def system_settings(
         settings[service.database_variable] = database_url(
             service.database, password, addresses.get("pgbouncer", addresses["postgres"])
         )
+        if service.database_variable not in user:
+            # Of another server, which the user names, only the user knows the migration role.
+            settings[service.migration_database_variable] = database_url(
+                migration_role(name),
+                credentials.owner_passwords[name],
+                addresses["postgres"],
+                database=service.database,
+            )
         if "pgbouncer" in addresses:
             settings[service.direct_database_variable] = database_url(service.database, password, addresses["postgres"])
     return {**settings, **user}
@@ -108,6 +117,15 @@ def process_environment(service: Service, settings: Mapping[str, str]) -> dict[s
         "PYTHONUNBUFFERED": "1",
         # By default glibc uses an arena per thread, which doubles the memory of a process with 16 threads.
         "MALLOC_ARENA_MAX": "2",
+        **{name: settings[name] for name in sorted(names) if name in settings},
+    }
+
+
+def migration_environment(service: Service, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of the migrations of ``service``: the one URL that they need."""
+    names = {*COMMON_VARIABLES, service.migration_database_variable}
+    return {
+        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
         **{name: settings[name] for name in sorted(names) if name in settings},
     }
 

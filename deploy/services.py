@@ -46,6 +46,11 @@ class Service:
         return f"FASTCHECK_{self.name.upper()}_DATABASE_URL"
 
     @property
+    def migration_database_variable(self) -> str:
+        """The URL of PostgreSQL itself with the migration role, which no process of the service gets."""
+        return f"FASTCHECK_{self.name.upper()}_MIGRATION_DATABASE_URL"
+
+    @property
     def direct_database_variable(self) -> str:
         """The URL of PostgreSQL itself, where the other leads to a pooler."""
         return f"FASTCHECK_{self.name.upper()}_DIRECT_DATABASE_URL"

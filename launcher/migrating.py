@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from deploy.environment import process_environment
+from deploy.environment import migration_environment
 from deploy.failure import LaunchError
 from deploy.services import Service
 from launcher.children import Child, Launch
@@ -39,6 +39,6 @@ def _launch(service: Service, settings: Mapping[str, str], data_dir: DataDir) ->
     return Launch(
         name=name,
         command=[sys.executable, "-m", "common.db.migrations", service.name],
-        env=process_environment(service, settings),
+        env=migration_environment(service, settings),
         log=data_dir.log(name),
     )

@@ -95,8 +95,12 @@ class System:
     def _start(self) -> None:
         self._supervisor.start(self._servers())
         if self._postgres is not None:
-            passwords = self._secrets.role_passwords
-            provision(self._postgres.administrator_url, passwords, self._own_databases)
+            provision(
+                self._postgres.administrator_url,
+                self._secrets.role_passwords,
+                self._secrets.owner_passwords,
+                self._own_databases,
+            )
         self._supervisor.raise_if_stopped()
         with_database = [service for service in self._services if service.has_database]
         migrate(with_database, self._settings, self._data_dir, self._watch)

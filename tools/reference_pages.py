@@ -18,9 +18,10 @@ import common
 import services
 from common.contracts.events import EVENTS, SUBSCRIBERS
 from common.core.errors import BusinessError
+from common.db.rights import TableRights, runtime_role
 from deploy.credentials import generate
 from deploy.environment import system_settings
-from deploy.services import SERVICES
+from deploy.services import DATABASES, SERVICES
 from services.gateway.documentation import merge
 from services.gateway.error_catalog import ERROR_CODES
 from tools import log_events
@@ -169,6 +170,39 @@ and card numbers are never logged. Alert on the level `error`.
 {sections}"""
 
 
+def database_rights() -> str:
+    """The rights of the runtime role of each service on each table."""
+    sections = "\n".join(_rights_section(service) for service in DATABASES)
+    return f"""# Rights in the databases
+
+{NOTICE}
+
+Each service has two roles in its own database. The *migration role* `fastcheck_<service>_owner` owns the database and
+all tables; only migrations connect with it. The *runtime role* `fastcheck_<service>` is that of the processes. It owns
+nothing and has the rights below, which `services/<service>/rights.py` declares and each migration applies. It has no
+TRUNCATE, no right on `alembic_version`, and cannot create, change or drop any object. The auditor's role reads some
+columns and writes nothing, see [auditing](../how-to/audit-the-books.md).
+
+PostgreSQL requires UPDATE on one column for row locks (`FOR UPDATE`): `failed_attempts` and `idempotency_keys` have
+one for this reason only.
+
+{sections}"""
+
+
+def _rights_section(service: str) -> str:
+    rights = importlib.import_module(f"services.{service}.rights").RIGHTS
+    tables = "\n".join(_rights_row(name, table) for name, table in sorted(rights.tables.items()))
+    sequences = "".join(f"\nSequence `{name}`: {privilege}.\n" for name, privilege in rights.sequences.items())
+    head = "| table | SELECT | INSERT | UPDATE | DELETE |\n| --- | --- | --- | --- | --- |"
+    return f"## {service}\n\nRole `{runtime_role(service)}`.\n\n{head}\n{tables}\n{sequences}"
+
+
+def _rights_row(name: str, table: TableRights) -> str:
+    columns = ", ".join(f"`{column}`" for column in table.update)
+    given = ["yes", "yes" if table.insert else "", columns, "yes" if table.delete else ""]
+    return f"| `{name}` | {' | '.join(given)} |"
+
+
 def _log_section(title: str, modules: tuple[str, ...]) -> str:
     rows = sorted((each.name, each.levels, each.meaning) for module in modules for each in log_events.read(module))
     table = "\n".join(f"| `{name}` | {levels} | {meaning} |" for name, levels, meaning in rows)
@@ -181,6 +215,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/events.md": events,
     "docs/reference/metrics.md": metrics,
     "docs/reference/log-events.md": log_events_page,
+    "docs/reference/database-rights.md": database_rights,
 }
 
 

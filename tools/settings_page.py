@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 import services
 from auditor.config import AuditorSettings
 from common.core.settings import FromEnvironment
+from deploy.services import BY_NAME, DATABASES
 from services.gateway.models import Limit
 
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "reference" / "settings.md"
@@ -109,6 +110,17 @@ OTHER_SETTINGS: Final = (
         "",
         "URL of the auditor's role on an existing PostgreSQL server, for `fastcheck provision`.",
         ("fastcheck",),
+    ),
+    *(
+        Setting(
+            BY_NAME[name].migration_database_variable,
+            "text, secret",
+            "",
+            f"URL of the database of {name} on PostgreSQL itself with the migration role, for migrations and"
+            " `fastcheck provision`. `fastcheck up` sets it for its own server.",
+            ("fastcheck", "migrations"),
+        )
+        for name in DATABASES
     ),
     Setting(
         "FASTCHECK_READY_FILE",

@@ -17,14 +17,16 @@ AUDITOR_VARIABLE = "FASTCHECK_AUDITOR_DATABASE_URL"
 def provision() -> None:
     """Create roles and databases on an existing PostgreSQL server; can be repeated.
 
-    Reads FASTCHECK_ADMINISTRATOR_DATABASE_URL (a superuser's), FASTCHECK_<SERVICE>_DATABASE_URL of every service and
-    FASTCHECK_AUDITOR_DATABASE_URL. Each role gets the password in its URL.
+    Reads FASTCHECK_ADMINISTRATOR_DATABASE_URL (a superuser's), FASTCHECK_<SERVICE>_DATABASE_URL and
+    FASTCHECK_<SERVICE>_MIGRATION_DATABASE_URL of every service, and FASTCHECK_AUDITOR_DATABASE_URL. Each role gets the
+    password in its URL. Databases of an earlier version get their migration role as owner; run the migrations next.
     """
     administrator = urlsplit(_variable(ADMINISTRATOR_VARIABLE))
     passwords = {name: _password(BY_NAME[name].database_variable) for name in DATABASES}
     passwords[AUDITOR] = _password(AUDITOR_VARIABLE)
+    owner_passwords = {name: _password(BY_NAME[name].migration_database_variable) for name in DATABASES}
     provisioning.provision(
-        lambda database: urlunsplit(administrator._replace(path=f"/{database}")), passwords, DATABASES
+        lambda database: urlunsplit(administrator._replace(path=f"/{database}")), passwords, owner_passwords, DATABASES
     )
     click.echo(f"Roles and databases are ready: {', '.join(BY_NAME[name].database for name in DATABASES)}.")
 

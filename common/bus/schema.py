@@ -5,6 +5,18 @@ A constant is never edited once it has been released; a change is a new constant
 
 from typing import Final
 
+from common.db.rights import TableRights
+
+#: What the statements of the outbox, the inbox and the operators do with their tables.
+OUTBOX_RIGHTS: Final = TableRights(insert=True, update=("sends", "available_at", "closed_at"), delete=True)
+INBOX_RIGHTS: Final = TableRights(
+    insert=True, update=("attempts", "tried_at", "processed_at", "parked_at", "last_error"), delete=True
+)
+DEAD_LETTERS_RIGHTS: Final = TableRights(
+    insert=True, update=("attempts", "error", "parked_at", "resolved_at", "resolution", "reason")
+)
+OPERATOR_ACTIONS_RIGHTS: Final = TableRights(insert=True)
+
 OUTBOX_V1: Final = """
 CREATE TABLE outbox (
     event_id     uuid        NOT NULL,

@@ -23,6 +23,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
 from common.core.errors import BusinessError
+from common.db.rights import TableRights
 
 SCHEMA_V1: Final = """
 CREATE TABLE idempotency_keys (
@@ -39,6 +40,9 @@ CREATE TABLE idempotency_keys (
 COMMENT ON TABLE idempotency_keys IS 'The first answer to each keyed request, kept for at least a day.';
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 """
+
+#: No statement changes a stored response: the purge locks its rows, for which PostgreSQL requires a column.
+RIGHTS: Final = TableRights(insert=True, update=("created_at",), delete=True)
 
 #: The header of a replayed response.
 REPLAYED_HEADER: Final = "Idempotency-Replayed"

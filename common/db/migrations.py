@@ -1,8 +1,8 @@
 """Bring a service's database to its newest schema: ``python -m common.db.migrations checks balance``.
 
 Each service keeps Alembic revisions in ``services/<name>/migrations/versions``; its ``env.py`` calls
-:func:`run_environment`. The URL comes from the caller, from ``FASTCHECK_<SERVICE>_DIRECT_DATABASE_URL``, or
-from ``FASTCHECK_<SERVICE>_DATABASE_URL``.
+:func:`run_environment` with the rights of the runtime role. The URL comes from the caller or from
+``FASTCHECK_<SERVICE>_MIGRATION_DATABASE_URL``. Its role owns the tables.
 """
 
 import importlib
@@ -14,6 +14,9 @@ from alembic import command, context
 from alembic.config import Config
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
+
+from common.db import rights
+from common.db.rights import DatabaseRights, RightsNotApplied
 
 #: Two migrators of one database wait for each other on this advisory lock.
 MIGRATION_LOCK_ID = 7_205_118
@@ -27,6 +30,7 @@ def alembic_config(service: str, url: str) -> Config:
     folder = Path(str(package.__file__)).parent / "migrations"
     config.set_main_option("script_location", str(folder))
     config.attributes["url"] = url
+    config.attributes["runtime_role"] = rights.runtime_role(service)
     return config
 
 
@@ -35,9 +39,13 @@ def upgrade(service: str, url: str) -> None:
     command.upgrade(alembic_config(service, url), "head")
 
 
-def run_environment() -> None:
-    """What every ``migrations/env.py`` does: run the revisions in one transaction, one migrator at a time."""
-    engine = create_engine(context.config.attributes["url"], poolclass=NullPool)
+def run_environment(declared: DatabaseRights) -> None:
+    """What every ``migrations/env.py`` does: run the revisions in one transaction, one migrator at a time.
+
+    The transaction ends with the rights of the runtime role. Raises RightsNotApplied.
+    """
+    attributes = context.config.attributes
+    engine = create_engine(attributes["url"], poolclass=NullPool)
     with engine.connect() as connection:
         context.configure(connection=connection)
         with context.begin_transaction():
@@ -46,17 +54,24 @@ def run_environment() -> None:
                 connection.execute(text(f"SET LOCAL {timeout} = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": MIGRATION_LOCK_ID})
             context.run_migrations()
+            rights.apply(connection, attributes["runtime_role"], declared)
         connection.commit()
 
 
 def main(names: list[str]) -> None:
     """Migrate the services named on the command line."""
     for service in names:
-        variable = f"FASTCHECK_{service.upper()}_DATABASE_URL"
-        url = os.environ.get(variable.replace("_DATABASE_URL", "_DIRECT_DATABASE_URL")) or os.environ.get(variable)
+        variable = f"FASTCHECK_{service.upper()}_MIGRATION_DATABASE_URL"
+        url = os.environ.get(variable)
         if not url:
-            sys.exit(f"{variable} is not set: it says where the database of {service} is")
-        upgrade(service, url)
+            sys.exit(
+                f"{variable} is not set: it is the URL of the role that owns the database of {service}"
+                f" ({rights.migration_role(service)}, which `fastcheck provision` makes)"
+            )
+        try:
+            upgrade(service, url)
+        except RightsNotApplied as error:
+            sys.exit(f"{service}: {error}")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ class ChecksSettings(
     checks_database_url: SecretStr
     """URL of the database of checks: `postgresql+psycopg2://role:password@host:port/database`."""
     checks_direct_database_url: SecretStr | None = None
-    """URL of the same database without a pooler, for LISTEN and migrations, if the URL above leads to PgBouncer."""
+    """URL of the same database without a pooler, for LISTEN, if the URL above leads to PgBouncer."""
     checks_token_key: SecretStr
     """Ed25519 private key with which checks signs its calls to balance (base64 of 32 bytes)."""
     balance_url: ServiceUrl

@@ -27,7 +27,7 @@ class PaymentsSettings(BankEnvironment, DatabaseSettings, BusSettings, CallerSet
     payments_database_url: SecretStr
     """URL of the database of payments: `postgresql+psycopg2://role:password@host:port/database`."""
     payments_direct_database_url: SecretStr | None = None
-    """URL of the same database without a pooler, for LISTEN and migrations, if the URL above leads to PgBouncer."""
+    """URL of the same database without a pooler, for LISTEN, if the URL above leads to PgBouncer."""
     payments_token_key: SecretStr = SecretStr("")
     """Ed25519 private key with which payments signs its calls to balance (base64 of 32 bytes). Without it refunds
     wait."""

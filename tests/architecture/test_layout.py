@@ -12,7 +12,7 @@ SERVICES = sorted(path.name for path in (ROOT / "services").iterdir() if (path /
 #: A file name means the same in every service. A flat service has the files of a capability beside those of the root.
 ROOT_FILES = {
     "__init__.py", "app.py", "clients.py", "config.py", "context.py", "errors.py", "log_events.py", "metrics.py",
-    "models.py", "worker.py",
+    "models.py", "rights.py", "worker.py",
 }  # fmt: skip
 CAPABILITY_FILES = {
     "__init__.py", "handlers.py", "models.py", "repository.py", "routes.py", "schemas.py", "service.py", "tasks.py",

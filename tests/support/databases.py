@@ -1,26 +1,30 @@
 """Fresh migrated databases: migrated once per test run into a template, then copied."""
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, Self
 
 import psycopg2
 from psycopg2 import sql
-from sqlalchemy import make_url
+from sqlalchemy import Connection, create_engine, make_url
+from sqlalchemy.pool import NullPool
 
+from common.db.engine import Database
 from common.db.migrations import upgrade
+from common.db.rights import migration_role, runtime_role
 from deploy.provisioning import AUDITOR_ROLE, close_database
-from tests.support.servers import Servers
+from tests.support.servers import Servers, obtain, run_folder
 
 TEMPLATE_LOCK_ID: Final = 20_260_119
 
 
 def create(servers: Servers, service: str) -> str:
-    """Create a database for ``service``, owned by its role, and return its name."""
-    role = f"fastcheck_{service}"
+    """Create a database for ``service``, owned by its migration role, and return its name."""
     name = f"test_{service}_{secrets.token_hex(6)}"
     with _Administration(servers) as administration:
         template = administration.template(service)
-        administration.copy(name, role, template)
+        administration.copy(name, service, template)
     return name
 
 
@@ -28,7 +32,7 @@ def copy(servers: Servers, service: str, original: str) -> str:
     """Copy a database without open connections and return the name of the copy."""
     name = f"test_{service}_{secrets.token_hex(6)}"
     with _Administration(servers) as administration:
-        administration.copy(name, f"fastcheck_{service}", original)
+        administration.copy(name, service, original)
     return name
 
 
@@ -46,7 +50,30 @@ def url(servers: Servers, service: str, name: str) -> str:
 
 def direct_url(servers: Servers, service: str, name: str) -> str:
     """Return the URL of such a database on PostgreSQL itself."""
-    return servers.postgres_url(name, f"fastcheck_{service}").replace("postgresql://", "postgresql+psycopg2://", 1)
+    return _for_sqlalchemy(servers.postgres_url(name, runtime_role(service)))
+
+
+def owner_url(servers: Servers, service: str, name: str) -> str:
+    """Return the URL of such a database with the migration role, which may change tables and disable triggers."""
+    return _for_sqlalchemy(servers.postgres_url(name, migration_role(service)))
+
+
+@contextmanager
+def as_owner(db: Database) -> Iterator[Connection]:
+    """Connect to the database of ``db`` with the migration role, in autocommit.
+
+    For statements of a test that no service has: its role has no right to execute them.
+    """
+    runtime = make_url(db.url)
+    service = str(runtime.username).removeprefix(runtime_role(""))
+    url = owner_url(obtain(run_folder()), service, str(runtime.database))
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        yield connection
+
+
+def _for_sqlalchemy(url: str) -> str:
+    return url.replace("postgresql://", "postgresql+psycopg2://", 1)
 
 
 def with_session_settings(url: str, **settings: object) -> str:
@@ -73,11 +100,11 @@ class _Administration:
     def run(self, statement: str, *names: str) -> None:
         self._cursor.execute(sql.SQL(statement).format(*(sql.Identifier(name) for name in names)))
 
-    def copy(self, name: str, role: str, original: str) -> None:
+    def copy(self, name: str, service: str, original: str) -> None:
         """Copy the files of a database, which is faster than the default: that writes all pages to WAL."""
-        self.run("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY FILE_COPY", name, role, original)
+        self.run("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY FILE_COPY", name, migration_role(service), original)
         self.run("REVOKE ALL ON DATABASE {} FROM PUBLIC", name)
-        self.run("GRANT CONNECT ON DATABASE {} TO {}", name, AUDITOR_ROLE)
+        self.run("GRANT CONNECT ON DATABASE {} TO {}, {}", name, AUDITOR_ROLE, runtime_role(service))
 
     def template(self, service: str) -> str:
         """Return the name of the migrated template; concurrent callers wait for the one that creates it."""
@@ -92,10 +119,9 @@ class _Administration:
         return name
 
     def _make_template(self, service: str, name: str) -> None:
-        role = f"fastcheck_{service}"
         unfinished = f"unfinished_{service}"
         self.run("DROP DATABASE IF EXISTS {} WITH (FORCE)", unfinished)
-        self.run("CREATE DATABASE {} OWNER {}", unfinished, role)
-        close_database(self._servers.postgres_url(unfinished), database=unfinished)
-        upgrade(service, direct_url(self._servers, service, unfinished))
+        self.run("CREATE DATABASE {} OWNER {}", unfinished, migration_role(service))
+        close_database(self._servers.postgres_url(unfinished), database=unfinished, service=service)
+        upgrade(service, owner_url(self._servers, service, unfinished))
         self.run("ALTER DATABASE {} RENAME TO {}", unfinished, name)

@@ -17,6 +17,7 @@ from typing import Final
 
 import psycopg2
 
+from common.db.rights import migration_role, runtime_role
 from deploy import credentials
 from deploy.provisioning import provision
 from launcher.children import Child
@@ -89,8 +90,9 @@ def _start_servers(folder: Path, stack: ExitStack) -> Servers:
         stack.callback(_stop, Child(launch), STOP_TIMEOUT_SECONDS)
     eventually(lambda: postgres.is_ready() and redis.is_ready(), timeout=START_TIMEOUT_SECONDS)
     _hash_password_again(postgres.administrator_url(), secrets.postgres_password)
-    provision(postgres.administrator_url, secrets.role_passwords, databases=())
-    role_passwords = {f"fastcheck_{name}": password for name, password in secrets.role_passwords.items()}
+    provision(postgres.administrator_url, secrets.role_passwords, secrets.owner_passwords, databases=())
+    role_passwords = {runtime_role(name): password for name, password in secrets.role_passwords.items()}
+    role_passwords |= {migration_role(name): password for name, password in secrets.owner_passwords.items()}
     pgbouncer_port = None
     if PGBOUNCER_VARIABLE in os.environ:
         pgbouncer = EmbeddedPgbouncer(

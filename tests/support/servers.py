@@ -48,6 +48,7 @@ class Servers:
     postgres_password: str
     redis_port: int
     redis_password: str
+    #: By role: runtime roles, migration roles, the auditor.
     role_passwords: dict[str, str]
     #: PgBouncer in front of PostgreSQL, if the run connects its services through it.
     pgbouncer_port: int | None = None

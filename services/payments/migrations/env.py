@@ -1,3 +1,4 @@
 from common.db.migrations import run_environment
+from services.payments.rights import RIGHTS
 
-run_environment()
+run_environment(RIGHTS)

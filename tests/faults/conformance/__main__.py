@@ -16,7 +16,7 @@ from tests.support import databases, servers
 
 def main() -> None:
     with servers.started() as running, suppress(KeyboardInterrupt):
-        url = databases.url(running, "balance", databases.create(running, "balance"))
+        url = databases.owner_url(running, "balance", databases.create(running, "balance"))
         app = create_app(AdapterSettings(lck_database_url=SecretStr(url)))
         server = make_server(HOST, next(servers.free_ports()), app, threaded=True)
         sys.stdout.write(f"http://{HOST}:{server.server_port}\n")

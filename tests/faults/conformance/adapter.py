@@ -70,7 +70,7 @@ _MISSING: Final = text(
 
 
 class AdapterSettings(FromEnvironment):
-    """``FASTCHECK_LCK_DATABASE_URL``, and a pool that is larger than the kit is impatient."""
+    """``FASTCHECK_LCK_DATABASE_URL``, with the migration role: emptying the ledger disables its triggers."""
 
     lck_database_url: SecretStr
 
@@ -99,7 +99,7 @@ def create_app(settings: AdapterSettings | None = None) -> Flask:
     if not SCRATCH.match(make_url(url).database or ""):
         raise ValueError(f"{make_url(url).database} is no scratch database: the adapter would empty it")
     db = Database(
-        with_session_settings(url, statement_timeout=60_000),
+        with_session_settings(url, statement_timeout=60_000, lock_timeout=2_000),
         settings=DatabaseSettings(database_pool_size=40, database_pool_timeout_seconds=60),
         application_name="lck-adapter",
     )

@@ -23,7 +23,7 @@ def scratch_database(test_servers: Servers) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def adapter(test_servers: Servers, scratch_database: str) -> Kit:
     """Return a kit that uses the adapter."""
-    url = databases.url(test_servers, "balance", scratch_database)
+    url = databases.owner_url(test_servers, "balance", scratch_database)
     return Kit(create_app(AdapterSettings(lck_database_url=SecretStr(url))))
 
 

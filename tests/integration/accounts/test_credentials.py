@@ -12,6 +12,7 @@ from sqlalchemy import text
 from common.http.server.identity import TokenIssuer
 from services.accounts.delays import SignInDelays
 from tests.integration.accounts.conftest import PASSWORD, Accounts, MakeAccounts
+from tests.support.databases import as_owner
 
 WRONG_PASSWORD = "wrong horse battery"
 WRONG = {"message": "wrong login or password", "code": "wrong_credentials"}
@@ -297,7 +298,7 @@ def test_only_the_gateway_is_authorized(accounts: Accounts) -> None:
 
 def test_deleted_user_is_not_authorized(accounts: Accounts) -> None:
     session = accounts.register()
-    with accounts.db.autocommit() as tx:
+    with as_owner(accounts.db) as tx:
         tx.execute(text("DELETE FROM users"))
     assert accounts.get("/me", session).get_json() == {"message": "not authorized"}
     assert not accounts.is_alive(session)

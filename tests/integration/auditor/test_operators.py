@@ -11,11 +11,13 @@ from sqlalchemy import Connection, text
 
 from common.contracts.events import CheckExpired, PaymentConfirmed
 from common.core.ids import derived_id
+from common.db.rights import migration_role
 from deploy.services import BY_NAME
 from services.balance.handlers import HANDLERS
 from services.checks.lifecycle import tasks
 from tests.integration.auditor.in_process_system import InProcessSystem
 from tests.support import databases
+from tests.support.databases import as_owner
 from tests.support.servers import Servers
 from tests.support.system import fastcheck
 
@@ -80,7 +82,7 @@ def test_open_late_and_parked_events_are_listed_with_their_state(console: Operat
     console.system.notify(topup)
     late = console.system.start_topup(uuid4(), 800)
     console.system.notify(late)
-    with console.system.payments.db.autocommit() as tx:
+    with as_owner(console.system.payments.db) as tx:
         tx.execute(
             text("UPDATE outbox SET created_at = now() - interval '2 minutes' WHERE payload->>'topup_id' = :id"),
             {"id": str(late)},
@@ -217,7 +219,7 @@ def test_every_action_is_in_an_append_only_log(console: OperatorConsole, test_se
     ]
     history = json.loads(console.run("show", str(first), "--json").stdout)["history"]
     assert "olga: replay_event (the handler is fixed)" in [step["what"] for step in history]
-    connection = psycopg2.connect(test_servers.postgres_url(console.system.names["balance"], "fastcheck_balance"))
+    connection = psycopg2.connect(test_servers.postgres_url(console.system.names["balance"], migration_role("balance")))
     connection.autocommit = True
     with connection.cursor() as cursor:
         for statement in (
@@ -238,10 +240,10 @@ def test_undecided_operations_are_listed_with_their_reason(console: OperatorCons
     late = system.start_topup(alice, 700)
     double = system.start_topup(alice, 900)
     refund = system.refund(system.top_up(alice, 3_000), 3_000)
-    with system.checks.context.db.autocommit() as tx:
+    with as_owner(system.checks.context.db) as tx:
         tx.execute(text("ALTER TABLE checks DISABLE TRIGGER particulars_stay"))
         tx.execute(text("UPDATE checks SET created_at = now() - interval '5 minutes', tries = 4"))
-    with system.payments.db.autocommit() as tx:
+    with as_owner(system.payments.db) as tx:
         tx.execute(
             text(
                 "UPDATE topups SET created_at = now() - interval '2 hours', expires_at = now() - interval '1 hour',"

@@ -17,6 +17,7 @@ from services.balance import chain, chain_repository, service
 from services.balance.errors import InsufficientFunds
 from services.balance.models import Posting, TransferKind
 from tests.integration.balance.conftest import Ledger
+from tests.support.databases import as_owner
 from tests.support.eventually import eventually
 
 
@@ -185,5 +186,5 @@ def large_ledger(ledger: Ledger) -> Iterator[Ledger]:
 def test_database_rejects_changes_to_the_chain(ledger: Ledger, table: str, statement: str) -> None:
     ledger.top_up(uuid4(), 5)
     chain.seal(ledger.db)
-    with pytest.raises(IntegrityError), ledger.db.autocommit() as tx:
+    with pytest.raises(IntegrityError), as_owner(ledger.db) as tx:
         tx.execute(text(statement.format(table)))

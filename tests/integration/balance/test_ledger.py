@@ -15,6 +15,7 @@ from services.balance import service
 from services.balance.errors import InsufficientFunds, TimeInFuture, TransferConflict
 from services.balance.models import Posting, SystemAccount, TransferKind, system_account_id, user_account_id
 from tests.integration.balance.conftest import Ledger
+from tests.support.databases import as_owner
 
 
 def test_accepted_check_moves_money_from_escrow_to_the_acceptor(ledger: Ledger) -> None:
@@ -266,7 +267,7 @@ def test_statement_of_a_period_includes_its_start_and_not_its_end(ledger: Ledger
 )
 def test_database_rejects_changes_to_the_ledger(ledger: Ledger, statement: str) -> None:
     ledger.top_up(uuid4(), 100)
-    with pytest.raises(IntegrityError), ledger.db.autocommit() as tx:
+    with pytest.raises(IntegrityError), as_owner(ledger.db) as tx:
         tx.execute(text(statement))
     assert ledger.total_of_all_entries() == 0
 

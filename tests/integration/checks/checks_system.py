@@ -31,6 +31,7 @@ from services.checks.app import create_app as create_checks
 from services.checks.config import ChecksSettings
 from services.checks.context import Context
 from services.checks.models import number_of
+from tests.support.databases import as_owner
 
 Json = dict[str, Any]
 
@@ -215,7 +216,7 @@ class ChecksSystem:
             return dict(tx.execute(text("SELECT * FROM checks WHERE number = :number"), number).mappings().one())
 
     def rows(self, statement: str, **parameters: Any) -> list[Json]:
-        with self.context.db.autocommit() as tx:
+        with as_owner(self.context.db) as tx:
             found = tx.execute(text(statement), parameters)
             return [dict(row) for row in found.mappings()] if found.returns_rows else []
 

@@ -15,6 +15,7 @@ from services.checks import log_events
 from services.checks.clients import BalanceClient
 from services.checks.lifecycle import service, tasks
 from tests.integration.checks.checks_system import ChecksSystem, MovableClock, wrong_code
+from tests.support.databases import as_owner
 from tests.support.eventually import eventually
 
 
@@ -268,7 +269,7 @@ def test_settlement_rejected_by_balance_is_logged_and_the_user_gets_200(
     creator, recipient = system.new_user(1_000), system.new_user()
     check = system.create(creator)
     held = system.stored(check)
-    with system.balance.db.autocommit() as tx:
+    with as_owner(system.balance.db) as tx:
         tx.execute(text("ALTER TABLE transfers DISABLE TRIGGER append_only"))
         tx.execute(text("UPDATE transfers SET amount_minor = 999 WHERE subject_id = :check_id"), held)
     assert system.accept(recipient, check).status_code == 200

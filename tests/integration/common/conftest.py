@@ -8,10 +8,12 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from common.bus.schema import OUTBOX_V1
+from common.bus.schema import OUTBOX_RIGHTS, OUTBOX_V1
 from common.core.settings import BusSettings, DatabaseSettings
 from common.db.engine import Database
+from common.db.rights import runtime_role
 from tests.support.bus import Bus
+from tests.support.databases import as_owner
 
 
 @pytest.fixture
@@ -32,8 +34,9 @@ def subscriber_db(make_database: Callable[[str], str]) -> Iterator[Database]:
 def publisher_db(make_database: Callable[[str], str]) -> Iterator[Database]:
     """Open a database with an outbox that only the test writes."""
     db = Database(make_database("balance"), settings=DatabaseSettings(), application_name="test")
-    with db.transaction() as tx:
+    with as_owner(db) as tx:
         tx.execute(text(OUTBOX_V1))
+        tx.execute(text(f"GRANT {', '.join(OUTBOX_RIGHTS.privileges())} ON outbox TO {runtime_role('balance')}"))
     yield db
     db.dispose()
 

@@ -14,6 +14,7 @@ from common.bus.inbox import Inbox, purge_processed, purge_unprocessed
 from common.contracts.envelope import Envelope
 from common.contracts.events import PaymentConfirmed, pack
 from common.db.engine import Database
+from tests.support.databases import as_owner
 
 MAX_ATTEMPTS = 3
 
@@ -21,8 +22,9 @@ MAX_ATTEMPTS = 3
 @pytest.fixture
 def effects(subscriber_db: Database) -> Database:
     """Create a table with one row for each time an event takes effect."""
-    with subscriber_db.autocommit() as tx:
+    with as_owner(subscriber_db) as tx:
         tx.execute(text("CREATE TABLE effects (topup_id uuid NOT NULL)"))
+        tx.execute(text("GRANT SELECT, INSERT ON effects TO PUBLIC"))
     return subscriber_db
 
 
@@ -171,7 +173,7 @@ def _registered(db: Database, *, days_ago: int) -> Envelope:
 
 def _make_older(db: Database, event: Envelope, days: int) -> None:
     change = text("UPDATE inbox SET received_at = received_at - make_interval(days => :days) WHERE event_id = :id")
-    with db.autocommit() as tx:
+    with as_owner(db) as tx:
         tx.execute(change, {"days": days, "id": event.event_id})
 
 
@@ -208,7 +210,7 @@ def test_purge_keeps_parked_and_replayed_events(effects: Database) -> None:
     inbox = _inbox(effects)
     for _ in range(MAX_ATTEMPTS):
         inbox.receive("payments", [parked, replayed])
-    with effects.transaction() as tx:
+    with as_owner(effects) as tx:
         assert dead_letters.release(tx, replayed.event_id, reason="the handler is fixed")
         tx.execute(text("UPDATE inbox SET received_at = received_at - interval '31 days', tried_at = NULL"))
     assert _purge(effects) == 0

@@ -18,6 +18,7 @@ from common.contracts.events import PaymentConfirmed, pack
 from common.core.clock import SystemClock
 from common.core.settings import DatabaseSettings
 from common.db.engine import Database
+from tests.support.databases import as_owner
 from tests.support.servers import Servers
 
 MAX_ATTEMPTS = 3
@@ -59,9 +60,11 @@ def handler() -> Handler:
 
 @pytest.fixture
 def db(subscriber_db: Database) -> Database:
-    with subscriber_db.autocommit() as tx:
+    with as_owner(subscriber_db) as tx:
         tx.execute(text("CREATE TABLE effects (topup_id uuid NOT NULL)"))
         tx.execute(text("CREATE TABLE locks (name text PRIMARY KEY)"))
+        tx.execute(text("GRANT SELECT, INSERT ON effects TO PUBLIC"))
+        tx.execute(text("GRANT SELECT, UPDATE ON locks TO PUBLIC"))
         tx.execute(text("INSERT INTO locks VALUES ('alice')"))
     return subscriber_db
 

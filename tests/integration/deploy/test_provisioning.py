@@ -5,6 +5,7 @@ from collections.abc import Callable
 import psycopg2
 import pytest
 
+from tests.support.databases import owner_url
 from tests.support.servers import Servers
 
 
@@ -27,7 +28,7 @@ def test_role_cannot_connect_to_system_databases(test_servers: Servers, database
 def test_auditor_can_connect_but_not_read_a_table_without_a_grant(
     make_database: Callable[[str], str], test_servers: Servers
 ) -> None:
-    owner = connect(make_database("balance"))
+    owner = connect(owner_url(test_servers, "balance", connect(make_database("balance")).info.dbname))
     with owner, owner.cursor() as cursor:
         cursor.execute("CREATE TABLE new_table (amount_minor bigint)")
         cursor.execute("INSERT INTO new_table VALUES (15000)")

@@ -33,6 +33,7 @@ from services.payments.context import Context
 from services.payments.models import order_id_of
 from services.sandbox_bank.context import Context as BankContext
 from services.sandbox_bank.protocols.tbank import sign
+from tests.support.databases import as_owner
 
 TERMINAL = "1234567890123"
 PASSWORD = "sandbox-password"
@@ -164,12 +165,12 @@ class System:
 
     def rows(self, query: str, **values: object) -> list[Mapping[str, Any]]:
         """Return rows from the database of payments."""
-        with self.context.db.autocommit() as tx:
+        with as_owner(self.context.db) as tx:
             return [dict(row) for row in tx.execute(text(query), values).mappings()]
 
     def bank_rows(self, query: str, **values: object) -> list[Mapping[str, Any]]:
         """Return rows from the database of the bank."""
-        with self.bank.db.autocommit() as tx:
+        with as_owner(self.bank.db) as tx:
             return [dict(row) for row in tx.execute(text(query), values).mappings()]
 
     def plan(self, *plan: list[str]) -> None:

@@ -11,6 +11,7 @@ from services.payments.polling.tasks import poll_topups
 from services.payments.retention.tasks import purge_old_records
 from tests.integration.payments.conftest import MakeSystem
 from tests.integration.payments.servers import DECLINED_CARD, System
+from tests.support.databases import as_owner
 from tests.support.eventually import eventually
 
 
@@ -224,7 +225,7 @@ def test_only_old_records_are_purged(system: System) -> None:
     purge_old_records(system.context)
     assert system.rows("SELECT 1 FROM notifications")
     assert system.rows("SELECT 1 FROM idempotency_keys")
-    with system.context.db.autocommit() as tx:
+    with as_owner(system.context.db) as tx:
         tx.execute(text("UPDATE notifications SET last_received_at = now() - interval '401 days'"))
         tx.execute(text("UPDATE idempotency_keys SET created_at = now() - interval '73 hours'"))
     purge_old_records(system.context)

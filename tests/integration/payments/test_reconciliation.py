@@ -11,6 +11,7 @@ from sqlalchemy import text
 from services.payments.models import order_id_of
 from tests.integration.payments.conftest import MakeSystem
 from tests.integration.payments.servers import System
+from tests.support.databases import as_owner
 from tests.support.eventually import eventually
 
 
@@ -87,7 +88,7 @@ def test_payment_missing_at_the_bank_is_reported(system: System) -> None:
     user.pay(topup)
     eventually(lambda: user.status(topup) == "confirmed")
     eventually(lambda: not system.bank_rows("SELECT 1 FROM deliveries WHERE delivered_at IS NULL"))
-    with system.bank.db.autocommit() as tx:
+    with as_owner(system.bank.db) as tx:
         tx.execute(text("DELETE FROM deliveries"))
         tx.execute(text("DELETE FROM payments"))
     assert kinds(reconcile(system)) == ["missing_there"]
@@ -111,7 +112,7 @@ def test_different_amount_is_reported(system: System) -> None:
     topup = user.start()
     user.pay(topup)
     eventually(lambda: user.status(topup) == "confirmed")
-    with system.bank.db.autocommit() as tx:
+    with as_owner(system.bank.db) as tx:
         tx.execute(text("UPDATE payments SET amount_minor = amount_minor - 1"))
     report = reconcile(system, apply=True)
     assert kinds(report) == ["different_amount"]

@@ -24,6 +24,7 @@ from tests.integration.payments.servers import (
     TERMINAL,
     serving,
 )
+from tests.support.databases import as_owner
 
 
 @dataclass
@@ -56,7 +57,7 @@ class RunningBank:
         return context
 
     def rows(self, query: str, **values: object) -> list[dict[str, Any]]:
-        with self.context.db.autocommit() as tx:
+        with as_owner(self.context.db) as tx:
             return [dict(row) for row in tx.execute(text(query), values).mappings()]
 
 
