@@ -85,6 +85,7 @@ def test_each_topup_is_credited_once_or_definitely_not(make_system: MakeSystem, 
     system = make_system(
         bank=bank,
         topup_poll_first_seconds=1.0,
+        topups_pending_per_user=TOPUPS,
         bank_timeout_seconds=1.5,
         bank_breaker_failures=20,
         bank_breaker_seconds=0.5,
