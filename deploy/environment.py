@@ -33,7 +33,19 @@ _OWNED: Final = frozenset(
     for name in (*service.variables, *service.may_have, service.url_variable, service.direct_database_variable)
 )
 #: Variables with these suffixes are secrets.
-_SECRET_ENDINGS: Final = ("_DATABASE_URL", "_TOKEN_KEY", "_PASSWORD")
+_SECRET_ENDINGS: Final = (
+    "_DATABASE_URL",
+    "_BROKER_URL",
+    "_CACHE_URL",
+    "_TBANK_PASSWORD",
+    "_SBER_PASSWORD",
+    "_TOKEN_KEY",
+    "_CODE_KEYS",
+    "_PRIVATE_KEY",
+    "_SECRET_KEY",
+    "_SECRET",
+    "_SBER_TOKEN",
+)
 
 
 def user_settings(environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -130,9 +142,14 @@ def migration_environment(service: Service, settings: Mapping[str, str]) -> dict
     }
 
 
+def is_secret(name: str) -> bool:
+    """Return whether the value of a variable is secret."""
+    return name.endswith(_SECRET_ENDINGS)
+
+
 def _is_for_everybody(name: str) -> bool:
     """Return whether the user has set the variable and it belongs to no single service."""
-    return name not in _OWNED and not name.endswith(_SECRET_ENDINGS)
+    return name not in _OWNED and not is_secret(name)
 
 
 def database_url(role: str, password: str, address: str, *, database: str | None = None) -> str:

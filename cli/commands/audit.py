@@ -13,6 +13,7 @@ from auditor import once, schedule
 from auditor.books import Scope
 from cli import local_system
 from cli.commands.options import data_dir_option, json_option
+from common.core.secret_files import read_variable
 from common.core.settings import OperatorPortSettings
 from deploy.auditor import AUDITED, BANK, auditor_url, variable
 from deploy.commands import READY_FILE_VARIABLE
@@ -84,7 +85,7 @@ def audit(
 
 def database_urls(data_dir: Path) -> Mapping[str, str]:
     """Return the auditor's URL of each database by service name; raise LaunchError if they cannot be determined."""
-    given = {name: os.environ.get(variable(name), "") for name in (*AUDITED, BANK)}
+    given = {name: read_variable(variable(name)) for name in (*AUDITED, BANK)}
     if all(given[name] for name in AUDITED):
         return {name: url for name, url in given.items() if url}
     system = local_system.require(data_dir, [variable(name) for name in AUDITED], exit_code=CANNOT_RUN)

@@ -2,29 +2,43 @@
 
 import os
 from pathlib import Path
+from typing import Final
 
 import click
 
-from deploy import credentials
-from deploy.compose import env_file
-from deploy.failure import LaunchError, explain_os_error
+from deploy import installation
+from deploy.compose import FOLDER
+from deploy.environment import user_settings
+
+#: Credentials that an installation of an older version has in its ``.env``, by their names there.
+_OLDER: Final = {"POSTGRES_PASSWORD": "postgres_password", "REDIS_PASSWORD": "redis_password"}
 
 
 @click.command()
 @click.option(
-    "--file", type=click.Path(path_type=Path), default=Path(".env"), show_default=True, help="Where to write."
+    "--environment",
+    type=click.Choice(["sandbox", "production"]),
+    default="sandbox",
+    show_default=True,
+    help="With the sandbox bank, or with real banks.",
 )
-def env(file: Path) -> None:
-    """Write a file of random secrets and settings for docker compose.
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=Path(),
+    help="The folder of docker-compose.yml. Default: the current one.",
+)
+def env(environment: str, folder: Path) -> None:
+    """Write the settings and the secrets of an installation with docker compose.
 
-    Never overwrites one: databases that were made with its passwords would be lost to the services.
+    Writes .env and the folder "deployment": one file of settings per service, one file per secret. Generates every
+    secret that the system chooses itself. FASTCHECK_* variables of the environment take precedence. Values that the
+    files already have are kept, so a repeat only adds what is missing. Lists what the operator still has to set.
     """
-    lines = [f"{name}='{value}'\n" for name, value in sorted(env_file(credentials.generate()).items())]
-    try:
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
-            output.writelines(lines)
-    except FileExistsError:
-        raise LaunchError(f"{file} is there already and was left as it is: move it away for new secrets.") from None
-    except OSError as error:
-        raise explain_os_error(error, f"write to {file}") from error
-    click.echo(f"Wrote {file}, readable to you alone.")
+    known = {field: os.environ[name] for name, field in _OLDER.items() if os.environ.get(name)}
+    missing = installation.write(folder, environment, user_settings(), known)
+    click.echo(f"Wrote {folder / FOLDER} and {folder / installation.COMPOSE_FILE}, readable to you alone.")
+    if missing:
+        click.echo("Set before the first start:")
+        for sentence in missing:
+            click.echo(f"  {sentence}")

@@ -1,6 +1,5 @@
 """The databases of the services on the bus, each with the service's own role."""
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from cli import local_system
+from common.core.secret_files import read_variable
 from common.core.settings import DatabaseSettings
 from common.db.engine import Database
 from deploy.environment import database_url
@@ -23,7 +23,7 @@ SERVICES: Final = (*SUBSCRIBERS, *PUBLISHERS)
 
 def urls(data_dir: Path) -> dict[str, str]:
     """Return URLs by service: ``FASTCHECK_<SERVICE>_DATABASE_URL``, else those of the system in the data folder."""
-    given = {name: os.environ.get(BY_NAME[name].database_variable, "") for name in SERVICES}
+    given = {name: read_variable(BY_NAME[name].database_variable) for name in SERVICES}
     if all(given.values()):
         return given
     system = local_system.require(data_dir, [BY_NAME[name].database_variable for name in SERVICES])

@@ -1,6 +1,5 @@
 """The operator's client of the payments service: its internal HTTP interface, under the operator's own token."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -8,6 +7,7 @@ from typing import Any, Final, Self
 import requests
 
 from cli import local_system
+from common.core.secret_files import read_variable
 from common.http.server.identity import TokenIssuer
 from deploy.failure import CANNOT_RUN, LaunchError
 from deploy.services import BY_NAME
@@ -27,7 +27,7 @@ class Payments:
     @classmethod
     def of(cls, data_dir: Path) -> Self:
         """Return a client for ``FASTCHECK_PAYMENTS_URL``, else for the system in the folder; raise LaunchError."""
-        url, key = os.environ.get(BY_NAME["payments"].url_variable, ""), os.environ.get(KEY_VARIABLE, "")
+        url, key = read_variable(BY_NAME["payments"].url_variable), read_variable(KEY_VARIABLE)
         if not url or not key:
             variables = [BY_NAME["payments"].url_variable, KEY_VARIABLE]
             system = local_system.require(data_dir, variables, exit_code=CANNOT_RUN)

@@ -8,7 +8,9 @@ from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, FilePath, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from common.core.secret_files import SecretFilesSource, UnreadableSecret
 
 PREFIX = "FASTCHECK_"
 
@@ -27,6 +29,18 @@ class FromEnvironment(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True, use_attribute_docstrings=True
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the base class names it
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read variables, and the files that ``FASTCHECK_*_FILE`` variables name."""
+        return init_settings, env_settings, SecretFilesSource(settings_cls)
 
 
 class PublicUrlSettings(FromEnvironment):
@@ -70,6 +84,8 @@ class Settings(OperatorPortSettings):
         """Read the environment; on a gap, end the process with a sentence that names each variable."""
         try:
             return cls()
+        except UnreadableSecret as error:
+            sys.exit(f"{cls.__module__}: {error}")
         except ValidationError as error:
             lines = [f"  {PREFIX}{_name(e['loc'])}: {e['msg']}" for e in error.errors(include_input=False)]
             sys.exit(f"{cls.__module__}: settings are not complete:\n" + "\n".join(lines))

@@ -6,7 +6,6 @@ Each service keeps Alembic revisions in ``services/<name>/migrations/versions``;
 """
 
 import importlib
-import os
 import sys
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from alembic.config import Config
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from common.core.secret_files import read_variable
 from common.db import rights
 from common.db.rights import DatabaseRights, RightsNotApplied
 
@@ -62,7 +62,7 @@ def main(names: list[str]) -> None:
     """Migrate the services named on the command line."""
     for service in names:
         variable = f"FASTCHECK_{service.upper()}_MIGRATION_DATABASE_URL"
-        url = os.environ.get(variable)
+        url = read_variable(variable)
         if not url:
             sys.exit(
                 f"{variable} is not set: it is the URL of the role that owns the database of {service}"

@@ -17,6 +17,7 @@ from uuid import UUID
 from pydantic import Field, FilePath, SecretStr, ValidationError
 
 from common.core.money import Money
+from common.core.secret_files import UnreadableSecret
 from common.core.settings import FromEnvironment, Settings
 
 
@@ -168,6 +169,8 @@ class BankSettings(FromEnvironment):
         """Read the settings from the environment; exit the process if they are incomplete."""
         try:
             settings = cls()
+        except UnreadableSecret as error:
+            sys.exit(f"{cls.__module__}: {error}")
         except ValidationError as error:
             problems = [
                 f"{cls.variable(str(item['loc'][0]) if item['loc'] else '')}: {item['msg']}"
