@@ -60,6 +60,7 @@ GUARDS: Final = {
         "constraint checks_pkey on checks": "a430d37b9b6e36a1",
         "constraint checks_status_check on checks": "29d884cb26cad24b",
         "constraint checks_tries_check on checks": "6298abcf2565366f",
+        "constraint checks_wrong_codes_check on checks": "2cc318b15f1984b7",
         "constraint ended_in_time on checks": "d017655b1048d778",
         "constraint frozen_has_an_end on checks": "49999f5b35ac85a3",
         "constraint open_until_expiration on checks": "a741de45f1eefc0a",
