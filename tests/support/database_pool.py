@@ -21,7 +21,7 @@ from tests.support.servers import Servers
 #: has the object ids of its original.
 _SCHEMA: Final = """
     SELECT md5(concat_ws('/',
-        (SELECT string_agg(concat_ws(' ', oid, relname, relacl, reloptions), ',' ORDER BY oid) FROM pg_class
+        (SELECT string_agg(concat_ws(' ', oid, relname, relowner, relacl, reloptions), ',' ORDER BY oid) FROM pg_class
           WHERE relnamespace = 'public'::regnamespace),
         (SELECT string_agg(concat_ws(' ', attname, atttypid, attnotnull, attacl), ',' ORDER BY attrelid, attnum)
            FROM pg_attribute WHERE attrelid >= 16384 AND attnum > 0),

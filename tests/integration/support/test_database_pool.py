@@ -61,6 +61,7 @@ def test_open_sessions_are_ended(pool: DatabasePool, test_servers: Servers) -> N
         "DROP INDEX inbox_unfinished",
         "ALTER TABLE accounts DROP CONSTRAINT accounts_pkey CASCADE",
         "GRANT SELECT ON entries TO PUBLIC",
+        "ALTER TABLE entries OWNER TO CURRENT_USER",
         "ANALYZE accounts",
         "CREATE OR REPLACE FUNCTION refuse_change_of_actions() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN END'",
     ],
