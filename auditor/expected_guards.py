@@ -75,9 +75,9 @@ GUARDS: Final = {
         "trigger append_only on operator_actions": "c1ded99651d4d062",
         "trigger chained on operator_actions": "1e2e9dc1448bcb5a",
         "trigger checks_stay on checks": "a4b63fe0cb9787ed",
-        "trigger endings_stay on checks": "35728d48f6e42c3a",
-        "trigger particulars_stay on checks": "32cb2bbb053ff65b",
-        "trigger steps_are_those_of_the_model on checks": "05a96ff5745f1f98",
+        "trigger endings_stay on checks": "7659c615c768dec4",
+        "trigger particulars_stay on checks": "d8091f6f67fa4c66",
+        "trigger steps_are_those_of_the_model on checks": "5ad1e923b7f4aa67",
     },
     "payments": {
         "constraint operator_actions_action_check on operator_actions": "f9f54b7959055cba",

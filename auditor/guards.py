@@ -8,6 +8,7 @@ import hashlib
 import sys
 from typing import Final
 
+from auditor.conditions import canonical_trigger
 from auditor.expected_guards import GUARDS
 from auditor.findings import Finding, Report
 from auditor.sources import Source, Sources
@@ -23,7 +24,7 @@ TABLES: Final = {
 
 _TRIGGERS: Final = """
     SELECT format('trigger %%s on %%s', t.tgname, t.tgrelid::regclass),
-           t.tgenabled::text || ' ' || pg_get_triggerdef(t.oid) || ' ' || p.prosrc
+           t.tgenabled::text, pg_get_triggerdef(t.oid), p.prosrc
       FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
      WHERE NOT t.tgisinternal AND t.tgrelid = ANY (%(tables)s::regclass[])
 """
@@ -38,7 +39,11 @@ _CONSTRAINTS: Final = """
 def found(source: Source, service: str) -> dict[str, str]:
     """Return the guards of a database: name -> fingerprint of the definition."""
     parameters = {"tables": list(TABLES[service])}
-    rows = [*source.rows(_TRIGGERS, parameters), *source.rows(_CONSTRAINTS, parameters)]
+    triggers = [
+        (name, f"{enabled} {canonical_trigger(definition)} {function}")
+        for name, enabled, definition, function in source.rows(_TRIGGERS, parameters)
+    ]
+    rows = [*triggers, *source.rows(_CONSTRAINTS, parameters)]
     return {name: hashlib.sha256(definition.encode()).hexdigest()[:16] for name, definition in sorted(rows)}
 
 

@@ -36,6 +36,14 @@ def copy(servers: Servers, service: str, original: str) -> str:
     return name
 
 
+def create_empty(servers: Servers, service: str) -> str:
+    """Create a database for ``service`` without a table, for the dump of another one, and return its name."""
+    name = f"test_{service}_{secrets.token_hex(6)}"
+    with _Administration(servers) as administration:
+        administration.copy(name, service, "template0")
+    return name
+
+
 def drop(servers: Servers, name: str) -> None:
     """Drop a database and end its connections."""
     with _Administration(servers) as administration:
