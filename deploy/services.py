@@ -141,7 +141,7 @@ SERVICES: Final = (
             "FASTCHECK_CHECKS_URL",
             "FASTCHECK_PAYMENTS_URL",
         ),
-        may_have=("FASTCHECK_CORS_ORIGINS",),
+        may_have=("FASTCHECK_CLIENT_ADDRESS_HEADER", "FASTCHECK_CORS_ORIGINS"),
         has_database=False,
         # More threads than can wait for passwords and bodies, so that reads are still served.
         web_threads=64,

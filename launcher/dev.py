@@ -19,6 +19,7 @@ from deploy.services import Service
 from launcher import ports, state, stored_credentials
 from launcher.children import Child, Launch
 from launcher.data_dir import DataDir
+from launcher.embedded import haproxy
 from launcher.logfiles import last_line
 from launcher.processes import operator_port
 
@@ -89,8 +90,11 @@ def _run_with_reload(data_dir: DataDir, service: Service, role: str, gateway_url
     settings = system_settings(
         stored_credentials.load_or_create(data_dir), addresses, public_url=gateway_url, user=user_settings()
     )
+    if haproxy.GATEWAY_PORT in known_ports:
+        settings = haproxy.settings_behind(settings)
     if role == "web":
-        command = [sys.executable, *web_command(service, host=ports.HOST, port=known_ports[service.name])]
+        port = haproxy.ports_behind(known_ports)[service.name]
+        command = [sys.executable, *web_command(service, host=ports.HOST, port=port)]
     else:
         command = [sys.executable, *bus_command(service, role)]
     watcher = subprocess.Popen(

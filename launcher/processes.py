@@ -25,6 +25,7 @@ class Stage(IntEnum):
     SERVERS = 1
     SERVICES = 2
     GATEWAY = 3
+    PROXY = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from deploy.auditor import AUDITED, BANK
@@ -12,6 +13,8 @@ from deploy.services import AUDITOR, BY_NAME, SERVICES, Service
 from launcher import logfiles, ports, state, stored_credentials
 from launcher.auditor_process import auditor_process
 from launcher.data_dir import DataDir
+from launcher.embedded import haproxy
+from launcher.embedded.haproxy import EmbeddedHaproxy
 from launcher.embedded.pgbouncer import EmbeddedPgbouncer
 from launcher.embedded.postgres import EmbeddedPostgres
 from launcher.embedded.redis import EmbeddedRedis
@@ -51,8 +54,10 @@ class System:
         self._watch = watch
         user = user_settings(environ)
         self._secrets = stored_credentials.load_or_create(data_dir)
+        proxy_program = haproxy.program()
         names = [
             "postgres",
+            *([haproxy.GATEWAY_PORT, haproxy.OPERATOR_PORT] if proxy_program else []),
             "redis",
             *(["pgbouncer"] if with_pgbouncer else []),
             AUDITOR,
@@ -63,6 +68,9 @@ class System:
         self._ports = ports.choose(data_dir, names, gateway=gateway_port, claims=self._claims)
         addresses = {name: f"{ports.HOST}:{port}" for name, port in self._ports.items()}
         self._settings = system_settings(self._secrets, addresses, public_url=self.gateway_url, user=user)
+        self._proxy = self._gateway_proxy(proxy_program, user) if proxy_program else None
+        if self._proxy:
+            self._settings = haproxy.settings_behind(self._settings)
         self._own_databases = [
             service.name for service in services if service.has_database and service.database_variable not in user
         ]
@@ -105,11 +113,13 @@ class System:
         with_database = [service for service in self._services if service.has_database]
         migrate(with_database, self._settings, self._data_dir, self._watch)
         self._supervisor.raise_if_stopped()
-        processes = service_processes(self._settings, self._ports, self._data_dir, self._services, self._replicas)
+        ports_of_services = haproxy.ports_behind(self._ports)
+        processes = service_processes(self._settings, ports_of_services, self._data_dir, self._services, self._replicas)
         processes = [process for process in processes if process.name != self._without]
         if all(name in self._own_databases for name in (*AUDITED, BANK)):
             # On other servers the operator who created the auditor's role starts the auditor.
             processes.append(auditor_process(self._secrets, self._ports, self._data_dir, self._settings))
+        processes += self._proxies()
         # They start at the same time, and share the processors while they do.
         self._supervisor.start(processes, START_TIMEOUT_SECONDS * self._replicas)
         self._complete = True
@@ -120,6 +130,31 @@ class System:
         for server in servers:
             server.prepare()
         return [Process(server.launch(), Stage.SERVERS, server.is_ready) for server in servers]
+
+    def _proxies(self) -> list[Process]:
+        if self._proxy is None:
+            self._say("HAProxy is not installed: slow clients of the gateway can keep others waiting.")
+            return []
+        self._proxy.prepare()
+        return [
+            Process(
+                self._proxy.launch(),
+                Stage.PROXY,
+                self._proxy.is_ready,
+                url=self.gateway_url,
+                operator_url=self._proxy.operator_url,
+            )
+        ]
+
+    def _gateway_proxy(self, program: Path, user: Mapping[str, str]) -> EmbeddedHaproxy:
+        return EmbeddedHaproxy(
+            program,
+            self._data_dir.path / "proxy",
+            ports=self._ports,
+            settings=user,
+            log=self._data_dir.log(haproxy.NAME),
+            replicas=self._replicas,
+        )
 
     def _embedded_postgres(self) -> EmbeddedPostgres:
         return EmbeddedPostgres(

