@@ -48,7 +48,7 @@ _OPEN_EVENTS: Final = """
             CASE c.status WHEN 'used' THEN 'check.accepted.v1' ELSE 'check.' || c.status || '.v1' END,
             CASE c.status WHEN 'used' THEN c.acceptor_id::text ELSE c.creator_id::text END)
       FROM outbox o LEFT JOIN checks c ON c.check_id::text = o.payload->>'check_id'
-     WHERE o.closed_at IS NULL AND o.payload ? 'check_id'
+     WHERE o.subscriber = 'balance' AND o.closed_at IS NULL AND o.payload ? 'check_id'
 """
 
 _EVENT_TYPES: Final = {

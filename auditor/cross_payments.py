@@ -34,7 +34,7 @@ _OPEN_EVENTS: Final = """
            (o.payload->>'amount_minor', o.payload->>'currency', o.payload->>'user_id')
            IS NOT DISTINCT FROM (t.amount_minor::text, t.currency, t.user_id::text) AND t.confirmed_at IS NOT NULL
       FROM outbox o LEFT JOIN topups t ON t.topup_id::text = o.payload->>'topup_id'
-     WHERE o.closed_at IS NULL AND o.payload ? 'topup_id'
+     WHERE o.subscriber = 'balance' AND o.closed_at IS NULL AND o.payload ? 'topup_id'
 """
 
 #: The statuses with which each bank reports a paid payment. For other banks, any applied notification counts.

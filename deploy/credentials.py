@@ -24,6 +24,7 @@ class Credentials:
     owner_passwords: dict[str, str]
     token_keys: dict[str, str]
     code_keys: str
+    webhook_keys: str
     tbank_terminal_key: str
     tbank_password: str
     yookassa_secret_key: str
@@ -55,6 +56,7 @@ def complete(stored: Mapping[str, Any]) -> Credentials:
         "owner_passwords": _each(DATABASES, stored.get("owner_passwords"), _password),
         "token_keys": _each(CALLERS, stored.get("token_keys"), _private_key),
         "code_keys": stored.get("code_keys") or Fernet.generate_key().decode(),
+        "webhook_keys": stored.get("webhook_keys") or Fernet.generate_key().decode(),
         "tbank_terminal_key": stored.get("tbank_terminal_key") or f"FastCheck{secrets.randbelow(10**8):08d}",
         "tbank_password": stored.get("tbank_password") or _password(),
         "yookassa_secret_key": stored.get("yookassa_secret_key") or f"test_{_password()}",

@@ -89,6 +89,7 @@ def system_settings(
         "FASTCHECK_SBER_CALLBACK_SECRET": credentials.sber_callback_secret,
         "FASTCHECK_SBER_URL": f"http://{addresses['sandbox_bank']}/payment/rest/",
         "FASTCHECK_CODE_KEYS": credentials.code_keys,
+        "FASTCHECK_WEBHOOK_KEYS": credentials.webhook_keys,
         "FASTCHECK_TOKEN_PUBLIC_KEYS": json.dumps(credentials.public_keys(), separators=(",", ":")),
         "FASTCHECK_BROKER_URL": redis_url(credentials, addresses["redis"], BROKER_DATABASE),
         "FASTCHECK_CACHE_URL": redis_url(credentials, addresses["redis"], CACHE_DATABASE),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 #: The issuers of tokens, each with a private key. The operator is the user of the command line.
-CALLERS: Final = ("gateway", "checks", "payments", "operator")
+CALLERS: Final = ("gateway", "checks", "payments", "webhooks", "operator")
 
 #: The role that can read every database and write to none.
 AUDITOR: Final = "auditor"
@@ -117,6 +117,20 @@ SERVICES: Final = (
         bus_roles=("worker", "scheduler", "relay"),
     ),
     Service(
+        name="webhooks",
+        variables=(
+            "FASTCHECK_WEBHOOKS_DATABASE_URL",
+            _BROKER,
+            _TOKENS,
+            "FASTCHECK_WEBHOOKS_TOKEN_KEY",
+            "FASTCHECK_WEBHOOK_KEYS",
+            "FASTCHECK_CHECKS_URL",
+            "FASTCHECK_PAYMENTS_URL",
+        ),
+        may_have=("FASTCHECK_WEBHOOK_ALLOWED_NETWORKS",),
+        bus_roles=("worker", "scheduler"),
+    ),
+    Service(
         name="sandbox_bank",
         variables=(
             "FASTCHECK_SANDBOX_BANK_DATABASE_URL",
@@ -140,6 +154,7 @@ SERVICES: Final = (
             "FASTCHECK_BALANCE_URL",
             "FASTCHECK_CHECKS_URL",
             "FASTCHECK_PAYMENTS_URL",
+            "FASTCHECK_WEBHOOKS_URL",
         ),
         may_have=("FASTCHECK_CLIENT_ADDRESS_HEADER", "FASTCHECK_CORS_ORIGINS"),
         has_database=False,

@@ -16,6 +16,7 @@ BY_PROGRAM: Final[dict[str, tuple[str, ...]]] = {
     "Balance and gateway": ("services.balance", "services.gateway"),
     "Checks": ("services.checks",),
     "Payments": ("services.payments",),
+    "Webhooks": ("services.webhooks",),
     "Sandbox bank": ("services.sandbox_bank",),
     "Auditor": ("auditor",),
 }

@@ -7,7 +7,7 @@ import os
 import pkgutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, NoneType, UnionType
 from typing import Any, Final, get_type_hints
 from unittest import mock
 
@@ -29,12 +29,17 @@ from tools import log_events
 ROOT: Final = Path(__file__).resolve().parents[1]
 NOTICE: Final = "<!-- Generated from the code: change the code and run `make reference`. -->"
 #: Not part of the public API: the sandbox bank stands in for a system outside of FastCheck.
-PUBLIC_SERVICES: Final = ("accounts", "balance", "checks", "payments")
+PUBLIC_SERVICES: Final = ("accounts", "balance", "checks", "payments", "webhooks")
+
+
+def public_document() -> dict[str, Any]:
+    """Return the public OpenAPI document of the code."""
+    return merge({service: _openapi(service) for service in PUBLIC_SERVICES}, "")
 
 
 def api() -> str:
     """Every public operation, from the public OpenAPI document."""
-    document = merge({service: _openapi(service) for service in PUBLIC_SERVICES}, "")
+    document = public_document()
     rows = sorted(
         (
             path,
@@ -83,7 +88,7 @@ def errors() -> str:
     """Every error code of the public API with its statuses, and the business failures of each."""
     classes = [cls for cls in _classes(BusinessError) if "sandbox_bank" not in cls.__module__]
     statuses: dict[str, set[int]] = {"bad_request": {400}, "method_not_allowed": {405}}
-    statuses |= {"request_entity_too_large": {413}, "internal_error": {500}}
+    statuses |= {"length_required": {411}, "request_entity_too_large": {413}, "internal_error": {500}}
     for cls in classes:
         statuses.setdefault(cls.code, set()).add(cls.status)
     shown = {code: " ".join(f"`{status}`" for status in sorted(each)) for code, each in statuses.items()}
@@ -268,7 +273,15 @@ def _event(name: str, event: type) -> str:
 
 def _fields(event: type) -> str:
     types = get_type_hints(event)
-    return "\n".join(f"| `{field.name}` | `{types[field.name].__name__}` |" for field in dataclasses.fields(event))
+    return "\n".join(f"| `{field.name}` | {_type(types[field.name])} |" for field in dataclasses.fields(event))
+
+
+def _type(hint: Any) -> str:
+    """Return the name of a type; an optional one is a union with None."""
+    if isinstance(hint, UnionType):
+        (value,) = (each for each in hint.__args__ if each is not NoneType)
+        return f"`{value.__name__}`, optional"
+    return f"`{hint.__name__}`"
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ The row is the event. The broker carries only copies of it and may lose all of t
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -12,22 +12,26 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from common.contracts.envelope import Envelope
-from common.contracts.events import SUBSCRIBERS, Event, pack
+from common.contracts.events import FOLLOWERS, SUBSCRIBERS, Event, pack
 from common.core import trace
 
 #: The LISTEN/NOTIFY channel that wakes the relay.
 CHANNEL: Final = "outbox"
 
 #: A part of a larger statement that writes events, so that a change and its event cost one round trip:
-#: ``WITH <WRITTEN> UPDATE ...``, executed with :func:`bindings`. It does not wake the relay, so it needs a delay.
+#: ``WITH <WRITTEN> UPDATE ...``, executed with :func:`bindings`. It does not wake the relay, which polls every second.
+#: Rows of followers have ``user_ids``: one is written only if its subscriber follows one of these users.
 WRITTEN: Final = """
     written AS (
         INSERT INTO outbox (event_id, subscriber, type, payload, occurred_at, request_id, traceparent, available_at)
         SELECT e.event_id, e.subscriber, e.type, e.payload, e.occurred_at, e.request_id, e.traceparent,
-               now() + make_interval(secs => :delay)
+               now() + make_interval(secs => CASE WHEN e.user_ids IS NULL THEN :delay ELSE 0 END)
           FROM jsonb_to_recordset(CAST(:events AS jsonb))
                AS e (event_id uuid, subscriber text, type text, payload jsonb, occurred_at timestamptz,
-                     request_id text, traceparent text)
+                     request_id text, traceparent text, user_ids uuid[])
+         WHERE e.user_ids IS NULL
+            OR EXISTS (SELECT 1 FROM followed_users f
+                        WHERE f.user_id = ANY(e.user_ids) AND f.subscriber = e.subscriber)
         ON CONFLICT DO NOTHING
         RETURNING 1
     )
@@ -43,7 +47,7 @@ _CLAIM_DUE = text("""
            available_at = now() + make_interval(secs => LEAST(:max_delay, :delay * power(2, LEAST(o.sends, 20))))
       FROM (SELECT event_id, subscriber
               FROM outbox
-             WHERE closed_at IS NULL AND available_at <= now()
+             WHERE closed_at IS NULL AND available_at <= now() AND subscriber <> ALL(CAST(:excluded AS text[]))
              ORDER BY available_at
              LIMIT :limit
                FOR UPDATE SKIP LOCKED) due
@@ -73,6 +77,10 @@ _PURGE = text("""
                                        LIMIT :limit FOR UPDATE SKIP LOCKED)
 """)
 
+_FOLLOW = text("""
+    INSERT INTO followed_users (user_id, subscriber) VALUES (:user_id, :subscriber) ON CONFLICT DO NOTHING
+""")
+
 _BACKLOG = text("""
     SELECT count(*) AS open, COALESCE(EXTRACT(EPOCH FROM now() - min(created_at)), 0) AS oldest_seconds
       FROM outbox WHERE closed_at IS NULL
@@ -99,7 +107,7 @@ def add_all(tx: Connection, events: Iterable[Event], *, delay_seconds: float = 0
     """Write events in the transaction of the change that they report.
 
     The relay sends them after ``delay_seconds``. A delay is for events whose effect the caller is about to request by
-    a synchronous command; the event then is the fallback.
+    a synchronous command; the event then is the fallback. Followers get theirs without a delay.
     """
     parameters = bindings(events, delay_seconds=delay_seconds)
     if parameters["events"] != "[]":
@@ -123,6 +131,7 @@ def bindings_traced(events: Iterable[tuple[Event, Mapping[str, str]]], *, delay_
             "occurred_at": envelope.occurred_at.isoformat(),
             "request_id": context.get("request_id"),
             "traceparent": context.get("traceparent"),
+            "user_ids": [str(user_id) for user_id in event.user_ids] if subscriber in FOLLOWERS else None,
         }
         for event, context in events
         for envelope in (pack(event),)
@@ -134,13 +143,21 @@ def bindings_traced(events: Iterable[tuple[Event, Mapping[str, str]]], *, delay_
     }
 
 
-def claim_due(tx: Connection, *, limit: int, resend_seconds: float, resend_max_seconds: float) -> list[Due]:
-    """Claim a lease on up to ``limit`` due events, oldest first, for sending.
+def follow(tx: Connection, subscriber: str, user_id: UUID) -> None:
+    """Write the future events of this user for the subscriber, one of ``FOLLOWERS``. Safe to repeat."""
+    tx.execute(_FOLLOW, {"subscriber": subscriber, "user_id": user_id})
+
+
+def claim_due(
+    tx: Connection, *, limit: int, resend_seconds: float, resend_max_seconds: float, excluded: Collection[str] = ()
+) -> list[Due]:
+    """Claim a lease on up to ``limit`` due events, oldest first, for sending; none for an ``excluded`` subscriber.
 
     Each lease ends after a delay that doubles from ``resend_seconds`` to ``resend_max_seconds``. If the process exits
     after this commit and before it sends, the events become due again when their leases end.
     """
-    rows = tx.execute(_CLAIM_DUE, {"limit": limit, "delay": resend_seconds, "max_delay": resend_max_seconds})
+    bounds = {"limit": limit, "delay": resend_seconds, "max_delay": resend_max_seconds, "excluded": list(excluded)}
+    rows = tx.execute(_CLAIM_DUE, bounds)
     return [
         Due(
             row.subscriber,

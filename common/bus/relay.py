@@ -68,14 +68,14 @@ class Relay:
 
     def send_due(self) -> int:
         """Send one batch and return its number of events; raises ``broker_errors`` if the broker is unavailable."""
-        if self._subscribers_are_full():
-            return 0
+        full = self._full_subscribers()
         with self._db.autocommit() as tx:
             due = outbox.claim_due(
                 tx,
                 limit=self._settings.outbox_batch_size,
                 resend_seconds=self._settings.outbox_resend_seconds,
                 resend_max_seconds=self._settings.outbox_resend_max_seconds,
+                excluded=full,
             )
         for subscriber, group in groupby(sorted(due, key=_subscriber), key=_subscriber):
             self._send(subscriber, [item.envelope for item in group])
@@ -90,15 +90,18 @@ class Relay:
             raise
         log.info(log_events.EVENTS_SENT, subscriber=subscriber, events=len(envelopes))
 
-    def _subscribers_are_full(self) -> bool:
-        """Return whether a queue has reached its maximum depth. Its events then wait in the outbox."""
-        queues = {events_queue(name) for names in SUBSCRIBERS.values() for name in names}
+    def _full_subscribers(self) -> list[str]:
+        """Return the subscribers whose queue has reached its maximum depth. Their events then wait in the outbox.
+
+        The events of the others are sent: a subscriber that is down does not delay them.
+        """
+        subscribers = sorted({name for names in SUBSCRIBERS.values() for name in names})
         with self._app.pool.acquire(block=True, timeout=5) as connection:
-            depths = {queue: self._depth(connection, queue) for queue in queues}
-        full = {queue: depth for queue, depth in depths.items() if depth >= self._settings.outbox_max_queue_depth}
+            depths = {name: self._depth(connection, events_queue(name)) for name in subscribers}
+        full = {name: depth for name, depth in depths.items() if depth >= self._settings.outbox_max_queue_depth}
         if full:
-            log.warning(log_events.SUBSCRIBER_QUEUE_FULL, queues=full)
-        return bool(full)
+            log.warning(log_events.SUBSCRIBER_QUEUE_FULL, queues={events_queue(name): full[name] for name in full})
+        return list(full)
 
     def _depth(self, connection: BrokerConnection, queue: str) -> int:
         """Return the number of messages in the queue. Creates a missing queue, since a passive declare would fail."""

@@ -15,6 +15,7 @@ INBOX_RIGHTS: Final = TableRights(
 DEAD_LETTERS_RIGHTS: Final = TableRights(
     insert=True, update=("attempts", "error", "parked_at", "resolved_at", "resolution", "reason")
 )
+FOLLOWED_USERS_RIGHTS: Final = TableRights(insert=True)
 OPERATOR_ACTIONS_RIGHTS: Final = TableRights(insert=True)
 
 OUTBOX_V1: Final = """
@@ -36,6 +37,17 @@ COMMENT ON TABLE outbox IS
     'Events that are facts here and must reach their subscribers; open until the subscriber has acknowledged.';
 CREATE INDEX outbox_open ON outbox (available_at) WHERE closed_at IS NULL;
 CREATE INDEX outbox_closed ON outbox (closed_at) WHERE closed_at IS NOT NULL;
+"""
+
+FOLLOWED_USERS_V1: Final = """
+CREATE TABLE followed_users (
+    user_id    uuid        NOT NULL,
+    subscriber text        NOT NULL,
+    since      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (user_id, subscriber)
+);
+COMMENT ON TABLE followed_users IS
+    'Users whose events a subscriber wants that does not get every event; read by the statement that writes events.';
 """
 
 INBOX_V1: Final = """

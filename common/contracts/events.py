@@ -1,6 +1,7 @@
 """All events between services. They are immutable and complete: no subscriber has to call the publisher back.
 
-A change that an old receiver cannot read is a new class with the next version in its type.
+A change that an old receiver cannot read is a new class with the next version in its type. A new field is optional, and
+absent from the payload without a value.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,29 @@ from common.core.ids import derived_id
 
 
 @dataclass(frozen=True, slots=True)
+class CheckCreated:
+    """The check is active: its money is held. Only subscribers that follow the creator get this event."""
+
+    TYPE: ClassVar[str] = "check.created.v1"
+    check_id: UUID
+    fastcheck: str
+    creator_id: UUID
+    amount_minor: int
+    currency: str
+    expires_at: datetime
+    occurred_at: datetime
+    note: str | None = None
+
+    @property
+    def subject_id(self) -> UUID:
+        return self.check_id
+
+    @property
+    def user_ids(self) -> tuple[UUID, ...]:
+        return (self.creator_id,)
+
+
+@dataclass(frozen=True, slots=True)
 class CheckAccepted:
     """The check was accepted: the held money belongs to ``acceptor_id``."""
 
@@ -25,10 +49,17 @@ class CheckAccepted:
     amount_minor: int
     currency: str
     occurred_at: datetime
+    creator_id: UUID | None = None
+    created_at: datetime | None = None
+    note: str | None = None
 
     @property
     def subject_id(self) -> UUID:
         return self.check_id
+
+    @property
+    def user_ids(self) -> tuple[UUID, ...]:
+        return (self.acceptor_id,) if self.creator_id is None else (self.acceptor_id, self.creator_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +73,16 @@ class CheckExpired:
     amount_minor: int
     currency: str
     occurred_at: datetime
+    created_at: datetime | None = None
+    note: str | None = None
 
     @property
     def subject_id(self) -> UUID:
         return self.check_id
+
+    @property
+    def user_ids(self) -> tuple[UUID, ...]:
+        return (self.creator_id,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +96,16 @@ class CheckCancelled:
     amount_minor: int
     currency: str
     occurred_at: datetime
+    created_at: datetime | None = None
+    note: str | None = None
 
     @property
     def subject_id(self) -> UUID:
         return self.check_id
+
+    @property
+    def user_ids(self) -> tuple[UUID, ...]:
+        return (self.creator_id,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,20 +124,28 @@ class PaymentConfirmed:
     def subject_id(self) -> UUID:
         return self.topup_id
 
+    @property
+    def user_ids(self) -> tuple[UUID, ...]:
+        return (self.user_id,)
 
-Event = CheckAccepted | CheckExpired | CheckCancelled | PaymentConfirmed
+
+Event = CheckCreated | CheckAccepted | CheckExpired | CheckCancelled | PaymentConfirmed
 
 EVENTS: Final[dict[str, type[Event]]] = {
-    event.TYPE: event for event in (CheckAccepted, CheckExpired, CheckCancelled, PaymentConfirmed)
+    event.TYPE: event for event in (CheckCreated, CheckAccepted, CheckExpired, CheckCancelled, PaymentConfirmed)
 }
 
 #: Subscribers by event type. There is one outbox row and one queue per subscriber.
 SUBSCRIBERS: Final[dict[str, tuple[str, ...]]] = {
-    CheckAccepted.TYPE: ("balance",),
-    CheckExpired.TYPE: ("balance",),
-    CheckCancelled.TYPE: ("balance",),
-    PaymentConfirmed.TYPE: ("balance",),
+    CheckCreated.TYPE: ("webhooks",),
+    CheckAccepted.TYPE: ("balance", "webhooks"),
+    CheckExpired.TYPE: ("balance", "webhooks"),
+    CheckCancelled.TYPE: ("balance", "webhooks"),
+    PaymentConfirmed.TYPE: ("balance", "webhooks"),
 }
+
+#: Subscribers that get an event only if they follow one of its users; the others get every event.
+FOLLOWERS: Final = frozenset({"webhooks"})
 
 _ADAPTERS: Final[dict[str, TypeAdapter[Event]]] = {name: TypeAdapter(event) for name, event in EVENTS.items()}
 
@@ -106,7 +157,7 @@ def event_id(event: Event) -> UUID:
 
 def pack(event: Event, *, request_id: str | None = None, traceparent: str | None = None) -> Envelope:
     """Return the event in an envelope."""
-    payload: dict[str, Any] = _ADAPTERS[event.TYPE].dump_python(event, mode="json")
+    payload: dict[str, Any] = _ADAPTERS[event.TYPE].dump_python(event, mode="json", exclude_none=True)
     return Envelope(event_id(event), event.TYPE, event.occurred_at, payload, request_id, traceparent)
 
 

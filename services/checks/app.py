@@ -6,6 +6,7 @@ from common.http.server.app import create_service
 from services.checks.codes import routes as codes
 from services.checks.config import ChecksSettings
 from services.checks.context import Context
+from services.checks.followers import routes as followers
 from services.checks.lifecycle import routes as lifecycle
 from services.checks.lists import routes as lists
 
@@ -19,6 +20,6 @@ def create_app(settings: ChecksSettings | None = None) -> OpenAPI:
         settings,
         context,
         ready={"database": context.db.ping},
-        routes=[lifecycle.public, lifecycle.guests, codes.public, lists.public],
+        routes=[lifecycle.public, lifecycle.guests, codes.public, lists.public, followers.internal],
         short_routes=[("POST", "/fastcheck"), ("POST", "/fastcheck/accept")],
     )

@@ -140,21 +140,55 @@ class Check:
             self, failed_attempts=0, wrong_codes=wrong_codes, freezes=self.freezes + 1, frozen_until=now + duration
         )
 
+    def created_event(self) -> events.CheckCreated:
+        return events.CheckCreated(
+            self.check_id,
+            self.fastcheck,
+            self.creator_id,
+            self.amount_minor,
+            self.currency,
+            expires_at=self.expires_at,
+            occurred_at=self.created_at,
+            note=self.note,
+        )
+
     def accepted_event(self) -> events.CheckAccepted:
         if self.acceptor_id is None:
             raise IllegalTransition(f"check {self.check_id} was not accepted")
         return events.CheckAccepted(
-            self.check_id, self.fastcheck, self.acceptor_id, self.amount_minor, self.currency, self.closes_at
+            self.check_id,
+            self.fastcheck,
+            self.acceptor_id,
+            self.amount_minor,
+            self.currency,
+            occurred_at=self.closes_at,
+            creator_id=self.creator_id,
+            created_at=self.created_at,
+            note=self.note,
         )
 
     def cancelled_event(self) -> events.CheckCancelled:
         return events.CheckCancelled(
-            self.check_id, self.fastcheck, self.creator_id, self.amount_minor, self.currency, self.closes_at
+            self.check_id,
+            self.fastcheck,
+            self.creator_id,
+            self.amount_minor,
+            self.currency,
+            occurred_at=self.closes_at,
+            created_at=self.created_at,
+            note=self.note,
         )
 
     def expired_event(self) -> events.CheckExpired:
         return events.CheckExpired(
-            self.check_id, self.fastcheck, self.creator_id, self.amount_minor, self.currency, self.closes_at
+            self.check_id,
+            self.fastcheck,
+            self.creator_id,
+            self.amount_minor,
+            self.currency,
+            occurred_at=self.closes_at,
+            created_at=self.created_at,
+            note=self.note,
         )
 
     def _become(self, status: CheckStatus, **changes: object) -> Self:

@@ -14,7 +14,7 @@ from services.gateway import service
 from services.gateway.client_address import client_address
 from services.gateway.context import Context
 from services.gateway.http_rules import require_one_host
-from services.gateway.models import Call, Rate
+from services.gateway.models import Call, Rate, rate_limit_headers
 from services.gateway.session_header import session_hash_of
 
 View = Callable[[Context, Request, Call], Response]
@@ -32,6 +32,7 @@ def signed_in(owner: str, rate: Rate) -> Callable[[View], Endpoint]:
             session_hash_of(request.header("Authorization")),
             address=client_address(request.environ, context.settings.client_address_header),
             request_id=request.request_id,
+            report=_reporting(context, request),
         )
 
     return _guarded(admit, owner, AUTHENTICATED)
@@ -42,7 +43,7 @@ def guest(owner: str, rate: Rate) -> Callable[[View], Endpoint]:
 
     def admit(context: Context, request: Request) -> Call:
         address = client_address(request.environ, context.settings.client_address_header)
-        return service.admit_guest(context, owner, rate, address=address)
+        return service.admit_guest(context, owner, rate, address=address, report=_reporting(context, request))
 
     return _guarded(admit, owner, UNAUTHENTICATED)
 
@@ -52,9 +53,21 @@ def sign_in(owner: str, rate: Rate) -> Callable[[View], Endpoint]:
 
     def admit(context: Context, request: Request) -> Call:
         address = client_address(request.environ, context.settings.client_address_header)
-        return service.admit_sign_in(context, owner, rate, address=address, cookies=request.header("Cookie") or "")
+        cookies, report = request.header("Cookie") or "", _reporting(context, request)
+        return service.admit_sign_in(context, owner, rate, address=address, cookies=cookies, report=report)
 
     return _guarded(admit, owner, UNAUTHENTICATED)
+
+
+def _reporting(context: Context, request: Request) -> service.Report:
+    """Return a function that lets the response of the request report its limit."""
+
+    def report(rate: Rate, wait_us: int) -> None:
+        limit = context.limits[rate]
+        if limit.burst:
+            request.response_headers = rate_limit_headers(rate, limit, wait_us)
+
+    return report
 
 
 def _guarded(admit: Callable[[Context, Request], Call], owner: str, access: str) -> Callable[[View], Endpoint]:

@@ -13,7 +13,7 @@ from services.gateway.config import GatewaySettings
 
 #: Maximum number of connections to payments.
 PAYMENTS_MAX_CONNECTIONS: Final = 16
-SERVICES: Final = ("accounts", "balance", "checks", "payments")
+SERVICES: Final = ("accounts", "balance", "checks", "payments", "webhooks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ def open_clients(settings: GatewaySettings) -> Mapping[str, HttpClient]:
         "accounts": settings.accounts_url,
         "balance": settings.balance_url,
         "checks": settings.checks_url,
+        "webhooks": settings.webhooks_url,
     }
     clients = {name: HttpClient.of(settings, url) for name, url in urls.items()}
     clients["payments"] = HttpClient.of(

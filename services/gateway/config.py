@@ -22,6 +22,8 @@ class GatewaySettings(Settings, HttpSettings, PublicUrlSettings):
     """URL of the web process of checks: `http://host:port` or `https://host:port`."""
     payments_url: ServiceUrl
     """URL of the web process of payments: `http://host:port` or `https://host:port`."""
+    webhooks_url: ServiceUrl
+    """URL of the web process of webhooks: `http://host:port` or `https://host:port`."""
 
     payments_timeout_seconds: float = 15.0
     """Maximum duration of a call to payments, which may wait for a bank."""

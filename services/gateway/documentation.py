@@ -61,6 +61,7 @@ _DESCRIPTIONS: Final = {
     "404": "Not found.",
     "409": "The request conflicts with the state of its object.",
     "410": "The check has ended.",
+    "411": "The body has no declared length.",
     "413": "The body is too large.",
     "422": "The `Idempotency-Key` was used with another request.",
     "429": "Too many requests or attempts.",
@@ -76,7 +77,7 @@ _COMMON_CODES: Final[dict[str, tuple[str, ...]]] = {
     "500": ("internal_error",),
     "503": ("temporarily_unavailable",),
 }
-_BODY_CODES: Final = {"413": ("request_entity_too_large",)}
+_BODY_CODES: Final = {"411": ("length_required",), "413": ("request_entity_too_large",)}
 _KEY_CODES: Final = {"409": ("request_in_progress",), "422": ("idempotency_key_reused",)}
 
 #: The body without a session, which has no code.

@@ -35,6 +35,11 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "method_not_allowed": ErrorCode(
         "method not allowed", "The path exists, but not with this method; `Allow` lists its methods.", _FINAL
     ),
+    "length_required": ErrorCode(
+        "length required",
+        "The request has a body without a `Content-Length`, for example a chunked one.",
+        _NOT_UNCHANGED,
+    ),
     "request_entity_too_large": ErrorCode("request entity too large", "The body is over 64 KiB.", _NOT_UNCHANGED),
     "too_many_requests": ErrorCode(
         "too many requests: slow down and try again later", "The rate limit is reached. Nothing was done.", _AFTER
@@ -136,6 +141,21 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         "the bank rejected this payment: nothing was charged",
         "The bank rejected the payment. Nothing was charged.",
         "Retry with a new key.",
+    ),
+    # Webhooks
+    "webhook_not_found": ErrorCode(
+        "you have no webhook with this id", "The id is unknown, or the webhook belongs to another user.", _FINAL
+    ),
+    "delivery_not_found": ErrorCode(
+        "this webhook has no delivery with this id", "The id is unknown, or the delivery is older than 30 days.", _FINAL
+    ),
+    "too_many_webhooks": ErrorCode(
+        "you have the maximum number of webhooks: delete one first", "The user has five webhooks.", _NOT_UNCHANGED
+    ),
+    "webhook_url_not_allowed": ErrorCode(
+        "webhooks cannot be delivered to this URL",
+        "The URL is not https, or its host is unknown or has a private address; `errors` says which.",
+        _NOT_UNCHANGED,
     ),
     # Banks
     "bad_signature": ErrorCode(

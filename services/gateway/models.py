@@ -1,5 +1,6 @@
 """The types of the gateway: kinds of requests, their limits, and an admitted request."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Final
@@ -55,6 +56,19 @@ def _parse_limit(value: object) -> object:
 RateLimit = Annotated[Limit, NoDecode, BeforeValidator(_parse_limit)]
 
 NO_LIMIT: Final = Limit(per_minute=1, burst=0)
+
+
+def rate_limit_headers(rate: Rate, limit: Limit, wait_us: int) -> dict[str, str]:
+    """Return the headers that report a limit (IETF draft ``ratelimit-headers``, 10).
+
+    ``wait_us`` is positive for a rejected request; otherwise the negative time until the limit is unused again.
+    """
+    remaining = 0 if wait_us > 0 else limit.burst + wait_us // limit.interval_us
+    window_seconds = math.ceil(limit.burst * limit.interval_us / 1_000_000)
+    return {
+        "RateLimit-Policy": f'"{rate}";q={limit.burst};w={window_seconds}',
+        "RateLimit": f'"{rate}";r={remaining};t={math.ceil(abs(wait_us) / 1_000_000)}',
+    }
 
 
 @dataclass(frozen=True, slots=True)

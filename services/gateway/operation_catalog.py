@@ -60,6 +60,24 @@ _PENDING: Final = {
     "createdAt": "2026-01-19T09:08:18Z",
 }
 _CONFIRMED: Final = {**_PENDING, "status": "confirmed", "confirmedAt": "2026-01-19T09:10:02Z"}
+_WEBHOOK: Final = {
+    "id": "9b0c4d1e-52a7-4b7e-8d43-2f1f6f0a7c11",
+    "url": "https://example.com/webhooks",
+    "events": ["check.accepted", "topup.confirmed"],
+    "status": "enabled",
+    "createdAt": "2026-01-19T09:08:18Z",
+}
+_DELIVERY: Final = {
+    "id": "5d7b2c1a-0f3e-4c55-9a53-0c8d6a1f2b77",
+    "messageID": "msg_1f6a7c119b0c4d1e52a74b7e8d432f1f",
+    "event": "check.accepted",
+    "status": "delivered",
+    "attempts": 1,
+    "createdAt": "2026-01-19T09:08:18Z",
+    "lastAttemptAt": "2026-01-19T09:08:19Z",
+    "deliveredAt": "2026-01-19T09:08:19Z",
+    "responseStatus": 204,
+}
 
 #: Why a creator cannot change a check that is not active.
 _ENDED: Final = ("check_used", "check_expired", "check_cancelled")
@@ -304,8 +322,56 @@ _PAYMENTS: Final = {
     ),
 }
 
+_WEBHOOKS: Final = {
+    ("post", "/webhooks"): OperationEntry(
+        "createWebhook",
+        "Registers a URL that receives the events of the user, all types or those in `events`; at most five. Requests "
+        "follow the Standard Webhooks specification. `secret` verifies their signatures and is shown only here.",
+        {"400": ("webhook_url_not_allowed",), "409": ("too_many_webhooks",)},
+        {"url": "https://example.com/webhooks", "events": ["check.accepted", "topup.confirmed"]},
+        {**_WEBHOOK, "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"},
+    ),
+    ("get", "/webhooks"): OperationEntry(
+        "listWebhooks",
+        "Returns the webhooks of the user, oldest first. A webhook whose receiver fails for three days is disabled and "
+        "has a `notice`; a successful replay enables it.",
+        response={"webhooks": [_WEBHOOK]},
+    ),
+    ("delete", "/webhooks/{id}"): OperationEntry(
+        "deleteWebhook", "Deletes a webhook with its deliveries.", {"404": ("webhook_not_found",)}
+    ),
+    ("post", "/webhooks/{id}/rotate"): OperationEntry(
+        "rotateWebhookSecret",
+        "Replaces the signing secret. Until `previousSecretUntil` every request is signed with both secrets.",
+        {"404": ("webhook_not_found",)},
+        response={
+            **_WEBHOOK,
+            "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "previousSecretUntil": "2026-01-20T09:08:18Z",
+        },
+    ),
+    ("get", "/webhooks/{id}/deliveries"): OperationEntry(
+        "listWebhookDeliveries",
+        "Returns the deliveries of a webhook of the last 30 days, newest first.",
+        {"404": ("webhook_not_found",)},
+        response={"deliveries": [_DELIVERY]},
+    ),
+    ("post", "/webhooks/{id}/deliveries/{deliveryId}/replay"): OperationEntry(
+        "replayWebhookDelivery",
+        "Sends a delivery again at once, whatever its status, to a disabled webhook too.",
+        {"404": ("webhook_not_found", "delivery_not_found")},
+        response={**_DELIVERY, "status": "pending", "nextAttemptAt": "2026-01-19T09:08:20Z"},
+    ),
+}
+
 #: (method, path) -> entry.
-OPERATIONS: Final[Mapping[tuple[str, str], OperationEntry]] = {**_ACCOUNTS, **_BALANCE, **_CHECKS, **_PAYMENTS}
+OPERATIONS: Final[Mapping[tuple[str, str], OperationEntry]] = {
+    **_ACCOUNTS,
+    **_BALANCE,
+    **_CHECKS,
+    **_PAYMENTS,
+    **_WEBHOOKS,
+}
 
 #: Ids of the operations that also return CSV.
 LISTS_WITH_CSV: Final = frozenset({"getStatement", "listHistory"})

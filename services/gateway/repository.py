@@ -58,8 +58,9 @@ local function text(number)
     return string.format('%.0f', number)
 end
 
--- Returns the microseconds until one more request is allowed. If it is 0 and `take` is set, the request is counted. The
--- key holds the time at which all requests so far are paid off, each with `interval` (GCRA, a leaky bucket).
+-- Returns the microseconds until one more request is allowed. If it is allowed now, counts it if `take` is set, and
+-- returns the microseconds until all requests so far are paid off, this one included, as a negative number. The key
+-- holds the time at which they are, each with `interval` (GCRA, a leaky bucket).
 local function wait_for(key, interval, burst, take)
     interval, burst = tonumber(interval), tonumber(burst)
     if burst == 0 then return 0 end
@@ -67,7 +68,7 @@ local function wait_for(key, interval, burst, take)
     local wait = paid - now - interval * burst
     if wait > 0 then return wait end
     if take then redis.call('SET', key, text(paid), 'PX', math.ceil((paid - now) / 1000)) end
-    return 0
+    return now - paid
 end
 
 local function is_after_barrier(user, since)
@@ -132,7 +133,8 @@ class LookUp:
 
     ``user_id`` is None if the session is not cached; ``since`` is then the argument for ``remember``, and ``wait_us``
     is positive if the client's address has sent too many invalid sessions. Otherwise the request was counted, and
-    ``wait_us`` is positive if the user sends too many requests. ``wait_us`` is in microseconds.
+    ``wait_us`` is positive if the user sends too many requests. ``wait_us`` is in microseconds; a negative one is the
+    time until the limit is unused again.
     """
 
     user_id: UUID | None
@@ -160,7 +162,7 @@ class Cache:
         return LookUp(UUID(user) if user else None, wait_us, since)
 
     def remember(self, session_hash: str, user_id: UUID, *, since: str, seconds: int, rate: str, limit: Limit) -> int:
-        """Cache a session that accounts verified, and count the request; return the microseconds to wait."""
+        """Cache a session that accounts verified, and count the request; return ``wait_us`` as in ``LookUp``."""
         wait_us: int = self._run(
             "remember",
             [f"session:{session_hash}", f"rate:{rate}:{user_id}"],
@@ -169,7 +171,7 @@ class Cache:
         return wait_us
 
     def count(self, subject: str, limit: Limit) -> int:
-        """Count a request of a subject; return the microseconds to wait."""
+        """Count a request of a subject; return ``wait_us`` as in ``LookUp``."""
         wait_us: int = self._run("count", [f"rate:{subject}"], [limit.interval_us, limit.burst])
         return wait_us
 

@@ -216,3 +216,48 @@ def bank_webhook(context: Context, request: Request, call: Call) -> Response:
 def bank_webhook_by_query(context: Context, request: Request, call: Call) -> Response:
     """Receive a notification of a bank that sends it in the query."""
     return forward_notification(context, request, call)
+
+
+# Webhooks
+
+
+@api.post("/webhooks")
+@signed_in("webhooks", Rate.WRITE)
+def create_webhook(context: Context, request: Request, call: Call) -> Response:
+    """Register a URL for the events of the user."""
+    return forward(context, request, call)
+
+
+@api.get("/webhooks")
+@signed_in("webhooks", Rate.READ)
+def list_webhooks(context: Context, request: Request, call: Call) -> Response:
+    """List own webhooks."""
+    return forward(context, request, call)
+
+
+@api.delete("/webhooks/<id>")
+@signed_in("webhooks", Rate.WRITE)
+def delete_webhook(context: Context, request: Request, call: Call) -> Response:
+    """Delete an own webhook."""
+    return forward(context, request, call)
+
+
+@api.post("/webhooks/<id>/rotate")
+@signed_in("webhooks", Rate.WRITE)
+def rotate_secret(context: Context, request: Request, call: Call) -> Response:
+    """Replace the signing secret of an own webhook."""
+    return forward(context, request, call)
+
+
+@api.get("/webhooks/<id>/deliveries")
+@signed_in("webhooks", Rate.READ)
+def list_deliveries(context: Context, request: Request, call: Call) -> Response:
+    """List the deliveries of an own webhook."""
+    return forward(context, request, call)
+
+
+@api.post("/webhooks/<id>/deliveries/<deliveryId>/replay")
+@signed_in("webhooks", Rate.WRITE)
+def replay_delivery(context: Context, request: Request, call: Call) -> Response:
+    """Send a delivery of an own webhook again."""
+    return forward(context, request, call)

@@ -73,6 +73,13 @@ MESSAGES: Final = {
     "this top-up expired before it could be started: create another one with a new Idempotency-Key": (
         "Срок пополнения истёк. Создайте новое пополнение с новым Idempotency-Key"
     ),
+    # Webhooks
+    "you have no webhook with this id": "Такого вебхука нет",
+    "this webhook has no delivery with this id": "Такой доставки нет",
+    "you have the maximum number of webhooks: delete one first": (
+        "Больше вебхуков создать нельзя. Сначала удалите один из них"
+    ),
+    "webhooks cannot be delivered to this URL": "На этот адрес нельзя доставлять вебхуки",
     "this notification is not from the bank": "Подпись уведомления неверна",
     "this notification contradicts the stored payment": "Уведомление не соответствует платежу",
 }
@@ -119,6 +126,15 @@ SENTENCES: Final = tuple(
         ("is not a cursor of this list", "неверный курсор"),
         ("is not on the list of allowed origins", "адрес не входит в список разрешённых"),
         ("is not accepted for top-ups", "не поддерживается для пополнения"),
+        ("the host name cannot be resolved", "имя узла не найдено"),
+        ("the host has an address that is not public", "у узла есть непубличный адрес"),
+        (r"it must be a URL in ASCII of at most (\d+) characters", r"нужен адрес из символов ASCII, не длиннее \1"),
+        ("it must be a URL like https://example.com/webhooks", "нужен адрес вида https://example.com/webhooks"),
+        ("it must begin with https://", "адрес должен начинаться с https://"),
+        (
+            "it must have no user name, password or fragment",
+            "в адресе не должно быть имени пользователя, пароля и фрагмента",
+        ),
         ("is taken", "занят"),
         ("is wrong", "неверный"),
         ("is easy to guess", "легко подобрать"),

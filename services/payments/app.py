@@ -8,6 +8,7 @@ from common.http.server.app import create_service
 from services.payments.banks.base import Bank
 from services.payments.config import PaymentsSettings
 from services.payments.context import Context
+from services.payments.followers import routes as followers
 from services.payments.notifications import routes as notifications
 from services.payments.polling import routes as polling
 from services.payments.reconciliation import routes as reconciliation
@@ -22,6 +23,6 @@ def create_app(settings: PaymentsSettings | None = None, banks: Mapping[str, Ban
     app = create_service(
         "payments", settings, context, ready={"database": context.db.ping}, routes=[topups.public, notifications.banks]
     )
-    for capability in (topups, polling, notifications, refunds, reconciliation):
+    for capability in (topups, polling, notifications, refunds, reconciliation, followers):
         app.register_api(capability.internal)
     return app

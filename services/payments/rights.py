@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from common.bus.schema import OPERATOR_ACTIONS_RIGHTS, OUTBOX_RIGHTS
+from common.bus.schema import FOLLOWED_USERS_RIGHTS, OPERATOR_ACTIONS_RIGHTS, OUTBOX_RIGHTS
 from common.db import idempotency
 from common.db.rights import DatabaseRights, TableRights
 
@@ -21,6 +21,7 @@ RIGHTS: Final = DatabaseRights(
         ),
         "idempotency_keys": idempotency.RIGHTS,
         "outbox": OUTBOX_RIGHTS,
+        "followed_users": FOLLOWED_USERS_RIGHTS,
         "operator_actions": OPERATOR_ACTIONS_RIGHTS,
     }
 )

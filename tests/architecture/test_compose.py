@@ -218,15 +218,17 @@ def test_each_server_is_reached_by_its_callers_only() -> None:
     bus = {name for service, role, name in OURS if role != "web"}
     assert members["redis"] == {"redis", "gateway-web", *bus}
     assert members["accounts"] == {"accounts-web", "gateway-web"}
-    assert members["checks"] == {"checks-web", "gateway-web"}
-    assert members["payments"] == {"payments-web", "gateway-web", "operator"}
+    assert members["checks"] == {"checks-web", "gateway-web", "webhooks-web"}
+    assert members["payments"] == {"payments-web", "gateway-web", "operator", "webhooks-web"}
+    assert members["webhooks"] == {"webhooks-web", "gateway-web"}
+    assert members["receivers"] == {"webhooks-web", "webhooks-worker"}
     callers = {"checks-web", "checks-worker", "payments-web", "payments-worker"}
     assert members["balance"] == {"balance-web", "gateway-web", *callers}
     assert "gateway-web" not in members["postgres"]
     assert members["banks"] == {"payments-web", "payments-worker"}
     assert members["edge"] == {"gateway-web"}
     open_networks = {name for name, network in COMPOSE["networks"].items() if not (network or {}).get("internal")}
-    assert open_networks == {"edge", "banks"}
+    assert open_networks == {"edge", "banks", "receivers"}
 
 
 @pytest.mark.parametrize("name", sorted(ONCE))

@@ -34,7 +34,7 @@ def _name(path: Path) -> str:
 
 
 def test_services_of_the_design_exist() -> None:
-    assert SERVICES == ["accounts", "balance", "checks", "gateway", "payments", "sandbox_bank"]
+    assert SERVICES == ["accounts", "balance", "checks", "gateway", "payments", "sandbox_bank", "webhooks"]
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -8,8 +8,10 @@ import pytest
 
 from common.bus.topology import acknowledge_task, consume_task, queues_of
 from common.contracts.events import EVENTS, SUBSCRIBERS
+from common.core.clock import SystemClock
 from deploy.services import SERVICES
-from services.balance.handlers import HANDLERS
+from services.balance import handlers as balance
+from services.webhooks import handlers as webhooks
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = [service.name for service in SERVICES]
@@ -50,7 +52,8 @@ def test_every_queue_is_consumed_and_every_scheduled_task_exists(
 
 
 def test_every_event_is_handled_by_its_subscribers(bus_process: Callable[[str], Any]) -> None:
-    assert set(HANDLERS) == {name for name, subscribers in SUBSCRIBERS.items() if "balance" in subscribers}
+    for subscriber, handlers in (("balance", balance.HANDLERS), ("webhooks", webhooks.handlers(SystemClock()))):
+        assert set(handlers) == {name for name, subscribers in SUBSCRIBERS.items() if subscriber in subscribers}
     assert set(SUBSCRIBERS) == set(EVENTS)
     for subscriber in {name for subscribers in SUBSCRIBERS.values() for name in subscribers}:
         assert consume_task(subscriber) in bus_process(subscriber).app.tasks

@@ -64,6 +64,7 @@ CALLERS: Final[dict[str, dict[tuple[str, str], str]]] = {
         ("GET", "/fastcheck/<fastcheck>"): A_USER,
         ("GET", "/fastcheck/active"): A_USER,
         ("GET", "/fastcheck/history"): A_USER,
+        ("PUT", "/internal/followed-users/<userID>"): "webhooks",
     },
     "payments": {
         ("POST", "/topup"): A_USER,
@@ -77,6 +78,15 @@ CALLERS: Final[dict[str, dict[tuple[str, str], str]]] = {
         ("POST", "/internal/topups/<transactionID>/refunds"): "operator",
         ("GET", "/internal/notifications/refused"): "operator",
         ("POST", "/internal/reconciliations"): "operator",
+        ("PUT", "/internal/followed-users/<userID>"): "webhooks",
+    },
+    "webhooks": {
+        ("POST", "/webhooks"): A_USER,
+        ("GET", "/webhooks"): A_USER,
+        ("DELETE", "/webhooks/<id>"): A_USER,
+        ("POST", "/webhooks/<id>/rotate"): A_USER,
+        ("GET", "/webhooks/<id>/deliveries"): A_USER,
+        ("POST", "/webhooks/<id>/deliveries/<deliveryId>/replay"): A_USER,
     },
 }
 MATRIX: Final = [

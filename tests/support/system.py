@@ -21,11 +21,13 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 START_TIMEOUT_SECONDS: Final = 240.0
 STOP_TIMEOUT_SECONDS: Final = 60.0
 
-#: Short check lifetimes and no rate limit: a test does in a second what users do in a week.
+#: Short check lifetimes and no rate limit: a test does in a second what users do in a week. Receivers of webhooks run
+#: on this machine.
 SETTINGS: Final = {
     "FASTCHECK_MIN_CHECK_LIFETIME_SECONDS": "1",
     "FASTCHECK_EXPIRY_SWEEP_SECONDS": "0.5",
     "FASTCHECK_RATE_LIMIT_ENABLED": "false",
+    "FASTCHECK_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
 }
 
 

@@ -40,13 +40,16 @@ class Exchange:
         for name, value in self._headers.items():
             response.headers.setdefault(name, value)
         response.headers["X-Request-ID"] = request.request_id
+        if request.response_headers:
+            response.headers.update(request.response_headers)
         rule = flask_request.url_rule
         _record(request, rule.rule if rule else "(none)", response.status_code)
         return response
 
     def complete_directly(self, request: Request, route: str, response: Response) -> None:
         """Do the same as ``complete`` for a request that Flask did not dispatch."""
-        response.headers = {**self._headers, **response.headers, "X-Request-ID": request.request_id}
+        own = request.response_headers or {}
+        response.headers = {**self._headers, **response.headers, "X-Request-ID": request.request_id, **own}
         _record(request, route, response.status)
 
 

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -36,6 +37,8 @@ class Request:
     started_at: float
     caller: Caller | None = None
     max_body_bytes: int = MAX_BODY_BYTES
+    #: Headers of the response, whether it is the view's or that of an error.
+    response_headers: Mapping[str, str] | None = None
 
     @property
     def context(self) -> Any:
@@ -46,6 +49,11 @@ class Request:
     def user_id(self) -> UUID:
         """The signed-in user; only for views guarded by ``user_only``, which ensures that there is one."""
         return cast("UUID", cast("Caller", self.caller).user_id)
+
+    @property
+    def calling_service(self) -> str:
+        """The calling service; only for guarded views."""
+        return cast("Caller", self.caller).service
 
     def header(self, name: str) -> str | None:
         """Return a request header, or None."""

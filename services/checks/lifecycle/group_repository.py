@@ -71,7 +71,8 @@ _INSERT_MANY = text(f"""
     SELECT check_id FROM effect
 """)
 
-_ACTIVATE_MANY = text("""
+_ACTIVATE_MANY = text(f"""
+    WITH {outbox.WRITTEN}
     UPDATE checks SET status = 'active', next_try_at = NULL
      WHERE check_id = ANY(CAST(:check_ids AS uuid[])) AND status = 'pending'
 """)
@@ -155,9 +156,13 @@ def insert_pending_many(tx: Connection, drafts: Sequence[Draft], *, next_try_at:
     return {row.check_id for row in rows}
 
 
-def activate_many(tx: Connection, check_ids: Sequence[UUID]) -> None:
-    """Save that pending checks are active. No effect on a decided one: the decision was the same."""
-    tx.execute(_ACTIVATE_MANY, {"check_ids": [str(check_id) for check_id in check_ids]})
+def activate_many(tx: Connection, checks: Sequence[tuple[Check, Mapping[str, str]]]) -> None:
+    """Save that pending checks are active, and write their events, each with the trace of its request.
+
+    No effect on a decided one: the decision was the same.
+    """
+    events = outbox.bindings_traced([(check.created_event(), trace) for check, trace in checks], delay_seconds=0)
+    tx.execute(_ACTIVATE_MANY, {"check_ids": [str(check.check_id) for check, _ in checks], **events})
 
 
 def lock_for_attempts(

@@ -78,11 +78,11 @@ def _hold_many(context: Context, creations: Sequence[Creation]) -> set[UUID]:
         with context.db.autocommit() as tx:
             repository.release_leases(tx, [check.check_id for check in checks], now=context.clock.now())
         raise
-    held = [check.check_id for check, is_held in zip(checks, done, strict=True) if is_held]
+    held = [creation for creation, is_held in zip(creations, done, strict=True) if is_held]
     if held:
         with context.db.autocommit() as tx:
-            group_repository.activate_many(tx, held)
-    return set(held)
+            group_repository.activate_many(tx, [(each.draft.check, each.trace) for each in held])
+    return {each.draft.check.check_id for each in held}
 
 
 def accept_many(context: Context, acceptances: Sequence[Acceptance]) -> list[Settled | Alone]:

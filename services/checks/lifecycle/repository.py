@@ -58,7 +58,8 @@ def _insert_once() -> str:
 
 _INSERT_ONCE = text(_insert_once())
 
-_SAVE_DECISION = text("""
+_SAVE_DECISION = text(f"""
+    WITH {outbox.WRITTEN}
     UPDATE checks
        SET status = :status, closes_at = :closes_at, next_try_at = NULL
      WHERE check_id = :check_id AND status = 'pending'
@@ -166,8 +167,13 @@ def insert_pending_once(
 
 
 def save_decision(tx: Connection, check: Check) -> None:
-    """Save that a pending check is active or rejected. No effect on a decided one: the decision was the same."""
-    tx.execute(_SAVE_DECISION, {"check_id": check.check_id, "status": check.status.value, "closes_at": check.closes_at})
+    """Save that a pending check is active, with its event, or rejected.
+
+    No effect on a decided one: the decision was the same, and the event has the same id.
+    """
+    events = [check.created_event()] if check.status is CheckStatus.ACTIVE else []
+    decision = {"check_id": check.check_id, "status": check.status.value, "closes_at": check.closes_at}
+    tx.execute(_SAVE_DECISION, {**decision, **outbox.bindings(events, delay_seconds=0)})
 
 
 def save_end(

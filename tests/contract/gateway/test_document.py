@@ -20,7 +20,7 @@ Document = dict[str, Any]
 GOLDEN_OPERATIONS = Path(__file__).parents[1] / "golden" / "operations.json"
 
 #: Codes of Flask's own errors, which have no class.
-HTTP_CODES = {"bad_request", "method_not_allowed", "request_entity_too_large", "internal_error"}
+HTTP_CODES = {"bad_request", "method_not_allowed", "length_required", "request_entity_too_large", "internal_error"}
 
 
 def operations_of(document: Document) -> Iterator[tuple[str, str, Document]]:

@@ -40,6 +40,12 @@ CONTRACT = {
     ("GET", "/topup/{}/return"): "payments",
     ("POST", "/bank/webhook/{}"): "payments",
     ("GET", "/bank/webhook/{}"): "payments",
+    ("POST", "/webhooks"): "webhooks",
+    ("GET", "/webhooks"): "webhooks",
+    ("DELETE", "/webhooks/{}"): "webhooks",
+    ("POST", "/webhooks/{}/rotate"): "webhooks",
+    ("GET", "/webhooks/{}/deliveries"): "webhooks",
+    ("POST", "/webhooks/{}/deliveries/{}/replay"): "webhooks",
 }
 
 #: Calls that need no session.

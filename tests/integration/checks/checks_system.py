@@ -59,7 +59,12 @@ def _key_pair() -> tuple[str, str]:
 
 GATEWAY_KEY, GATEWAY_PUBLIC_KEY = _key_pair()
 CHECKS_KEY, CHECKS_PUBLIC_KEY = _key_pair()
-PUBLIC_KEYS: Final = {"gateway": GATEWAY_PUBLIC_KEY, "checks": CHECKS_PUBLIC_KEY}
+WEBHOOKS_KEY, WEBHOOKS_PUBLIC_KEY = _key_pair()
+PUBLIC_KEYS: Final = {
+    "gateway": GATEWAY_PUBLIC_KEY,
+    "checks": CHECKS_PUBLIC_KEY,
+    "webhooks": WEBHOOKS_PUBLIC_KEY,
+}
 GATEWAY: Final = TokenIssuer("gateway", GATEWAY_KEY)
 
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from common.bus.schema import OUTBOX_RIGHTS, OUTBOX_V1
+from common.bus.schema import FOLLOWED_USERS_V1, OUTBOX_RIGHTS, OUTBOX_V1
 from common.core.settings import BusSettings, DatabaseSettings
 from common.db.engine import Database
 from common.db.rights import runtime_role
@@ -37,6 +37,8 @@ def publisher_db(make_database: Callable[[str], str]) -> Iterator[Database]:
     with as_owner(db) as tx:
         tx.execute(text(OUTBOX_V1))
         tx.execute(text(f"GRANT {', '.join(OUTBOX_RIGHTS.privileges())} ON outbox TO {runtime_role('balance')}"))
+        tx.execute(text(FOLLOWED_USERS_V1))
+        tx.execute(text(f"GRANT SELECT, INSERT ON followed_users TO {runtime_role('balance')}"))
     yield db
     db.dispose()
 

@@ -149,6 +149,7 @@ class Stack:
             "balance_url": self.balance.url,
             "checks_url": self.others.url,
             "payments_url": self.others.url,
+            "webhooks_url": self.others.url,
             # Long, for a machine that runs many tests at once. Tests of a slow Redis set their own.
             "cache_timeout_seconds": 5.0,
             **settings,

@@ -1,11 +1,13 @@
 """Rate limits, which all gateway processes share."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from werkzeug.test import TestResponse
 
 from services.gateway.models import Limit
+from services.gateway.operation_catalog import OPERATIONS
 from tests.integration.gateway.conftest import PASSWORD, Gateway, Stack
 from tests.support.eventually import eventually
 
@@ -124,3 +126,67 @@ def test_new_topups_of_one_user_are_limited_apart_from_other_changes(stack: Stac
     assert [refused(gateway.post("/topup", {}, alice)) for _ in range(3)] == [False, False, True]
     assert not refused(gateway.post("/fastcheck", {}, alice))
     assert not refused(gateway.post("/topup", {}, bob))
+
+
+def limit_of(response: TestResponse) -> tuple[str, str, int]:
+    """Return the policy, what remains, and the seconds until the limit is unused, or the next request is allowed."""
+    remaining, seconds = response.headers["RateLimit"].split(";t=")
+    return response.headers["RateLimit-Policy"], remaining, int(seconds)
+
+
+def test_responses_report_the_limit_that_they_counted_against(stack: Stack) -> None:
+    gateway = stack.gateway(rate_limit_read=Limit(SLOW, 3), rate_limit_write=Limit(SLOW, 2))
+    session = gateway.register()
+    reads = [limit_of(gateway.get("/balance", session)) for _ in range(4)]
+    assert [read[:2] for read in reads] == [('"read";q=3;w=180', f'"read";r={left}') for left in (2, 1, 0, 0)]
+    for (_, _, seconds), most in zip(reads, (60, 120, 180, 60), strict=True):
+        assert most - 30 < seconds <= most
+    write = gateway.post("/fastcheck", {}, session)
+    assert limit_of(write)[:2] == ('"write";q=2;w=120', '"write";r=1')
+
+
+def test_rejected_request_reports_when_the_next_is_allowed(stack: Stack) -> None:
+    gateway = stack.gateway(rate_limit_read=Limit(SLOW, 1))
+    session = gateway.register()
+    gateway.get("/balance", session)
+    response = gateway.get("/balance", session)
+    assert refused(response)
+    assert limit_of(response) == ('"read";q=1;w=60', '"read";r=0', int(response.headers["Retry-After"]))
+
+
+def test_errors_report_the_limit_too(stack: Stack) -> None:
+    gateway = stack.gateway(rate_limit_guest=Limit(SLOW, 4), rate_limit_password=Limit(SLOW, 5))
+    unknown = gateway.get("/balance", UNKNOWN)
+    assert (unknown.status_code, unknown.get_json()) == (401, {"message": "not authorized"})
+    assert limit_of(unknown)[:2] == ('"guest";q=4;w=240', '"guest";r=3')
+    invalid = gateway.post("/login", {"login": 1}, Accept="application/problem+json")
+    assert (invalid.status_code, invalid.mimetype) == (400, "application/problem+json")
+    assert limit_of(invalid)[:2] == ('"password";q=5;w=300', '"password";r=4')
+
+
+def test_request_that_counts_against_no_limit_reports_none(stack: Stack) -> None:
+    gateway = stack.gateway(rate_limit_enabled=False)
+    session = gateway.register()
+    down = stack.gateway(cache_url="redis://127.0.0.1:1/1")
+    responses = [
+        gateway.get("/balance", session),
+        gateway.get("/balance", UNKNOWN),
+        gateway.get("/balance"),
+        down.get("/balance", session),
+        stack.gateway().post("/bank/webhook/tbank", b"{}"),
+    ]
+    for response in responses:
+        assert {"RateLimit", "RateLimit-Policy"}.isdisjoint(response.headers.keys())
+
+
+def test_every_operation_that_declares_the_headers_sends_them(stack: Stack) -> None:
+    """With an id in place of every value of the path; the recorder responds for the services."""
+    gateway = stack.gateway()
+    gateway.register()
+    for (method, path), entry in OPERATIONS.items():
+        # Signing out, which is one of them, ends the session.
+        session = gateway.log_in()
+        target = re.sub(r"\{[^}]+\}", "1", path)
+        response = gateway.client.open(target, method=method, json={}, headers={"Authorization": f"Bearer {session}"})
+        sent = {"RateLimit", "RateLimit-Policy"} & set(response.headers.keys())
+        assert len(sent) == (2 if entry.has_rate_limit else 0), (method, path, response.status)

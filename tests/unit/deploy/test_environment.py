@@ -34,11 +34,17 @@ def test_process_gets_no_database_and_no_private_key_of_another_service(service:
 def test_only_services_that_need_a_secret_get_it() -> None:
     have = {
         variable: {service.name for service in SERVICES if variable in process_environment(service, settings())}
-        for variable in ("FASTCHECK_CODE_KEYS", "FASTCHECK_BROKER_URL", "FASTCHECK_TBANK_PASSWORD")
+        for variable in (
+            "FASTCHECK_CODE_KEYS",
+            "FASTCHECK_WEBHOOK_KEYS",
+            "FASTCHECK_BROKER_URL",
+            "FASTCHECK_TBANK_PASSWORD",
+        )
     }
     assert have == {
         "FASTCHECK_CODE_KEYS": {"checks"},
-        "FASTCHECK_BROKER_URL": {"balance", "checks", "payments"},
+        "FASTCHECK_WEBHOOK_KEYS": {"webhooks"},
+        "FASTCHECK_BROKER_URL": {"balance", "checks", "payments", "webhooks"},
         "FASTCHECK_TBANK_PASSWORD": {"payments", "sandbox_bank"},
     }
 

@@ -92,10 +92,10 @@ def test_responses_of_the_gateway_are_added_where_missing() -> None:
         URL,
     )
     responses_by_status = merged["paths"]["/x"]["get"]["responses"]
-    assert set(responses_by_status) == {"200", "304", "400", "401", "413", "429", "500", "503"}
+    assert set(responses_by_status) == {"200", "304", "400", "401", "411", "413", "429", "500", "503"}
     assert "`too_many_requests`" in responses_by_status["429"]["description"]
     assert responses_by_status["401"]["content"]["application/json"]["schema"] == {"$ref": ref("ErrorBody")}
-    assert {"401", "413"}.isdisjoint(merged["paths"]["/y"]["get"]["responses"])
+    assert {"401", "411", "413"}.isdisjoint(merged["paths"]["/y"]["get"]["responses"])
 
 
 def test_responses_document_x_request_id_and_retry_after() -> None:

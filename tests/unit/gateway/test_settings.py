@@ -14,6 +14,7 @@ REQUIRED = {
     "FASTCHECK_BALANCE_URL": "http://127.0.0.1:1",
     "FASTCHECK_CHECKS_URL": "http://127.0.0.1:1",
     "FASTCHECK_PAYMENTS_URL": "http://127.0.0.1:1",
+    "FASTCHECK_WEBHOOKS_URL": "http://127.0.0.1:1",
 }
 
 

@@ -1,0 +1,1 @@
+"""Users whose events a service follows that does not get every event."""

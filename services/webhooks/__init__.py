@@ -1,0 +1,1 @@
+"""Webhooks: the events of users, delivered to URLs that they register."""
