@@ -1,36 +1,16 @@
 """Clients that are generated from the document compile in the strictest mode and work against a running system."""
 
-import hashlib
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import requests
 
-from tests.support.system import ROOT, RunningSystem
+from tests.support.npm import folder_with_packages, run
+from tests.support.system import RunningSystem
 
 HERE = Path(__file__).parent
-TIMEOUT_SECONDS = 240
-NPM_FILES = ("package.json", "package-lock.json")
-
-
-def run(*command: str | Path, folder: Path, **variables: str) -> str:
-    """Run a command, fail with its output if it fails, and return its output."""
-    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | variables
-    result = subprocess.run(
-        [str(part) for part in command],
-        cwd=folder,
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-    )
-    assert result.returncode == 0, f"{command[0]} failed: {result.stdout}{result.stderr}"
-    return result.stdout
 
 
 @pytest.fixture
@@ -44,16 +24,7 @@ def document(system: RunningSystem, tmp_path: Path) -> Path:
 @pytest.fixture
 def npm_folder() -> Path:
     """A folder with the locked npm packages, which stays for the next run."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("node and npm are not installed: the TypeScript client cannot be compiled")
-    digest = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in NPM_FILES)).hexdigest()[:16]
-    folder = ROOT / ".cache" / f"npm-{digest}"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in (*NPM_FILES, "tsconfig.json", "flow.ts"):
-        shutil.copy(HERE / name, folder / name)
-    if not (folder / "node_modules" / ".package-lock.json").exists():
-        run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", folder=folder)
-    return folder
+    return folder_with_packages(HERE, ["tsconfig.json", "flow.ts"])
 
 
 def test_typescript_client_compiles_strictly_and_moves_money(

@@ -1,0 +1,258 @@
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import quote
+
+import httpx
+
+from ...client import AuthenticatedClient, Client
+from ...types import Response, UNSET
+from ... import errors
+
+from ...models.error_body import ErrorBody
+from ...models.number_and_code import NumberAndCode
+from ...models.previewed_check import PreviewedCheck
+from typing import cast
+
+
+
+def _get_kwargs(
+    *,
+    body: NumberAndCode,
+
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+
+
+    
+
+    
+
+    _kwargs: dict[str, Any] = {
+        "method": "post",
+        "url": "/fastcheck/preview/guest",
+    }
+
+    _kwargs["json"] = body.to_dict()
+
+    headers["Content-Type"] = "application/json"
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> ErrorBody | PreviewedCheck | None:
+    if response.status_code == 200:
+        response_200 = PreviewedCheck.from_dict(response.json())
+
+
+
+        return response_200
+
+    if response.status_code == 400:
+        response_400 = ErrorBody.from_dict(response.json())
+
+
+
+        return response_400
+
+    if response.status_code == 404:
+        response_404 = ErrorBody.from_dict(response.json())
+
+
+
+        return response_404
+
+    if response.status_code == 409:
+        response_409 = ErrorBody.from_dict(response.json())
+
+
+
+        return response_409
+
+    if response.status_code == 410:
+        response_410 = ErrorBody.from_dict(response.json())
+
+
+
+        return response_410
+
+    if response.status_code == 411:
+        response_411 = ErrorBody.from_dict(response.json())
+
+
+
+        return response_411
+
+    if response.status_code == 413:
+        response_413 = ErrorBody.from_dict(response.json())
+
+
+
+        return response_413
+
+    if response.status_code == 429:
+        response_429 = ErrorBody.from_dict(response.json())
+
+
+
+        return response_429
+
+    if response.status_code == 500:
+        response_500 = ErrorBody.from_dict(response.json())
+
+
+
+        return response_500
+
+    if response.status_code == 503:
+        response_503 = ErrorBody.from_dict(response.json())
+
+
+
+        return response_503
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[ErrorBody | PreviewedCheck]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    *,
+    client: AuthenticatedClient | Client,
+    body: NumberAndCode,
+
+) -> Response[ErrorBody | PreviewedCheck]:
+    """ Preview a check without a session; a wrong code counts as an attempt of the client's address.
+
+     Shows a recipient without a session what the check holds, before they sign in or register. A wrong
+    code counts as an attempt on the check, as for `POST /fastcheck/preview`; twenty failed attempts
+    within an hour block the client's address.
+
+    Args:
+        body (NumberAndCode): What a recipient enters to preview or accept a check.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[ErrorBody | PreviewedCheck]
+     """
+
+
+    kwargs = _get_kwargs(
+        body=body,
+
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+def sync(
+    *,
+    client: AuthenticatedClient | Client,
+    body: NumberAndCode,
+
+) -> ErrorBody | PreviewedCheck | None:
+    """ Preview a check without a session; a wrong code counts as an attempt of the client's address.
+
+     Shows a recipient without a session what the check holds, before they sign in or register. A wrong
+    code counts as an attempt on the check, as for `POST /fastcheck/preview`; twenty failed attempts
+    within an hour block the client's address.
+
+    Args:
+        body (NumberAndCode): What a recipient enters to preview or accept a check.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        ErrorBody | PreviewedCheck
+     """
+
+
+    return sync_detailed(
+        client=client,
+body=body,
+
+    ).parsed
+
+async def asyncio_detailed(
+    *,
+    client: AuthenticatedClient | Client,
+    body: NumberAndCode,
+
+) -> Response[ErrorBody | PreviewedCheck]:
+    """ Preview a check without a session; a wrong code counts as an attempt of the client's address.
+
+     Shows a recipient without a session what the check holds, before they sign in or register. A wrong
+    code counts as an attempt on the check, as for `POST /fastcheck/preview`; twenty failed attempts
+    within an hour block the client's address.
+
+    Args:
+        body (NumberAndCode): What a recipient enters to preview or accept a check.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[ErrorBody | PreviewedCheck]
+     """
+
+
+    kwargs = _get_kwargs(
+        body=body,
+
+    )
+
+    response = await client.get_async_httpx_client().request(
+        **kwargs
+    )
+
+    return _build_response(client=client, response=response)
+
+async def asyncio(
+    *,
+    client: AuthenticatedClient | Client,
+    body: NumberAndCode,
+
+) -> ErrorBody | PreviewedCheck | None:
+    """ Preview a check without a session; a wrong code counts as an attempt of the client's address.
+
+     Shows a recipient without a session what the check holds, before they sign in or register. A wrong
+    code counts as an attempt on the check, as for `POST /fastcheck/preview`; twenty failed attempts
+    within an hour block the client's address.
+
+    Args:
+        body (NumberAndCode): What a recipient enters to preview or accept a check.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        ErrorBody | PreviewedCheck
+     """
+
+
+    return (await asyncio_detailed(
+        client=client,
+body=body,
+
+    )).parsed

@@ -1,0 +1,286 @@
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import quote
+
+import httpx
+
+from ...client import AuthenticatedClient, Client
+from ...types import Response, UNSET
+from ... import errors
+
+from ...models.error_body import ErrorBody
+from ...models.started_top_up import StartedTopUp
+from ...models.top_up_request import TopUpRequest
+from ...types import UNSET, Unset
+from typing import cast
+
+
+
+def _get_kwargs(
+    *,
+    body: TopUpRequest,
+    idempotency_key: str | Unset = UNSET,
+
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(idempotency_key, Unset):
+        headers["Idempotency-Key"] = idempotency_key
+
+
+
+    
+
+    
+
+    _kwargs: dict[str, Any] = {
+        "method": "post",
+        "url": "/topup",
+    }
+
+    _kwargs["json"] = body.to_dict()
+
+    headers["Content-Type"] = "application/json"
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> ErrorBody | StartedTopUp | None:
+    if response.status_code == 201:
+        response_201 = StartedTopUp.from_dict(response.json())
+
+
+
+        return response_201
+
+    if response.status_code == 400:
+        response_400 = ErrorBody.from_dict(response.json())
+
+
+
+        return response_400
+
+    if response.status_code == 401:
+        response_401 = ErrorBody.from_dict(response.json())
+
+
+
+        return response_401
+
+    if response.status_code == 409:
+        response_409 = ErrorBody.from_dict(response.json())
+
+
+
+        return response_409
+
+    if response.status_code == 411:
+        response_411 = ErrorBody.from_dict(response.json())
+
+
+
+        return response_411
+
+    if response.status_code == 413:
+        response_413 = ErrorBody.from_dict(response.json())
+
+
+
+        return response_413
+
+    if response.status_code == 422:
+        response_422 = ErrorBody.from_dict(response.json())
+
+
+
+        return response_422
+
+    if response.status_code == 429:
+        response_429 = ErrorBody.from_dict(response.json())
+
+
+
+        return response_429
+
+    if response.status_code == 500:
+        response_500 = ErrorBody.from_dict(response.json())
+
+
+
+        return response_500
+
+    if response.status_code == 502:
+        response_502 = ErrorBody.from_dict(response.json())
+
+
+
+        return response_502
+
+    if response.status_code == 503:
+        response_503 = ErrorBody.from_dict(response.json())
+
+
+
+        return response_503
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[ErrorBody | StartedTopUp]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    *,
+    client: AuthenticatedClient,
+    body: TopUpRequest,
+    idempotency_key: str | Unset = UNSET,
+
+) -> Response[ErrorBody | StartedTopUp]:
+    """ Start a top-up. The response contains the URL of the payment page.
+
+     Creates a payment at the bank. Send the browser to `paymentUrl`; after the payment the bank sends it
+    to `returnUrl`. The balance grows when the bank confirms, not when the browser returns: poll `GET
+    /topup/{transactionID}`.
+
+    Args:
+        idempotency_key (str | Unset): the same key with the same body gives the first answer
+            again
+        body (TopUpRequest):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[ErrorBody | StartedTopUp]
+     """
+
+
+    kwargs = _get_kwargs(
+        body=body,
+idempotency_key=idempotency_key,
+
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+def sync(
+    *,
+    client: AuthenticatedClient,
+    body: TopUpRequest,
+    idempotency_key: str | Unset = UNSET,
+
+) -> ErrorBody | StartedTopUp | None:
+    """ Start a top-up. The response contains the URL of the payment page.
+
+     Creates a payment at the bank. Send the browser to `paymentUrl`; after the payment the bank sends it
+    to `returnUrl`. The balance grows when the bank confirms, not when the browser returns: poll `GET
+    /topup/{transactionID}`.
+
+    Args:
+        idempotency_key (str | Unset): the same key with the same body gives the first answer
+            again
+        body (TopUpRequest):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        ErrorBody | StartedTopUp
+     """
+
+
+    return sync_detailed(
+        client=client,
+body=body,
+idempotency_key=idempotency_key,
+
+    ).parsed
+
+async def asyncio_detailed(
+    *,
+    client: AuthenticatedClient,
+    body: TopUpRequest,
+    idempotency_key: str | Unset = UNSET,
+
+) -> Response[ErrorBody | StartedTopUp]:
+    """ Start a top-up. The response contains the URL of the payment page.
+
+     Creates a payment at the bank. Send the browser to `paymentUrl`; after the payment the bank sends it
+    to `returnUrl`. The balance grows when the bank confirms, not when the browser returns: poll `GET
+    /topup/{transactionID}`.
+
+    Args:
+        idempotency_key (str | Unset): the same key with the same body gives the first answer
+            again
+        body (TopUpRequest):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[ErrorBody | StartedTopUp]
+     """
+
+
+    kwargs = _get_kwargs(
+        body=body,
+idempotency_key=idempotency_key,
+
+    )
+
+    response = await client.get_async_httpx_client().request(
+        **kwargs
+    )
+
+    return _build_response(client=client, response=response)
+
+async def asyncio(
+    *,
+    client: AuthenticatedClient,
+    body: TopUpRequest,
+    idempotency_key: str | Unset = UNSET,
+
+) -> ErrorBody | StartedTopUp | None:
+    """ Start a top-up. The response contains the URL of the payment page.
+
+     Creates a payment at the bank. Send the browser to `paymentUrl`; after the payment the bank sends it
+    to `returnUrl`. The balance grows when the bank confirms, not when the browser returns: poll `GET
+    /topup/{transactionID}`.
+
+    Args:
+        idempotency_key (str | Unset): the same key with the same body gives the first answer
+            again
+        body (TopUpRequest):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        ErrorBody | StartedTopUp
+     """
+
+
+    return (await asyncio_detailed(
+        client=client,
+body=body,
+idempotency_key=idempotency_key,
+
+    )).parsed

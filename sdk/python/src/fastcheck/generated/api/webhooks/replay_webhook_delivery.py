@@ -1,0 +1,236 @@
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import quote
+
+import httpx
+
+from ...client import AuthenticatedClient, Client
+from ...types import Response, UNSET
+from ... import errors
+
+from ...models.delivery_view import DeliveryView
+from ...models.error_body import ErrorBody
+from typing import cast
+from uuid import UUID
+
+
+
+def _get_kwargs(
+    id: UUID,
+    delivery_id: UUID,
+
+) -> dict[str, Any]:
+    
+
+    
+
+    
+
+    _kwargs: dict[str, Any] = {
+        "method": "post",
+        "url": "/webhooks/{id}/deliveries/{delivery_id}/replay".format(id=quote(str(id), safe=""),delivery_id=quote(str(delivery_id), safe=""),),
+    }
+
+
+    return _kwargs
+
+
+
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> DeliveryView | ErrorBody | None:
+    if response.status_code == 202:
+        response_202 = DeliveryView.from_dict(response.json())
+
+
+
+        return response_202
+
+    if response.status_code == 400:
+        response_400 = ErrorBody.from_dict(response.json())
+
+
+
+        return response_400
+
+    if response.status_code == 401:
+        response_401 = ErrorBody.from_dict(response.json())
+
+
+
+        return response_401
+
+    if response.status_code == 404:
+        response_404 = ErrorBody.from_dict(response.json())
+
+
+
+        return response_404
+
+    if response.status_code == 429:
+        response_429 = ErrorBody.from_dict(response.json())
+
+
+
+        return response_429
+
+    if response.status_code == 500:
+        response_500 = ErrorBody.from_dict(response.json())
+
+
+
+        return response_500
+
+    if response.status_code == 503:
+        response_503 = ErrorBody.from_dict(response.json())
+
+
+
+        return response_503
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[DeliveryView | ErrorBody]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    id: UUID,
+    delivery_id: UUID,
+    *,
+    client: AuthenticatedClient,
+
+) -> Response[DeliveryView | ErrorBody]:
+    """ Send a delivery of an own webhook again.
+
+     Sends a delivery again at once, whatever its status, to a disabled webhook too.
+
+    Args:
+        id (UUID):
+        delivery_id (UUID):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[DeliveryView | ErrorBody]
+     """
+
+
+    kwargs = _get_kwargs(
+        id=id,
+delivery_id=delivery_id,
+
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+def sync(
+    id: UUID,
+    delivery_id: UUID,
+    *,
+    client: AuthenticatedClient,
+
+) -> DeliveryView | ErrorBody | None:
+    """ Send a delivery of an own webhook again.
+
+     Sends a delivery again at once, whatever its status, to a disabled webhook too.
+
+    Args:
+        id (UUID):
+        delivery_id (UUID):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        DeliveryView | ErrorBody
+     """
+
+
+    return sync_detailed(
+        id=id,
+delivery_id=delivery_id,
+client=client,
+
+    ).parsed
+
+async def asyncio_detailed(
+    id: UUID,
+    delivery_id: UUID,
+    *,
+    client: AuthenticatedClient,
+
+) -> Response[DeliveryView | ErrorBody]:
+    """ Send a delivery of an own webhook again.
+
+     Sends a delivery again at once, whatever its status, to a disabled webhook too.
+
+    Args:
+        id (UUID):
+        delivery_id (UUID):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[DeliveryView | ErrorBody]
+     """
+
+
+    kwargs = _get_kwargs(
+        id=id,
+delivery_id=delivery_id,
+
+    )
+
+    response = await client.get_async_httpx_client().request(
+        **kwargs
+    )
+
+    return _build_response(client=client, response=response)
+
+async def asyncio(
+    id: UUID,
+    delivery_id: UUID,
+    *,
+    client: AuthenticatedClient,
+
+) -> DeliveryView | ErrorBody | None:
+    """ Send a delivery of an own webhook again.
+
+     Sends a delivery again at once, whatever its status, to a disabled webhook too.
+
+    Args:
+        id (UUID):
+        delivery_id (UUID):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        DeliveryView | ErrorBody
+     """
+
+
+    return (await asyncio_detailed(
+        id=id,
+delivery_id=delivery_id,
+client=client,
+
+    )).parsed
