@@ -62,9 +62,7 @@ def admit_guest(context: Context, service: str, rate: Rate, *, address: str, rep
     return Call(service, rate)
 
 
-def admit_sign_in(
-    context: Context, service: str, rate: Rate, *, address: str, cookies: str, report: Report
-) -> Call:
+def admit_sign_in(context: Context, service: str, rate: Rate, *, address: str, cookies: str, report: Report) -> Call:
     """Admit a sign-in: counted per known device if the client proves to be one, else per client address.
 
     Raises TooManyRequests.

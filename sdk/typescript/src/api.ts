@@ -299,7 +299,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in: start a session.
-         * @description Starts a new session; others of the user stay active. An unknown login and a wrong password get the same response after the same time.
+         * @description Starts a new session; others of the user stay active. An unknown login and a wrong password get the same response after the same time. After many failures a sign-in takes three seconds longer, except from a client that returns the cookie of an earlier sign-in of the user.
          */
         post: operations["logIn"];
         delete?: never;
@@ -3993,6 +3993,7 @@ export interface operations {
             /**
              * @description The request is not valid.
              *
+             *     - `weak_password`: The new password is rated below the installation's minimum strength. Retry with another password.
              *     - `invalid_request`: A field or a parameter is missing, unknown or out of range; `errors` names it. Do not retry unchanged.
              *     - `bad_request`: The request is not valid HTTP, or its body is incomplete. Do not retry unchanged.
              */
@@ -4164,6 +4165,7 @@ export interface operations {
             /**
              * @description The request is not valid.
              *
+             *     - `weak_password`: The new password is rated below the installation's minimum strength. Retry with another password.
              *     - `invalid_request`: A field or a parameter is missing, unknown or out of range; `errors` names it. Do not retry unchanged.
              *     - `bad_request`: The request is not valid HTTP, or its body is incomplete. Do not retry unchanged.
              */

@@ -122,7 +122,8 @@ def sync_detailed(
     """ Sign in: start a session.
 
      Starts a new session; others of the user stay active. An unknown login and a wrong password get the
-    same response after the same time.
+    same response after the same time. After many failures a sign-in takes three seconds longer, except
+    from a client that returns the cookie of an earlier sign-in of the user.
 
     Args:
         body (SignIn): A password of the wrong length is wrong: the response does not depend on
@@ -157,7 +158,8 @@ def sync(
     """ Sign in: start a session.
 
      Starts a new session; others of the user stay active. An unknown login and a wrong password get the
-    same response after the same time.
+    same response after the same time. After many failures a sign-in takes three seconds longer, except
+    from a client that returns the cookie of an earlier sign-in of the user.
 
     Args:
         body (SignIn): A password of the wrong length is wrong: the response does not depend on
@@ -187,7 +189,8 @@ async def asyncio_detailed(
     """ Sign in: start a session.
 
      Starts a new session; others of the user stay active. An unknown login and a wrong password get the
-    same response after the same time.
+    same response after the same time. After many failures a sign-in takes three seconds longer, except
+    from a client that returns the cookie of an earlier sign-in of the user.
 
     Args:
         body (SignIn): A password of the wrong length is wrong: the response does not depend on
@@ -222,7 +225,8 @@ async def asyncio(
     """ Sign in: start a session.
 
      Starts a new session; others of the user stay active. An unknown login and a wrong password get the
-    same response after the same time.
+    same response after the same time. After many failures a sign-in takes three seconds longer, except
+    from a client that returns the cookie of an earlier sign-in of the user.
 
     Args:
         body (SignIn): A password of the wrong length is wrong: the response does not depend on
