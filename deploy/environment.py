@@ -40,6 +40,7 @@ _SECRET_ENDINGS: Final = (
     "_TBANK_PASSWORD",
     "_SBER_PASSWORD",
     "_TOKEN_KEY",
+    "_WEBHOOK_KEYS",
     "_CODE_KEYS",
     "_PRIVATE_KEY",
     "_SECRET_KEY",
