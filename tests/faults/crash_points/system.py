@@ -17,6 +17,7 @@ from common.bus.topology import queues_of
 from deploy import credentials
 from deploy.environment import system_settings
 from deploy.provisioning import AUDITOR_ROLE
+from deploy.services import BY_NAME
 from launcher.ports import HOST, RANGE, Claims
 from tests.faults.books import BankPayment, Books, read, read_bank
 from tests.faults.crash_points.control import Control, Mode, Passed, Plan, Trace
@@ -54,7 +55,9 @@ class System:
         self._trace = Trace(folder / "trace")
         self.environ = system_settings(
             self.secrets,
-            {name: f"{HOST}:{port}" for name, port in zip((*_NAMES, "postgres", "redis"), (*ports, 0, 0), strict=True)},
+            # The port of a service that does not take part is 0.
+            dict.fromkeys((*BY_NAME, "postgres", "redis"), f"{HOST}:0")
+            | {name: f"{HOST}:{port}" for name, port in zip(_NAMES, ports, strict=True)},
             public_url=self.urls["gateway"],
             user={
                 "FASTCHECK_BROKER_URL": broker,
