@@ -1,4 +1,4 @@
-"""Writes the files of an installation. What a file already says is kept, so a repeat only adds what is missing."""
+"""Writes the files of an installation. Values that the files have stay, so a repeat only adds missing ones."""
 
 import json
 import os
@@ -71,22 +71,22 @@ def _credentials(path: Path, known: Mapping[str, Any]) -> Credentials:
 
 
 def _secret(path: Path, value: str) -> str:
-    kept = path.read_text().strip() if path.exists() else ""
-    if not kept:
+    present = path.read_text().strip() if path.exists() else ""
+    if not present:
         # Readable for the user of the container, to which it is mounted; the folder keeps other users of the host out.
         _write(path, value, mode=0o444)
-    return kept or value
+    return present or value
 
 
 def _merge(path: Path, wanted: Mapping[str, str]) -> dict[str, str]:
     """Add to an env file what it does not say; return what it says then."""
     lines = path.read_text().splitlines() if path.exists() else []
-    kept = {name: value for name, value in map(_parse, lines) if name and value}
-    added = {name: value for name, value in wanted.items() if name not in kept}
+    present = {name: value for name, value in map(_parse, lines) if name and value}
+    added = {name: value for name, value in wanted.items() if name not in present}
     if added:
         rest = [line for line in lines if _parse(line)[0] not in added]
         _write(path, "\n".join([*rest, *(f"{name}='{value}'" for name, value in added.items())]) + "\n", mode=0o600)
-    return {**kept, **added}
+    return {**present, **added}
 
 
 def _parse(line: str) -> tuple[str, str]:

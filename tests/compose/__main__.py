@@ -105,8 +105,9 @@ def _run(engine: Engine, folder: Path, mode: str) -> None:
             installation.compose("stop")
             installation.up()
         check(installation)
-        with step("audited"):
+        with step("audited, no event waits"):
             installation.audit()
+            installation.compose("run", "--rm", "operator", "events", "list")
     finally:
         installation.remove()
 
