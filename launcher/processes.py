@@ -26,6 +26,7 @@ class Stage(IntEnum):
     SERVICES = 2
     GATEWAY = 3
     PROXY = 4
+    EDGE = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from deploy.services import AUDITOR, BY_NAME, SERVICES, Service
 from launcher import logfiles, ports, state, stored_credentials
 from launcher.auditor_process import auditor_process
 from launcher.data_dir import DataDir
-from launcher.embedded import haproxy
+from launcher.embedded import caddy, haproxy
+from launcher.embedded.caddy import EmbeddedCaddy
 from launcher.embedded.haproxy import EmbeddedHaproxy
 from launcher.embedded.pgbouncer import EmbeddedPgbouncer
 from launcher.embedded.postgres import EmbeddedPostgres
@@ -41,8 +42,11 @@ class System:
         replicas: int = 1,
         without: str | None = None,
         with_pgbouncer: bool = False,
+        with_edge: bool = False,
     ) -> None:
         """``without`` names a process that is left out, because the caller runs it (see :mod:`launcher.dev`).
+
+        ``with_edge`` runs Caddy with TLS before the proxy of the gateway; the public URL is then its own.
 
         ``with_pgbouncer`` puts PgBouncer in transaction mode between the services and the embedded PostgreSQL.
         """
@@ -58,6 +62,7 @@ class System:
         names = [
             "postgres",
             *([haproxy.GATEWAY_PORT, haproxy.OPERATOR_PORT] if proxy_program else []),
+            *([caddy.PORT, haproxy.EDGE_PORT] if with_edge else []),
             "redis",
             *(["pgbouncer"] if with_pgbouncer else []),
             AUDITOR,
@@ -67,7 +72,11 @@ class System:
         self._claims = ports.Claims()
         self._ports = ports.choose(data_dir, names, gateway=gateway_port, claims=self._claims)
         addresses = {name: f"{ports.HOST}:{port}" for name, port in self._ports.items()}
-        self._settings = system_settings(self._secrets, addresses, public_url=self.gateway_url, user=user)
+        self._edge = self._embedded_edge(user, proxied=proxy_program is not None) if with_edge else None
+        self._settings = system_settings(self._secrets, addresses, public_url=self.public_url, user=user)
+        if self._edge:
+            # The sandbox bank does not know the edge's authority.
+            self._settings = {"FASTCHECK_CALLBACK_BASE_URL": self.gateway_url, **self._settings}
         self._proxy = self._gateway_proxy(proxy_program, user) if proxy_program else None
         if self._proxy:
             self._settings = haproxy.settings_behind(self._settings)
@@ -85,6 +94,11 @@ class System:
     @property
     def gateway_url(self) -> str:
         return f"http://{ports.HOST}:{self._ports['gateway']}"
+
+    @property
+    def public_url(self) -> str:
+        """The URL of the edge, else of the gateway."""
+        return self._edge.url if self._edge else self.gateway_url
 
     def run(self, when_ready: Callable[[], None]) -> None:
         """Start everything, call ``when_ready``, and keep it running until a signal asks to stop."""
@@ -136,15 +150,29 @@ class System:
             self._say("HAProxy is not installed: slow clients of the gateway can keep others waiting.")
             return []
         self._proxy.prepare()
+        if self._edge:
+            self._edge.prepare()
         return [
+            *(
+                [Process(self._edge.launch(), Stage.EDGE, self._edge.is_ready, url=self._edge.url)]
+                if self._edge
+                else []
+            ),
             Process(
                 self._proxy.launch(),
                 Stage.PROXY,
                 self._proxy.is_ready,
                 url=self.gateway_url,
                 operator_url=self._proxy.operator_url,
-            )
+            ),
         ]
+
+    def _embedded_edge(self, user: Mapping[str, str], *, proxied: bool) -> EmbeddedCaddy:
+        if not proxied:
+            raise LaunchError("--edge needs HAProxy, which is not installed.")
+        if haproxy.CLIENT_ADDRESS_VARIABLE in user:
+            raise LaunchError(f"--edge sends the client's address itself: unset {haproxy.CLIENT_ADDRESS_VARIABLE}.")
+        return EmbeddedCaddy(self._data_dir.path / "edge", ports=self._ports, log=self._data_dir.log(caddy.NAME))
 
     def _gateway_proxy(self, program: Path, user: Mapping[str, str]) -> EmbeddedHaproxy:
         return EmbeddedHaproxy(
@@ -212,6 +240,7 @@ def run(
     replicas: int = 1,
     without: str | None = None,
     with_pgbouncer: bool = False,
+    with_edge: bool = False,
     say: Callable[[str], None],
     ready: Callable[[str], None],
 ) -> None:
@@ -230,8 +259,9 @@ def run(
             replicas=replicas,
             without=without,
             with_pgbouncer=with_pgbouncer,
+            with_edge=with_edge,
         )
-        system.run(when_ready=partial(ready, system.gateway_url))
+        system.run(when_ready=partial(ready, system.public_url))
         say(f"Stopped. The data stays in {data_dir.path}.")
     finally:
         data_dir.close()

@@ -29,7 +29,8 @@ MAX_REPLICAS: Final = 8
 )
 @click.option("--without", metavar="PROCESS", help="Leave out one process, such as checks-web, to run it yourself.")
 @click.option("--pgbouncer", is_flag=True, help="Connect the services through PgBouncer, which must be installed.")
-def up(data_dir: Path, port: int | None, replicas: int, without: str | None, *, pgbouncer: bool) -> None:
+@click.option("--edge", is_flag=True, help="Serve HTTPS as in production, by Caddy with a private authority.")
+def up(data_dir: Path, port: int | None, replicas: int, without: str | None, *, pgbouncer: bool, edge: bool) -> None:
     """Start a system and run it until Ctrl-C.
 
     Starts PostgreSQL and a Redis-compatible server, creates the databases, runs the migrations, then starts every
@@ -46,6 +47,7 @@ def up(data_dir: Path, port: int | None, replicas: int, without: str | None, *, 
         replicas=replicas,
         without=without,
         with_pgbouncer=pgbouncer,
+        with_edge=edge,
         say=_say,
         ready=_ready,
     )

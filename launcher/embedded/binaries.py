@@ -72,6 +72,25 @@ def _package_folder(wheel: Wheel, binary: str, user: ServerUser | None) -> Path:
     return _copy(wheel, folder)
 
 
+def reachable_copy(program: Path, user: ServerUser | None) -> Path:
+    """Return a path of ``program`` that the server's user can execute: its own, or that of a copy."""
+    if user is None or reachable_by_others(program):
+        return program
+    # The size and the time tell one version from another.
+    found = program.stat()
+    target = CACHE / f"{program.name}-{found.st_size}-{found.st_mtime_ns}"
+    if not target.is_file():
+        try:
+            CACHE.mkdir(mode=0o755, parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=CACHE, delete=False) as unfinished:
+                shutil.copyfile(program, unfinished.name)
+            Path(unfinished.name).chmod(0o755)
+            Path(unfinished.name).rename(target)
+        except OSError as error:
+            raise explain_os_error(error, f"copy {program.name} to {CACHE}") from error
+    return target
+
+
 def _copy(wheel: Wheel, folder: Path) -> Path:
     """Copy the wheel's files once to a folder that every user can read; return it."""
     target = CACHE / f"{wheel.distribution}-{importlib.metadata.version(wheel.distribution)}"
