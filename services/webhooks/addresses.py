@@ -1,7 +1,7 @@
 """Where webhooks may be delivered: https URLs of public addresses (defence against server-side request forgery).
 
 A host name is resolved once per delivery. Every address that it has must be allowed, and the connection goes to these
-addresses and to no other, so that a name that resolves to another address a moment later (DNS rebinding) gains nothing.
+addresses and to no other, so that a name that resolves to another address afterwards (DNS rebinding) gains nothing.
 """
 
 import socket

@@ -25,3 +25,20 @@ def test_money_in_flight_is_listed_with_its_reason(sample_books: SampleBooks) ->
 def test_totals_equal_the_money_in_the_sample_books(sample_books: SampleBooks) -> None:
     totals = {place: money["RUB"] for place, money in sample_books.audit().totals.items()}
     assert totals == {"bank": -198_001, "escrow": 16_000, "user": 182_001}
+
+
+def test_open_event_of_another_subscriber_is_no_money_in_flight(sample_books: SampleBooks) -> None:
+    """Balance moves the money. An event that webhooks has not received says nothing of the ledger."""
+    before = sample_books.audit().in_flight
+    written = (
+        "INSERT INTO outbox (event_id, subscriber, type, payload, occurred_at) SELECT gen_random_uuid(), 'webhooks'"
+    )
+    sample_books.damage(
+        "checks", f"{written}, 'check.created.v1', jsonb_build_object('check_id', check_id), now() FROM checks"
+    )
+    sample_books.damage(
+        "payments", f"{written}, 'payment.confirmed.v1', jsonb_build_object('topup_id', topup_id), now() FROM topups"
+    )
+    report = sample_books.audit()
+    assert report.findings == []
+    assert report.in_flight == before

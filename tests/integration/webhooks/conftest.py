@@ -56,7 +56,7 @@ class Publishers:
 
 
 class Receiver:
-    """A receiver of webhooks that responds with the next status of its list, the last one for ever."""
+    """A receiver of webhooks that responds with the next status of its list, and then always with the last one."""
 
     def __init__(self, *statuses: int) -> None:
         self.statuses = list(statuses or (204,))
