@@ -83,6 +83,7 @@ class EmbeddedPostgres:
     def prepare(self) -> None:
         """Create the cluster if there is none. An incomplete one is never left in its final folder."""
         if (self._path / "PG_VERSION").exists():
+            self._folder.create()
             self._remove_stale_pid_file()
             return
         unfinished = self._path.with_name(self._path.name + ".unfinished")

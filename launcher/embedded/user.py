@@ -1,12 +1,26 @@
-"""The user of the embedded servers: the current one, or an unprivileged one for root, which PostgreSQL rejects."""
+"""The user of the embedded servers: the current one, or for root, which PostgreSQL rejects, an account of their own.
+
+The account is not `nobody`: other programs run as that, and could read the files of the servers or signal them.
+"""
 
 import os
 import pwd
 import stat
+import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from deploy.failure import LaunchError, explain_os_error
+
+#: The account of the servers of root: it owns nothing but their data, and cannot log in.
+ACCOUNT: Final = "fastcheck"
+CREATE_TIMEOUT_SECONDS: Final = 20
+_CREATE: Final = (
+    *("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"),
+    *("--shell", "/usr/sbin/nologin", "--comment", "Servers of FastCheck", ACCOUNT),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +32,35 @@ class ServerUser:
 
 
 def server_user() -> ServerUser | None:
-    """Return the account of the servers; None for the current user, who is not root. Raises LaunchError."""
+    """Return the account of the servers, created if it is missing; None for the current user, who is not root.
+
+    Raises LaunchError if there is no account and none can be created.
+    """
     if os.geteuid() != 0:
         return None
-    for name in ("nobody", "daemon"):
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return ServerUser(entry.pw_uid, entry.pw_gid)
-    raise LaunchError("PostgreSQL does not run as root, and this machine has neither a user `nobody` nor `daemon`.")
+    found = _account()
+    if found is None:
+        _create_account()
+        found = _account()
+    if found is None:
+        raise LaunchError(f"PostgreSQL does not run as root: create a user for it, `{' '.join(_CREATE)}`.")
+    return found
+
+
+def _account() -> ServerUser | None:
+    try:
+        entry = pwd.getpwnam(ACCOUNT)
+    except KeyError:
+        return None
+    if entry.pw_uid == 0:
+        raise LaunchError(f"The user {ACCOUNT} is root: PostgreSQL needs an unprivileged one.")
+    return ServerUser(entry.pw_uid, entry.pw_gid)
+
+
+def _create_account() -> None:
+    # It fails if another process creates the account at this time, which is as good.
+    with suppress(OSError, subprocess.TimeoutExpired):
+        subprocess.run(_CREATE, capture_output=True, check=False, timeout=CREATE_TIMEOUT_SECONDS)
 
 
 def reachable_by_others(path: Path) -> bool:
@@ -51,9 +84,13 @@ class ServerFolder:
         self._fd: int | None = None
 
     def create(self) -> None:
-        """Create the folder, readable by the server only."""
+        """Create the folder, readable by the server only; hand over what another user owns in an existing one."""
         try:
             self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self._user is not None and self._path.stat().st_uid != self._user.uid:
+                # Earlier versions ran the servers as nobody. The folder is last: until then a repeat starts again.
+                for path in self._path.rglob("*"):
+                    self.hand_over(path)
             self.hand_over(self._path)
         except OSError as error:
             raise explain_os_error(error, f"make the folder {self._path}") from error
@@ -72,7 +109,7 @@ class ServerFolder:
     def hand_over(self, path: Path) -> None:
         """Make the server's user the owner of ``path``."""
         if self._user is not None:
-            os.chown(path, self._user.uid, self._user.gid)
+            os.chown(path, self._user.uid, self._user.gid, follow_symlinks=False)
 
     @property
     def pass_fds(self) -> tuple[int, ...]:
