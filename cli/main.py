@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "reconcile": "cli.commands.reconcile",
     "env": "cli.commands.env",
     "provision": "cli.commands.provision",
+    "rabbitmq": "cli.commands.rabbitmq",
 }
 
 

@@ -41,6 +41,9 @@ EVENTS_DEFERRED: Final = "events_deferred"
 EVENTS_SENT: Final = "events_sent"
 #: The database of the inbox was unavailable; the remaining events are applied when they are sent again.
 INBOX_UNAVAILABLE: Final = "inbox_unavailable"
+#: A message on the bus had no effect: its signature is missing or wrong, or its sender may not send it. `reason` says
+#: which. During an upgrade from a version that does not sign, `unsigned` is normal: the events are sent again.
+MESSAGE_REJECTED: Final = "message_rejected"
 #: The broker or the database was unavailable; the relay retries.
 RELAY_PAUSED: Final = "relay_paused"
 #: The relay started.

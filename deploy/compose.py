@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from deploy import redis_users
 from deploy.auditor import AUDITED, BANK, auditor_url, variable
 from deploy.commands import OPERATOR_PORT_VARIABLE
 from deploy.credentials import Credentials
@@ -99,6 +100,7 @@ def files(credentials: Credentials, environment: str, user: Mapping[str, str]) -
     _add_operator(found, credentials, settings)
     found.secrets["postgres_password"] = credentials.postgres_password
     found.secrets["redis_password"] = credentials.redis_password
+    found.secrets["redis_users"] = redis_users.configuration(credentials.redis_passwords)
     return found
 
 

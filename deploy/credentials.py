@@ -9,7 +9,7 @@ from typing import Any
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from deploy.services import AUDITOR, CALLERS, DATABASES
+from deploy.services import AUDITOR, BUS, CALLERS, DATABASES, GATEWAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,10 @@ class Credentials:
     """All secrets of one installation."""
 
     postgres_password: str
+    #: Of the administrator of the Redis server.
     redis_password: str
+    #: Of the users of the Redis server, by service.
+    redis_passwords: dict[str, str]
     #: Of the runtime roles, by service, and of the auditor.
     role_passwords: dict[str, str]
     #: Of the migration roles, by service.
@@ -52,6 +55,7 @@ def complete(stored: Mapping[str, Any]) -> Credentials:
     values: dict[str, Any] = {
         "postgres_password": stored.get("postgres_password") or _password(),
         "redis_password": stored.get("redis_password") or _password(),
+        "redis_passwords": _each((*BUS, GATEWAY), stored.get("redis_passwords"), _password),
         "role_passwords": _each((*DATABASES, AUDITOR), stored.get("role_passwords"), _password),
         "owner_passwords": _each(DATABASES, stored.get("owner_passwords"), _password),
         "token_keys": _each(CALLERS, stored.get("token_keys"), _private_key),

@@ -11,8 +11,9 @@ from typing import Final
 from urllib.parse import quote
 
 from common.db.rights import migration_role
+from deploy import redis_users
 from deploy.credentials import Credentials
-from deploy.services import BY_NAME, COMMON_VARIABLES, DATABASES, SERVICES, Service
+from deploy.services import BROKER_VARIABLE, BUS, BY_NAME, COMMON_VARIABLES, DATABASES, GATEWAY, SERVICES, Service
 
 PREFIX: Final = "FASTCHECK_"
 
@@ -30,7 +31,13 @@ PASSED_ON: Final = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "S
 _OWNED: Final = frozenset(
     name
     for service in SERVICES
-    for name in (*service.variables, *service.may_have, service.url_variable, service.direct_database_variable)
+    for name in (
+        *service.variables,
+        *service.may_have,
+        service.url_variable,
+        service.direct_database_variable,
+        service.broker_variable,
+    )
 )
 #: Variables with these suffixes are secrets.
 _SECRET_ENDINGS: Final = (
@@ -92,11 +99,17 @@ def system_settings(
         "FASTCHECK_CODE_KEYS": credentials.code_keys,
         "FASTCHECK_WEBHOOK_KEYS": credentials.webhook_keys,
         "FASTCHECK_TOKEN_PUBLIC_KEYS": json.dumps(credentials.public_keys(), separators=(",", ":")),
-        "FASTCHECK_BROKER_URL": redis_url(credentials, addresses["redis"], BROKER_DATABASE),
-        "FASTCHECK_CACHE_URL": redis_url(credentials, addresses["redis"], CACHE_DATABASE),
+        "FASTCHECK_CACHE_URL": redis_users.url(
+            GATEWAY, credentials.redis_passwords[GATEWAY], addresses["redis"], CACHE_DATABASE
+        ),
     }
     for caller, key in credentials.token_keys.items():
         settings[f"FASTCHECK_{caller.upper()}_TOKEN_KEY"] = key
+    if BROKER_VARIABLE not in user:
+        for name in BUS:
+            settings[BY_NAME[name].broker_variable] = redis_users.url(
+                name, credentials.redis_passwords[name], addresses["redis"], BROKER_DATABASE
+            )
     for service in SERVICES:
         settings[service.url_variable] = f"http://{addresses[service.name]}"
     for name in DATABASES:
@@ -126,6 +139,8 @@ def process_environment(service: Service, settings: Mapping[str, str]) -> dict[s
         *([service.direct_database_variable] if service.has_database else []),
         *filter(_is_for_everybody, settings),
     }
+    if BROKER_VARIABLE in names and service.broker_variable in settings:
+        settings = {**settings, BROKER_VARIABLE: settings[service.broker_variable]}
     return {
         **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
         "PYTHONUNBUFFERED": "1",
@@ -157,8 +172,3 @@ def _is_for_everybody(name: str) -> bool:
 def database_url(role: str, password: str, address: str, *, database: str | None = None) -> str:
     """Return the SQLAlchemy URL of a database, by default the one named as the role; ``address`` is ``host:port``."""
     return f"postgresql+psycopg2://{role}:{quote(password)}@{address}/{database or role}"
-
-
-def redis_url(credentials: Credentials, address: str, number: int) -> str:
-    """Return the URL of a numbered database of the Redis server."""
-    return f"redis://:{quote(credentials.redis_password)}@{address}/{number}"

@@ -6,8 +6,9 @@ This is the one list; the launcher, the provisioning, ``make env`` and the test 
 from dataclasses import dataclass
 from typing import Final
 
-#: The issuers of tokens, each with a private key. The operator is the user of the command line.
-CALLERS: Final = ("gateway", "checks", "payments", "webhooks", "operator")
+#: The issuers of tokens and the senders on the bus, each with a private key. The operator is the user of the command
+#: line. Balance calls no service: its key signs messages.
+CALLERS: Final = ("gateway", "checks", "payments", "webhooks", "operator", "balance")
 
 #: The role that can read every database and write to none.
 AUDITOR: Final = "auditor"
@@ -56,6 +57,11 @@ class Service:
         return f"FASTCHECK_{self.name.upper()}_DIRECT_DATABASE_URL"
 
     @property
+    def broker_variable(self) -> str:
+        """What a process of the service gets as FASTCHECK_BROKER_URL, with the service's own user of the broker."""
+        return f"FASTCHECK_{self.name.upper()}_BROKER_URL"
+
+    @property
     def url_variable(self) -> str:
         return f"FASTCHECK_{self.name.upper()}_URL"
 
@@ -64,7 +70,7 @@ class Service:
 SERVICES: Final = (
     Service(
         name="balance",
-        variables=("FASTCHECK_BALANCE_DATABASE_URL", _BROKER, _TOKENS),
+        variables=("FASTCHECK_BALANCE_DATABASE_URL", _BROKER, _TOKENS, "FASTCHECK_BALANCE_TOKEN_KEY"),
         bus_roles=("worker", "scheduler"),
     ),
     Service(
@@ -165,3 +171,8 @@ SERVICES: Final = (
 
 BY_NAME: Final = {service.name: service for service in SERVICES}
 DATABASES: Final = tuple(service.name for service in SERVICES if service.has_database)
+#: The services that use the broker.
+BUS: Final = tuple(service.name for service in SERVICES if service.bus_roles)
+GATEWAY: Final = "gateway"
+#: The variable of a process for the broker.
+BROKER_VARIABLE: Final = _BROKER

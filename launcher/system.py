@@ -5,11 +5,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from deploy import redis_users
 from deploy.auditor import AUDITED, BANK
 from deploy.environment import BROKER_DATABASE, system_settings, user_settings
 from deploy.failure import LaunchError
 from deploy.provisioning import provision
-from deploy.services import AUDITOR, BY_NAME, SERVICES, Service
+from deploy.services import AUDITOR, BROKER_VARIABLE, BUS, BY_NAME, SERVICES, Service
 from launcher import logfiles, ports, state, stored_credentials
 from launcher.auditor_process import auditor_process
 from launcher.data_dir import DataDir
@@ -24,7 +25,7 @@ from launcher.processes import Process, Stage, operator_ports, service_processes
 from launcher.signals import SignalWatch
 from launcher.supervisor import START_TIMEOUT_SECONDS, StopRequested, Supervisor
 
-REDIS_VARIABLES: Final = ("FASTCHECK_BROKER_URL", "FASTCHECK_CACHE_URL")
+CACHE_VARIABLE: Final = "FASTCHECK_CACHE_URL"
 
 
 class System:
@@ -87,7 +88,7 @@ class System:
         if with_pgbouncer and self._postgres is None:
             raise LaunchError("--pgbouncer is for FastCheck's own PostgreSQL: put yours behind your own PgBouncer.")
         self._pgbouncer = self._embedded_pgbouncer() if with_pgbouncer else None
-        self._redis = None if all(name in user for name in REDIS_VARIABLES) else self._embedded_redis()
+        self._redis = None if names_own_redis(user) else self._embedded_redis()
         self._supervisor = Supervisor(watch, say, self._write_state)
         self._complete = False
 
@@ -206,6 +207,7 @@ class System:
             self._data_dir.redis,
             port=self._ports["redis"],
             password=self._secrets.redis_password,
+            users=redis_users.users(self._secrets.redis_passwords),
             log=self._data_dir.log("redis"),
         )
 
@@ -231,6 +233,12 @@ class System:
         except LaunchError as error:
             # The system itself is well; only `status` will tell old news until the disk has room again.
             self._say(str(error))
+
+
+def names_own_redis(user: Mapping[str, str]) -> bool:
+    """Return whether the user names a broker for each service, or one for all, and a cache."""
+    has_broker = BROKER_VARIABLE in user or all(BY_NAME[name].broker_variable in user for name in BUS)
+    return has_broker and CACHE_VARIABLE in user
 
 
 def run(

@@ -16,12 +16,12 @@ from prometheus_client.metrics import MetricWrapperBase
 import auditor.metrics
 import common
 import services
-from common.contracts.events import EVENTS, SUBSCRIBERS
+from common.contracts.events import EVENTS, PUBLISHERS, SUBSCRIBERS
 from common.core.errors import BusinessError
 from common.db.rights import TableRights, runtime_role
 from deploy.credentials import generate
-from deploy.environment import system_settings
-from deploy.services import DATABASES, SERVICES
+from deploy.environment import process_environment, system_settings
+from deploy.services import BY_NAME, DATABASES, SERVICES
 from services.gateway.documentation import merge
 from services.gateway.error_catalog import ERROR_CODES
 from tools import log_events
@@ -228,7 +228,7 @@ def _openapi(service: str) -> dict[str, Any]:
     names = ["postgres", "redis", *(each.name for each in SERVICES)]
     addresses = {name: f"127.0.0.1:{20_000 + number}" for number, name in enumerate(names)}
     settings = system_settings(generate(), addresses, public_url="http://127.0.0.1:8000", user={})
-    with mock.patch.dict(os.environ, settings):
+    with mock.patch.dict(os.environ, process_environment(BY_NAME[service], settings)):
         document: dict[str, Any] = importlib.import_module(f"services.{service}.app").create_app().api_doc
     return document
 
@@ -268,7 +268,8 @@ def _row(metric: MetricWrapperBase) -> tuple[str, str, str, str]:
 def _event(name: str, event: type) -> str:
     subscribers = ", ".join(f"`{subscriber}`" for subscriber in SUBSCRIBERS[name])
     fields = f"| field | type |\n| --- | --- |\n{_fields(event)}"
-    return f"## `{name}`\n\n{inspect.getdoc(event)}\n\nSubscribers: {subscribers}.\n\n{fields}\n"
+    parties = f"Publisher: `{PUBLISHERS[name]}`. Subscribers: {subscribers}."
+    return f"## `{name}`\n\n{inspect.getdoc(event)}\n\n{parties}\n\n{fields}\n"
 
 
 def _fields(event: type) -> str:

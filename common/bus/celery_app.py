@@ -76,7 +76,7 @@ def create_celery(service: str, settings: BusSettings, schedule: Sequence[Schedu
         broker_connection_retry=True,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_transport_options=REDIS_TRANSPORT_OPTIONS if url.startswith(("redis", "unix")) else {},
+        broker_transport_options=_redis_transport_options(service) if url.startswith(("redis", "unix")) else {},
         task_publish_retry=False,
         enable_utc=True,
         timezone="UTC",
@@ -97,6 +97,12 @@ def create_celery(service: str, settings: BusSettings, schedule: Sequence[Schedu
     if on_rabbitmq:
         app.conf.update(rabbitmq.SETTINGS)
     return app
+
+
+def _redis_transport_options(service: str) -> dict[str, object]:
+    # By default all services share these keys, so that one could write messages into the queues of another.
+    unacknowledged = {f"{key}_key": f"{service}.{key}" for key in ("unacked", "unacked_index", "unacked_mutex")}
+    return {**REDIS_TRANSPORT_OPTIONS, **unacknowledged}
 
 
 def _default_exchange(_queue: str) -> Exchange:

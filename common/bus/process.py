@@ -23,6 +23,7 @@ from common.bus.health import BusHealth
 from common.bus.inbox import Inbox
 from common.bus.publishing import register_consumer, register_publisher
 from common.bus.relay import Relay
+from common.bus.signatures import MessageKeys
 from common.core.logging import configure_logging, get_logger
 from common.core.settings import BusSettings, OperatorPortSettings
 from common.db.engine import Database
@@ -53,6 +54,7 @@ class BusProcess:
     """A service's Celery application, and its relay if it publishes events."""
 
     app: Celery
+    keys: MessageKeys
     #: Raises an exception if the database is unavailable.
     check_database: Check
     relay: Relay | None = None
@@ -60,7 +62,7 @@ class BusProcess:
 
 
 def create_bus_process(
-    service: str,
+    keys: MessageKeys,
     settings: BusSettings,
     db: Database,
     *,
@@ -71,19 +73,19 @@ def create_bus_process(
 ) -> BusProcess:
     """Create a service's Celery application with its scheduled tasks; opens no connection.
 
-    With ``inbox``, it consumes events. With ``publishes``, it consumes acknowledgements and has a relay of the outbox
-    in ``db``.
+    ``keys`` sign the messages that it sends and verify those that it receives. With ``inbox``, it consumes events. With
+    ``publishes``, it consumes acknowledgements and has a relay of the outbox in ``db``.
     """
-    configure_logging(service, log_level)
-    app = create_celery(service, settings, [ScheduledTask(task.name, task.every_seconds) for task in tasks])
+    configure_logging(keys.service, log_level)
+    app = create_celery(keys.service, settings, [ScheduledTask(task.name, task.every_seconds) for task in tasks])
     for task in tasks:
         register_task(app, task.name, task.function)
     if inbox is not None:
-        register_consumer(app, service, inbox)
+        register_consumer(app, keys, inbox)
     if publishes:
-        register_publisher(app, service, db)
-    relay = Relay(service, db, app, settings) if publishes else None
-    return BusProcess(app, db.ping, relay=relay)
+        register_publisher(app, keys, db)
+    relay = Relay(keys, db, app, settings) if publishes else None
+    return BusProcess(app, keys, db.ping, relay=relay)
 
 
 def run(build: Callable[[], BusProcess], arguments: list[str]) -> None:

@@ -15,6 +15,7 @@ from common import log_events
 from common.bus import outbox, publishing
 from common.bus.celery_app import broker_errors
 from common.bus.outbox import Due
+from common.bus.signatures import MessageKeys
 from common.bus.topology import events_queue
 from common.contracts.envelope import Envelope
 from common.contracts.events import SUBSCRIBERS
@@ -38,8 +39,8 @@ class Observer(Protocol):
 class Relay:
     """Sends due events and waits for a NOTIFY, in a loop."""
 
-    def __init__(self, service: str, db: Database, app: Celery, settings: BusSettings) -> None:
-        self._service = service
+    def __init__(self, keys: MessageKeys, db: Database, app: Celery, settings: BusSettings) -> None:
+        self._keys = keys
         self._db = db
         self._app = app
         self._settings = settings
@@ -83,7 +84,7 @@ class Relay:
 
     def _send(self, subscriber: str, envelopes: Sequence[Envelope]) -> None:
         try:
-            publishing.send_events(self._app, self._service, subscriber, envelopes)
+            publishing.send_events(self._app, self._keys, subscriber, envelopes)
         except Exception:
             with self._db.autocommit() as tx:
                 outbox.release_unsent(tx, subscriber, [envelope.event_id for envelope in envelopes])

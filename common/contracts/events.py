@@ -147,6 +147,15 @@ SUBSCRIBERS: Final[dict[str, tuple[str, ...]]] = {
 #: Subscribers that get an event only if they follow one of its users; the others get every event.
 FOLLOWERS: Final = frozenset({"webhooks"})
 
+#: The only service that may publish an event of the type. Receivers reject messages of others.
+PUBLISHERS: Final[dict[str, str]] = {
+    CheckCreated.TYPE: "checks",
+    CheckAccepted.TYPE: "checks",
+    CheckExpired.TYPE: "checks",
+    CheckCancelled.TYPE: "checks",
+    PaymentConfirmed.TYPE: "payments",
+}
+
 _ADAPTERS: Final[dict[str, TypeAdapter[Event]]] = {name: TypeAdapter(event) for name, event in EVENTS.items()}
 
 

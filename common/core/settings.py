@@ -132,7 +132,7 @@ class CallerSettings(FromEnvironment):
     """Public keys of all callers, to verify their tokens."""
 
     token_public_keys: dict[str, str]
-    """JSON object of the callers' Ed25519 public keys: `{"gateway": "<base64 of 32 bytes>", …}`."""
+    """JSON object of the Ed25519 public keys of callers and of senders on the bus: `{"gateway": "<base64>", …}`."""
 
 
 def _service_url(value: str) -> str:

@@ -1,5 +1,6 @@
 """An embedded Valkey, which speaks Redis's protocol: the broker and the gateway's cache."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -34,18 +35,27 @@ class EmbeddedRedis:
     """One server; the supervisor starts and stops it by :meth:`launch`."""
 
     def __init__(
-        self, folder: Path, *, port: int, password: str, log: Path, settings: dict[str, str] | None = None
+        self,
+        folder: Path,
+        *,
+        port: int,
+        password: str,
+        log: Path,
+        users: Mapping[str, str] | None = None,
+        settings: dict[str, str] | None = None,
     ) -> None:
+        """``password`` is the administrator's; ``users`` are the rules of further users, by name."""
         self.port = port
         self._password = password
         self._log = log
+        self._users = users or {}
         self._settings = {**SETTINGS, **(settings or {})}
         self._user = server_user()
         self._binary = valkey_server(self._user)
         self._folder = ServerFolder(folder, self._user)
 
     def prepare(self) -> None:
-        """Write the configuration with the password, which must not be visible on the command line."""
+        """Write the configuration with the passwords, which must not be visible on the command line."""
         self._folder.create()
         settings = {
             **self._settings,
@@ -53,7 +63,8 @@ class EmbeddedRedis:
             "requirepass": self._password,
             "dir": self._folder.seen_as,
         }
-        self._folder.write(CONFIGURATION_FILE, "".join(f"{name} {value}\n" for name, value in settings.items()))
+        lines = [*settings.items(), *(("user", f"{name} {rules}") for name, rules in self._users.items())]
+        self._folder.write(CONFIGURATION_FILE, "".join(f"{name} {value}\n" for name, value in lines))
 
     def launch(self) -> Launch:
         """Return the start command."""
@@ -77,5 +88,5 @@ class EmbeddedRedis:
             client.close()
 
     def url(self, number: int) -> str:
-        """Return the URL of a numbered database."""
+        """Return the administrator's URL of a numbered database."""
         return f"redis://:{quote(self._password)}@127.0.0.1:{self.port}/{number}"

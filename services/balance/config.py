@@ -10,3 +10,5 @@ class BalanceSettings(Settings, DatabaseSettings, BusSettings, CallerSettings, G
 
     balance_database_url: SecretStr
     """URL of the database of balance: `postgresql+psycopg2://role:password@host:port/database`."""
+    balance_token_key: SecretStr
+    """Ed25519 private key with which balance signs its messages on the bus (base64 of 32 bytes)."""

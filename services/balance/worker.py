@@ -6,6 +6,7 @@ from typing import Final
 
 from common.bus.inbox import Inbox
 from common.bus.process import BusProcess, PeriodicTask, create_bus_process, run
+from common.bus.signatures import MessageKeys
 from services.balance import tasks
 from services.balance.config import BalanceSettings
 from services.balance.context import Context
@@ -27,7 +28,7 @@ def build(settings: BalanceSettings | None = None) -> BusProcess:
     db = Context.open(settings, "balance-worker").db
     purge = partial(tasks.purge_old_records, db, INBOX_RETENTION_DAYS)
     return create_bus_process(
-        "balance",
+        MessageKeys("balance", settings.balance_token_key.get_secret_value(), settings.token_public_keys),
         settings,
         db,
         log_level=settings.log_level,

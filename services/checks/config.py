@@ -29,7 +29,7 @@ class ChecksSettings(
     checks_direct_database_url: SecretStr | None = None
     """URL of the same database without a pooler, for LISTEN, if the URL above leads to PgBouncer."""
     checks_token_key: SecretStr
-    """Ed25519 private key with which checks signs its calls to balance (base64 of 32 bytes)."""
+    """Ed25519 private key with which checks signs its calls to balance and its messages (base64 of 32 bytes)."""
     balance_url: ServiceUrl
     """URL of the web process of balance: `http://host:port` or `https://host:port`."""
     code_keys: SecretStr

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Final
 
 from common.bus.process import BusProcess, PeriodicTask, create_bus_process, run
+from common.bus.signatures import MessageKeys
 from services.checks.codes.tasks import renew_codes
 from services.checks.config import ChecksSettings
 from services.checks.context import Context
@@ -27,7 +28,7 @@ def build(settings: ChecksSettings | None = None) -> BusProcess:
     context = Context.open(settings, "checks-worker")
     expire, finish = partial(expire_due_checks, context), partial(finish_pending_checks, context)
     return create_bus_process(
-        "checks",
+        MessageKeys("checks", settings.checks_token_key.get_secret_value(), settings.token_public_keys),
         settings,
         context.db,
         log_level=settings.log_level,

@@ -12,7 +12,7 @@ from services.gateway.config import GatewaySettings
 from services.gateway.documentation import PublicDocument
 from services.gateway.known_devices import DeviceTokens
 from services.gateway.models import NO_LIMIT, Limit, Rate
-from services.gateway.repository import Cache
+from services.gateway.repository import Cache, seal_key_of
 
 #: Maximum number of connections to the cache.
 CACHE_POOL_SIZE: Final = 64
@@ -43,6 +43,7 @@ class Context:
             settings=settings,
             cache=Cache(
                 settings.cache_url.get_secret_value(),
+                seal_key=seal_key_of(settings.gateway_token_key.get_secret_value()),
                 pool_size=CACHE_POOL_SIZE,
                 timeout_seconds=settings.cache_timeout_seconds,
                 retry_seconds=settings.cache_retry_seconds,

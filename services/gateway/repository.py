@@ -5,8 +5,11 @@ How ended sessions become invalid at once
 The database of accounts is authoritative for sessions. Redis caches it, so that a request costs one round trip to
 Redis and no call to accounts::
 
-    session:<hash of the session id> = "<user id> <since>"   for a minute at most
-    barrier:<user id>                = <time>                for 90 seconds
+    verified:<hash of the session id> = "<user id> <since> <until> <seal>"   for a minute at most
+    barrier:<user id>                 = <time>                               for 90 seconds
+
+The seal is an HMAC over the session, the user and both times with a key that only the gateway has, so an entry that
+another program wrote is ignored: the session is verified with accounts. ``until`` bounds the life of a copied entry.
 
 ``since`` is the time at which the gateway started to verify the session with accounts. An entry is valid only if
 ``since`` is after the barrier of its user; otherwise the session is verified again. A request that ends sessions (sign
@@ -27,6 +30,8 @@ What happens when Redis...
 - loses its last second in a power failure: a barrier can be lost while its entries are not, for a minute.
 """
 
+import base64
+import hmac
 import threading
 from dataclasses import dataclass
 from time import monotonic
@@ -34,6 +39,8 @@ from typing import Any, Final
 from uuid import UUID
 
 import redis
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from common.core.errors import ServiceUnavailable
 from common.core.logging import get_logger
@@ -84,9 +91,9 @@ _LOOK_UP: Final = (
     + """
 local entry = redis.call('GET', KEYS[1])
 if entry then
-    local user, since = string.sub(entry, 1, 36), tonumber(string.sub(entry, 38))
-    if is_after_barrier(user, since) then
-        return {user, wait_for('rate:' .. ARGV[1] .. ':' .. user, ARGV[2], ARGV[3], true), ''}
+    local user, since, till = string.match(entry, '^([%x-]+) (%d+) (%d+) %S+$')
+    if user and now < tonumber(till) and is_after_barrier(user, tonumber(since)) then
+        return {entry, wait_for('rate:' .. ARGV[1] .. ':' .. user, ARGV[2], ARGV[3], true), text(now)}
     end
 end
 return {'', wait_for(KEYS[2], ARGV[4], ARGV[5], false), text(now)}
@@ -96,11 +103,11 @@ return {'', wait_for(KEYS[2], ARGV[4], ARGV[5], false), text(now)}
 _REMEMBER: Final = (
     _PRELUDE
     + """
-local user, since, seconds = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-if seconds > 0 and is_after_barrier(user, since) then
-    redis.call('SET', KEYS[1], user .. ' ' .. text(since), 'PXAT', text(math.floor(since / 1000) + seconds * 1000))
+local entry, user, since, till = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+if now < till and is_after_barrier(user, since) then
+    redis.call('SET', KEYS[1], entry, 'PXAT', text(math.floor(till / 1000)))
 end
-return wait_for(KEYS[2], ARGV[4], ARGV[5], true)
+return wait_for(KEYS[2], ARGV[5], ARGV[6], true)
 """
 )
 
@@ -121,6 +128,12 @@ _SCRIPTS: Final = {
     "count": _COUNT,
     "raise_barrier": _RAISE_BARRIER,
 }
+
+
+def seal_key_of(gateway_token_key: str) -> bytes:
+    """Derive the key that authenticates cached sessions from the private key that only the gateway has (RFC 5869)."""
+    derivation = HKDF(hashes.SHA256(), length=32, salt=None, info=b"fastcheck cached sessions v1")
+    return derivation.derive(base64.b64decode(gateway_token_key))
 
 
 class CacheDown(ServiceUnavailable):
@@ -145,8 +158,11 @@ class LookUp:
 class Cache:
     """Redis with bounded waits. Each method takes one round trip, or raises CacheDown."""
 
-    def __init__(self, url: str, *, pool_size: int, timeout_seconds: float, retry_seconds: float) -> None:
-        """Connects to nothing yet."""
+    def __init__(
+        self, url: str, *, seal_key: bytes, pool_size: int, timeout_seconds: float, retry_seconds: float
+    ) -> None:
+        """Connects to nothing yet. ``seal_key`` authenticates cached sessions, see :func:`seal_key_of`."""
+        self._seal_key = seal_key
         self._scripts = ScriptRunner(url, _SCRIPTS, pool_size=pool_size, timeout_seconds=timeout_seconds)
         self._retry_seconds = retry_seconds
         self._closed_until = 0.0
@@ -154,21 +170,35 @@ class Cache:
 
     def look_up(self, session_hash: str, rate: str, limit: Limit, guest: str, guest_limit: Limit) -> LookUp:
         """Return the cached session, and count a request of kind ``rate`` for its user."""
-        user, wait_us, since = self._run(
+        entry, wait_us, now = self._run(
             "look_up",
-            [f"session:{session_hash}", f"rate:{guest}"],
+            [f"verified:{session_hash}", f"rate:{guest}"],
             [rate, limit.interval_us, limit.burst, guest_limit.interval_us, guest_limit.burst],
         )
-        return LookUp(UUID(user) if user else None, wait_us, since)
+        if not entry:
+            return LookUp(None, wait_us, now)
+        sealed, _, seal = entry.rpartition(" ")
+        if not hmac.compare_digest(seal.encode(), self._seal(session_hash, sealed).encode()):
+            log.error(log_events.FORGED_SESSION_IGNORED)
+            # As if it were not cached. The entry that accounts causes replaces this one.
+            return LookUp(None, 0, now)
+        return LookUp(UUID(sealed[:36]), wait_us, "")
 
     def remember(self, session_hash: str, user_id: UUID, *, since: str, seconds: int, rate: str, limit: Limit) -> int:
         """Cache a session that accounts verified, and count the request; return ``wait_us`` as in ``LookUp``."""
+        until = int(since) + min(seconds, MAX_CACHE_SECONDS) * 1_000_000
+        sealed = f"{user_id} {since} {until}"
+        entry = f"{sealed} {self._seal(session_hash, sealed)}"
         wait_us: int = self._run(
             "remember",
-            [f"session:{session_hash}", f"rate:{rate}:{user_id}"],
-            [str(user_id), since, min(seconds, MAX_CACHE_SECONDS), limit.interval_us, limit.burst],
+            [f"verified:{session_hash}", f"rate:{rate}:{user_id}"],
+            [entry, str(user_id), since, until, limit.interval_us, limit.burst],
         )
         return wait_us
+
+    def _seal(self, session_hash: str, sealed: str) -> str:
+        """Return the HMAC-SHA256 that binds a cached user and its times to the session, in hexadecimal."""
+        return hmac.digest(self._seal_key, f"{session_hash} {sealed}".encode(), "sha256").hex()
 
     def count(self, subject: str, limit: Limit) -> int:
         """Count a request of a subject; return ``wait_us`` as in ``LookUp``."""

@@ -29,8 +29,8 @@ class PaymentsSettings(BankEnvironment, DatabaseSettings, BusSettings, CallerSet
     payments_direct_database_url: SecretStr | None = None
     """URL of the same database without a pooler, for LISTEN, if the URL above leads to PgBouncer."""
     payments_token_key: SecretStr = SecretStr("")
-    """Ed25519 private key with which payments signs its calls to balance (base64 of 32 bytes). Without it refunds
-    wait."""
+    """Ed25519 private key with which payments signs its calls to balance and its messages (base64 of 32 bytes).
+    Without it refunds wait, and the processes on the bus do not start."""
     balance_url: OptionalServiceUrl = ""
     """URL of the web process of balance: `http://host:port` or `https://host:port`."""
     callback_base_url: str = Field(default="", pattern=r"^(https?://.*)?$")

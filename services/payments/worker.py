@@ -5,6 +5,7 @@ from functools import partial
 from typing import Final
 
 from common.bus.process import BusProcess, PeriodicTask, create_bus_process, run
+from common.bus.signatures import MessageKeys
 from services.payments.config import PaymentsSettings
 from services.payments.context import Context
 from services.payments.polling.tasks import poll_topups
@@ -25,7 +26,7 @@ def build(settings: PaymentsSettings | None = None) -> BusProcess:
     settings = settings or PaymentsSettings.load()
     context = Context.open(settings, "payments-worker")
     return create_bus_process(
-        "payments",
+        MessageKeys("payments", settings.payments_token_key.get_secret_value(), settings.token_public_keys),
         settings,
         context.db,
         log_level=settings.log_level,

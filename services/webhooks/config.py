@@ -22,7 +22,7 @@ class WebhooksSettings(Settings, DatabaseSettings, BusSettings, CallerSettings, 
     webhooks_database_url: SecretStr
     """URL of the database of webhooks: `postgresql+psycopg2://role:password@host:port/database`."""
     webhooks_token_key: SecretStr
-    """Ed25519 private key with which webhooks signs its calls to checks and payments (base64 of 32 bytes)."""
+    """Ed25519 private key with which webhooks signs its calls and its messages (base64 of 32 bytes)."""
     webhook_keys: SecretStr
     """Fernet keys for the signing secrets of webhooks, separated by commas, newest first. The first encrypts, all
     decrypt."""

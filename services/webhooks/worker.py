@@ -8,6 +8,7 @@ from typing import Final
 
 from common.bus.inbox import Inbox
 from common.bus.process import BusProcess, PeriodicTask, create_bus_process, run
+from common.bus.signatures import MessageKeys
 from services.webhooks import tasks
 from services.webhooks.config import WebhooksSettings
 from services.webhooks.context import Context
@@ -28,7 +29,7 @@ def build(settings: WebhooksSettings | None = None) -> BusProcess:
     context = Context.open(settings, "webhooks-worker")
     deliver = partial(tasks.deliver_due, context, BoundedSemaphore(DELIVERY_SLOTS))
     process = create_bus_process(
-        "webhooks",
+        MessageKeys("webhooks", settings.webhooks_token_key.get_secret_value(), settings.token_public_keys),
         settings,
         context.db,
         log_level=settings.log_level,

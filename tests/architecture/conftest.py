@@ -17,6 +17,8 @@ def settings_of_a_system(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     names = ["postgres", "redis", *(service.name for service in SERVICES)]
     addresses = {name: f"127.0.0.1:{20_000 + number}" for number, name in enumerate(names)}
     settings = system_settings(generate(), addresses, public_url=f"http://{addresses['gateway']}", user={})
+    # Each process has a user of its own on the broker; the applications connect to none.
+    settings["FASTCHECK_BROKER_URL"] = settings["FASTCHECK_CHECKS_BROKER_URL"]
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     return settings

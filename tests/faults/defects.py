@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from common.bus import outbox, publishing
 from common.bus.inbox import Inbox
+from common.bus.signatures import MessageKeys
 from common.contracts.envelope import Envelope
 from common.contracts.events import unpack
 from common.core.errors import ServiceUnavailable
@@ -46,6 +47,8 @@ class Target:
 
     #: The Celery application with which balance consumes events.
     consumer: Any
+    #: The keys of balance on the bus.
+    keys: MessageKeys
     #: Returns a new random id. The simulation derives it from its seed.
     new_id: Callable[[], UUID]
 
@@ -153,7 +156,7 @@ def event_is_acknowledged_before_the_commit(target: Target) -> AbstractContextMa
     receive = Inbox.receive
 
     def acknowledge_first(inbox: Inbox, source: str, envelopes: Sequence[Envelope]) -> list[UUID]:
-        publishing._acknowledge(target.consumer, source, "balance", [envelope.event_id for envelope in envelopes])
+        publishing._acknowledge(target.consumer, target.keys, source, [envelope.event_id for envelope in envelopes])
         receive(inbox, source, envelopes)
         return []
 

@@ -7,18 +7,29 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
 from common.bus import outbox
 from common.bus.process import READY_FILE_VARIABLE
+from common.bus.signatures import MessageKeys
 from common.contracts.events import PaymentConfirmed
 from common.db.engine import Database
+from deploy import credentials
 from launcher.children import Child, Launch
 from services.balance.models import user_account_id
 from tests.support.eventually import eventually
 from tests.support.system import ROOT
+
+#: The keys of all services, for tests that start single processes.
+SECRETS: Final = credentials.generate()
+
+
+def keys_of(service: str) -> MessageKeys:
+    """Return the keys with which a service signs and verifies messages in these tests."""
+    return MessageKeys(service, SECRETS.token_keys[service], SECRETS.public_keys())
 
 
 @contextmanager

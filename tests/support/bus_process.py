@@ -13,14 +13,16 @@ import time
 from pydantic import SecretStr
 
 from common.bus.process import BusProcess, PeriodicTask, create_bus_process, run
-from common.core.settings import BusSettings, DatabaseSettings, Settings
+from common.bus.signatures import MessageKeys
+from common.core.settings import BusSettings, CallerSettings, DatabaseSettings, Settings
 from common.db.engine import Database
 
 NAME = "payments"
 
 
-class PublisherSettings(Settings, BusSettings, DatabaseSettings):
+class PublisherSettings(Settings, BusSettings, DatabaseSettings, CallerSettings):
     publisher_database_url: SecretStr
+    publisher_token_key: SecretStr
 
 
 def build() -> BusProcess:
@@ -28,7 +30,8 @@ def build() -> BusProcess:
     settings = PublisherSettings.load()
     db = Database.of(settings.publisher_database_url, settings, NAME)
     task = PeriodicTask(f"{NAME}.nothing", 0.5, lambda: None)
-    return create_bus_process(NAME, settings, db, log_level=settings.log_level, tasks=[task], publishes=True)
+    keys = MessageKeys(NAME, settings.publisher_token_key.get_secret_value(), settings.token_public_keys)
+    return create_bus_process(keys, settings, db, log_level=settings.log_level, tasks=[task], publishes=True)
 
 
 def _hang_on_request() -> None:

@@ -11,15 +11,15 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 import amqp
 
+from deploy.rabbitmq import definitions
+from deploy.services import BUS
 from launcher.children import Child, Launch, signal_group
 from launcher.embedded.user import ServerFolder, server_user
 from tests.support.eventually import eventually
@@ -34,6 +34,8 @@ MISSING: Final = "no RabbitMQ here (Debian: apt-get install --no-install-recomme
 _USER: Final = "fastcheck"
 #: One virtual host per test: messages that a test leaves do not reach another.
 VHOSTS: Final = tuple(f"test{number}" for number in range(16))
+#: The virtual host on which services have the permissions that ``fastcheck rabbitmq`` prints.
+SERVICES_VHOST: Final = "services"
 
 
 def is_installed() -> bool:
@@ -55,7 +57,9 @@ class Node:
         home = ServerFolder(folder, self._user)
         home.create()
         home.write("rabbitmq.conf", f"load_definitions = {folder / 'definitions.json'}\n")
-        home.write("definitions.json", json.dumps(_definitions(self._password)))
+        #: The passwords of the users of services, on the virtual host ``SERVICES_VHOST``.
+        self.passwords = {service: secrets.token_hex(16) for service in BUS}
+        home.write("definitions.json", json.dumps(_definitions(self._password, self.passwords)))
         home.write("plugins", "[].\n")
         self._env = {
             "PATH": os.environ["PATH"],
@@ -81,6 +85,10 @@ class Node:
         }
         self._epmd = Child(self._launch("epmd", "epmd", "-port", str(epmd_port), "-address", "127.0.0.1"))
         self._server: Child | None = None
+
+    def service_url(self, service: str) -> str:
+        """Return the URL of the virtual host of the services with the user of one."""
+        return f"amqp://{service}:{self.passwords[service]}@127.0.0.1:{self.port}/{SERVICES_VHOST}"
 
     def url(self, vhost: str) -> str:
         """Return the URL of a virtual host."""
@@ -166,22 +174,13 @@ class Node:
         return Launch(name=name, command=command, env=self._env, log=log, user=self._user)
 
 
-def _definitions(password: str) -> dict[str, Any]:
-    salt = secrets.token_bytes(4)
-    return {
-        "users": [
-            {
-                "name": _USER,
-                "password_hash": b64encode(salt + sha256(salt + password.encode()).digest()).decode(),
-                "hashing_algorithm": "rabbit_password_hashing_sha256",
-                "tags": "",
-            }
-        ],
-        "vhosts": [{"name": name} for name in VHOSTS],
-        "permissions": [
-            {"user": _USER, "vhost": name, "configure": ".*", "write": ".*", "read": ".*"} for name in VHOSTS
-        ],
-    }
+def _definitions(password: str, passwords: dict[str, str]) -> dict[str, Any]:
+    every = {"configure": ".*", "write": ".*", "read": ".*"}
+    made = definitions({**passwords, _USER: password}, SERVICES_VHOST)
+    made["vhosts"] += [{"name": name} for name in VHOSTS]
+    made["permissions"] = [each for each in made["permissions"] if each["user"] != _USER]
+    made["permissions"] += [{"user": _USER, "vhost": name, **every} for name in (*VHOSTS, SERVICES_VHOST)]
+    return made
 
 
 @contextmanager

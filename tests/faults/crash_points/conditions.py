@@ -32,7 +32,7 @@ def apply(names: Sequence[str], bus: Any) -> None:
         if name in CONDITIONS:
             CONDITIONS[name]()
         else:
-            _planted.enter_context(DEFECTS[name].plant(Target(bus["balance"].app, uuid4)))
+            _planted.enter_context(DEFECTS[name].plant(Target(bus["balance"].app, bus["balance"].keys, uuid4)))
 
 
 def _bank_refuses_refunds() -> None:

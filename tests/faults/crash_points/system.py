@@ -17,7 +17,7 @@ from common.bus.topology import queues_of
 from deploy import credentials
 from deploy.environment import system_settings
 from deploy.provisioning import AUDITOR_ROLE
-from deploy.services import BY_NAME
+from deploy.services import BUS, BY_NAME
 from launcher.ports import HOST, RANGE, Claims
 from tests.faults.books import BankPayment, Books, read, read_bank
 from tests.faults.crash_points.control import Control, Mode, Passed, Plan, Trace
@@ -199,7 +199,7 @@ class System:
     @property
     def unacknowledged(self) -> int:
         """Return the number of messages that were delivered to a worker and not acknowledged."""
-        return int(self.broker.hlen("unacked"))
+        return sum(int(self.broker.hlen(f"{service}.unacked")) for service in BUS)
 
 
 def when(condition: Callable[[], object], what: str, *, within: float = 30.0) -> None:

@@ -24,6 +24,7 @@ from common.bus.batched_acknowledger import BatchedAcknowledger
 from common.bus.inbox import Inbox
 from common.bus.publishing import register_consumer, register_publisher
 from common.bus.relay import Relay
+from common.bus.signatures import MessageKeys
 from common.core.grouping import GroupRunner
 from common.http.client.client import HttpResponse
 from common.http.server.identity import TokenIssuer
@@ -112,7 +113,7 @@ class SimulatedServices:
 
     def __init__(self, databases: SimulatedDatabases, clock: SimulatedClock, wire: Callable[[], Wire]) -> None:
         self._wire = wire
-        keys = {name: Ed25519PrivateKey.generate() for name in ("gateway", "checks", "operator")}
+        keys = {name: Ed25519PrivateKey.generate() for name in ("gateway", "checks", "payments", "balance", "operator")}
         private = {name: base64.b64encode(key.private_bytes_raw()).decode() for name, key in keys.items()}
         public = {name: base64.b64encode(key.public_key().public_bytes_raw()).decode() for name, key in keys.items()}
         self._gateway = TokenIssuer("gateway", private["gateway"])
@@ -122,14 +123,20 @@ class SimulatedServices:
         self.payments = self._open_payments(databases, clock, common)
         self.consumers = SimulatedCelery(wire)
         self.inbox = Inbox(self.balance.db, HANDLERS, max_attempts=self.balance.settings.inbox_max_attempts)
-        register_consumer(self.consumers, "balance", self.inbox)
-        register_publisher(self.consumers, "checks", self.checks.db)
-        register_publisher(self.consumers, "payments", self.payments.db)
+        self.keys = {name: MessageKeys(name, private[name], public) for name in ("balance", "checks", "payments")}
+        register_consumer(self.consumers, self.keys["balance"], self.inbox)
+        register_publisher(self.consumers, self.keys["checks"], self.checks.db)
+        register_publisher(self.consumers, self.keys["payments"], self.payments.db)
         # The recording replaces logs.
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
     def _open_balance(self, databases: SimulatedDatabases, clock: SimulatedClock, common: Any) -> BalanceContext:
-        settings = BalanceSettings(balance_database_url=SecretStr(databases.urls["balance"]), **common, **_DATABASE)
+        settings = BalanceSettings(
+            balance_database_url=SecretStr(databases.urls["balance"]),
+            balance_token_key=SecretStr("unused"),
+            **common,
+            **_DATABASE,
+        )
         context = replace(BalanceContext.open(settings, "simulated-balance"), clock=clock)
         self.balance_app = create_balance(settings)
         self.balance_app.extensions["context"] = context
@@ -205,7 +212,7 @@ class SimulatedServices:
     def relay(self, service: str) -> None:
         """Run the relay until no event is due."""
         context: Any = getattr(self, service)
-        relay = Relay(service, context.db, self.consumers, context.settings)
+        relay = Relay(self.keys[service], context.db, self.consumers, context.settings)
         while relay.send_due() == context.settings.outbox_batch_size:
             pass
 

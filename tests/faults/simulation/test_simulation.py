@@ -85,7 +85,7 @@ def _first_failure(system: SimulatedSystem, having: str = "") -> Outcome | None:
 
 
 def _planted(system: SimulatedSystem, defect: Defect) -> AbstractContextManager[Any]:
-    return defect.plant(Target(system.services.consumers, seeded_uuid))
+    return defect.plant(Target(system.services.consumers, system.services.keys["balance"], seeded_uuid))
 
 
 @pytest.mark.parametrize("defect", detected_by("simulation"), ids=lambda defect: defect.name)

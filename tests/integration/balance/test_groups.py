@@ -226,7 +226,10 @@ def context(make_database: Callable[[str], str]) -> Iterator[Context]:
     """A context in which every request joins a group."""
     url = make_database("balance")
     settings = BalanceSettings(
-        balance_database_url=SecretStr(url), broker_url=SecretStr("redis://127.0.0.1:1/0"), token_public_keys={}
+        balance_database_url=SecretStr(url),
+        balance_token_key=SecretStr("unused"),
+        broker_url=SecretStr("redis://127.0.0.1:1/0"),
+        token_public_keys={},
     )
     opened = Context.open(settings, "test")
     yield Context(
@@ -279,7 +282,10 @@ def test_grouping_can_be_turned_off(make_database: Callable[[str], str], monkeyp
     monkeypatch.setenv("FASTCHECK_GROUP_COMMIT", "false")
     url = make_database("balance")
     settings = BalanceSettings(
-        balance_database_url=SecretStr(url), broker_url=SecretStr("redis://127.0.0.1:1/0"), token_public_keys={}
+        balance_database_url=SecretStr(url),
+        balance_token_key=SecretStr("unused"),
+        broker_url=SecretStr("redis://127.0.0.1:1/0"),
+        token_public_keys={},
     )
     context = Context.open(settings, "test")
     ledger = Ledger(Database(url, settings=DatabaseSettings(), application_name="test"))

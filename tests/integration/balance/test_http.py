@@ -25,6 +25,7 @@ CHECKS = TokenIssuer("checks", SECRETS.token_keys["checks"])
 def client(make_database: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
     monkeypatch.setenv("FASTCHECK_BALANCE_DATABASE_URL", make_database("balance"))
     monkeypatch.setenv("FASTCHECK_BROKER_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("FASTCHECK_BALANCE_TOKEN_KEY", SECRETS.token_keys["balance"])
     monkeypatch.setenv("FASTCHECK_TOKEN_PUBLIC_KEYS", json.dumps(SECRETS.public_keys()))
     app = create_app()
     yield app.test_client()

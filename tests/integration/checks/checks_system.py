@@ -60,9 +60,11 @@ def _key_pair() -> tuple[str, str]:
 GATEWAY_KEY, GATEWAY_PUBLIC_KEY = _key_pair()
 CHECKS_KEY, CHECKS_PUBLIC_KEY = _key_pair()
 WEBHOOKS_KEY, WEBHOOKS_PUBLIC_KEY = _key_pair()
+BALANCE_KEY, BALANCE_PUBLIC_KEY = _key_pair()
 PUBLIC_KEYS: Final = {
     "gateway": GATEWAY_PUBLIC_KEY,
     "checks": CHECKS_PUBLIC_KEY,
+    "balance": BALANCE_PUBLIC_KEY,
     "webhooks": WEBHOOKS_PUBLIC_KEY,
 }
 GATEWAY: Final = TokenIssuer("gateway", GATEWAY_KEY)
@@ -90,6 +92,7 @@ class BalanceServer:
     def __init__(self, database_url: str, redis_url: str) -> None:
         self.settings = BalanceSettings(
             balance_database_url=SecretStr(database_url),
+            balance_token_key=SecretStr(BALANCE_KEY),
             broker_url=SecretStr(redis_url),
             token_public_keys=PUBLIC_KEYS,
         )

@@ -30,6 +30,7 @@ def _process(role: str, system: ChecksSystem, servers: Servers, log: Path) -> It
         "FASTCHECK_BALANCE_DATABASE_URL": balance.balance_database_url.get_secret_value(),
         "FASTCHECK_BROKER_URL": checks.broker_url.get_secret_value(),
         "FASTCHECK_CHECKS_TOKEN_KEY": checks.checks_token_key.get_secret_value(),
+        "FASTCHECK_BALANCE_TOKEN_KEY": balance.balance_token_key.get_secret_value(),
         "FASTCHECK_CODE_KEYS": checks.code_keys.get_secret_value(),
         "FASTCHECK_TOKEN_PUBLIC_KEYS": json.dumps(PUBLIC_KEYS),
         "FASTCHECK_BALANCE_URL": checks.balance_url,

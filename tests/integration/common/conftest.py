@@ -1,5 +1,6 @@
 """Databases with the tables of the bus, and brokers."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +13,7 @@ from common.bus.schema import FOLLOWED_USERS_V1, OUTBOX_RIGHTS, OUTBOX_V1
 from common.core.settings import BusSettings, DatabaseSettings
 from common.db.engine import Database
 from common.db.rights import runtime_role
-from tests.support.bus import Bus
+from tests.support.bus import SECRETS, Bus
 from tests.support.databases import as_owner
 
 
@@ -50,7 +51,9 @@ def bus(tmp_path: Path, publisher_db: Database, subscriber_db: Database, bus_set
         "FASTCHECK_BROKER_URL": bus_settings.broker_url.get_secret_value(),
         "FASTCHECK_PUBLISHER_DATABASE_URL": publisher_db.url,
         "FASTCHECK_BALANCE_DATABASE_URL": subscriber_db.url,
-        "FASTCHECK_TOKEN_PUBLIC_KEYS": "{}",
+        "FASTCHECK_BALANCE_TOKEN_KEY": SECRETS.token_keys["balance"],
+        "FASTCHECK_PUBLISHER_TOKEN_KEY": SECRETS.token_keys["payments"],
+        "FASTCHECK_TOKEN_PUBLIC_KEYS": json.dumps(SECRETS.public_keys()),
         "FASTCHECK_OUTBOX_RESEND_SECONDS": "0.5",
         "FASTCHECK_OUTBOX_RESEND_MAX_SECONDS": "1",
     }

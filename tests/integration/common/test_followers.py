@@ -10,7 +10,7 @@ from common.bus.relay import Relay
 from common.contracts.events import CheckAccepted, CheckCreated, pack
 from common.core.settings import BusSettings
 from common.db.engine import Database
-from tests.support.bus import confirmed, publish
+from tests.support.bus import confirmed, keys_of, publish
 
 NOW = datetime(2026, 1, 19, 9, tzinfo=UTC)
 
@@ -80,7 +80,7 @@ def test_full_queue_of_one_subscriber_does_not_delay_the_others(
     settings = bus_settings.model_copy(update={"outbox_max_queue_depth": 1})
     app, user = create_celery("payments", settings), uuid4()
     follow(publisher_db, user)
-    send_events(app, "payments", "webhooks", [pack(confirmed(user))])
+    send_events(app, keys_of("payments"), "webhooks", [pack(confirmed(user))])
     publish(publisher_db, confirmed(user))
-    assert Relay("payments", publisher_db, app, settings).send_due() == 1
+    assert Relay(keys_of("payments"), publisher_db, app, settings).send_due() == 1
     assert due(publisher_db) == [("webhooks", "payment.confirmed.v1")]

@@ -19,7 +19,7 @@ from common.bus.topology import acknowledgements_queue, events_queue
 from common.contracts.events import event_id
 from common.core.settings import BusSettings
 from common.db.engine import Database
-from tests.support.bus import Bus, balance_of, confirmed, has_more_than, open_events, publish, total
+from tests.support.bus import Bus, balance_of, confirmed, has_more_than, keys_of, open_events, publish, total
 from tests.support.eventually import eventually
 
 
@@ -96,7 +96,7 @@ def test_consumers_killed_mid_batch_lose_and_duplicate_nothing(
 
 def test_event_stays_open_while_the_broker_is_unreachable(publisher_db: Database) -> None:
     settings = BusSettings(broker_url=SecretStr("redis://127.0.0.1:1/0"))
-    relay = Relay("payments", publisher_db, create_celery("payments", settings), settings)
+    relay = Relay(keys_of("payments"), publisher_db, create_celery("payments", settings), settings)
     publish(publisher_db, confirmed(uuid4()))
     with pytest.raises((OperationalError, OSError)):
         relay.send_due()
@@ -163,7 +163,7 @@ def test_direct_acknowledgements_are_closed_in_batches(publisher_db: Database) -
 
 def test_relay_stops_while_the_queue_is_full(publisher_db: Database, bus_settings: BusSettings) -> None:
     settings = bus_settings.model_copy(update={"outbox_max_queue_depth": 1})
-    relay = Relay("payments", publisher_db, create_celery("payments", settings), settings)
+    relay = Relay(keys_of("payments"), publisher_db, create_celery("payments", settings), settings)
     publish(publisher_db, confirmed(uuid4()))
     assert relay.send_due() == 1
     publish(publisher_db, confirmed(uuid4()))

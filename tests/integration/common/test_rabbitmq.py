@@ -19,7 +19,7 @@ from common.bus.topology import acknowledgements_queue, events_queue, queues_of,
 from common.core.settings import BusSettings
 from common.db.engine import Database
 from tests.support import rabbitmq
-from tests.support.bus import Bus, balance_of, confirmed, has_more_than, open_events, publish, total
+from tests.support.bus import Bus, balance_of, confirmed, has_more_than, keys_of, open_events, publish, total
 from tests.support.bus_process import NAME as PUBLISHER
 from tests.support.eventually import eventually
 from tests.support.rabbitmq import Node
@@ -82,7 +82,7 @@ def bus_settings(broker: Broker) -> BusSettings:
 
 def _relay_that_sends_once(broker: Broker, db: Database) -> Relay:
     settings = BusSettings(broker_url=SecretStr(broker.url), outbox_resend_seconds=600, outbox_resend_max_seconds=600)
-    return Relay(PUBLISHER, db, create_celery(PUBLISHER, settings), settings)
+    return Relay(keys_of(PUBLISHER), db, create_celery(PUBLISHER, settings), settings)
 
 
 def test_event_takes_effect_over_quorum_queues_and_no_other_object_is_declared(
@@ -195,7 +195,7 @@ def test_deleted_queue_is_declared_again_and_events_are_redelivered(
 
 def test_relay_stops_while_the_queue_is_full(publisher_db: Database, bus_settings: BusSettings) -> None:
     settings = bus_settings.model_copy(update={"outbox_max_queue_depth": 1})
-    relay = Relay(PUBLISHER, publisher_db, create_celery(PUBLISHER, settings), settings)
+    relay = Relay(keys_of(PUBLISHER), publisher_db, create_celery(PUBLISHER, settings), settings)
     publish(publisher_db, confirmed(uuid4()))
     assert relay.send_due() == 1
     publish(publisher_db, confirmed(uuid4()))
@@ -206,9 +206,43 @@ def test_relay_stops_while_the_queue_is_full(publisher_db: Database, bus_setting
 def test_event_stays_open_while_the_broker_is_unreachable(publisher_db: Database) -> None:
     settings = BusSettings(broker_url=SecretStr("amqp://x:x@127.0.0.1:1//"))
     app = create_celery(PUBLISHER, settings)
-    relay = Relay(PUBLISHER, publisher_db, app, settings)
+    relay = Relay(keys_of(PUBLISHER), publisher_db, app, settings)
     publish(publisher_db, confirmed(uuid4()))
     with pytest.raises(broker_errors(app)):
         relay.send_due()
     assert open_events(publisher_db) == 1
     assert OperationalError in broker_errors(app)
+
+
+def test_users_of_services_have_the_permissions_that_they_need_and_no_others(
+    node: tuple[Node, Iterator[str]],
+) -> None:
+    server = node[0]
+    for service, sends in (("balance", "checks"), ("checks", "balance"), ("payments", "balance")):
+        settings = BusSettings(broker_url=SecretStr(server.service_url(service)))
+        app = create_celery(service, settings)
+        to = acknowledgements_queue(sends) if service == "balance" else events_queue(sends)
+        app.send_task("any", queue=to)
+        with app.pool.acquire(block=True) as connection:
+            for queue in queues_of(service):
+                app.amqp.queues[queue](connection.default_channel).declare()
+                connection.default_channel.basic_get(queue)
+        app.close()
+    with amqp.Connection(
+        f"127.0.0.1:{server.port}",
+        userid="payments",
+        password=server.passwords["payments"],
+        virtual_host=rabbitmq.SERVICES_VHOST,
+    ) as connection:
+        for attempt in FORBIDDEN:
+            with pytest.raises(amqp.AccessRefused):
+                attempt(connection.channel())
+
+
+FORBIDDEN: list[Callable[[Any], Any]] = [
+    lambda channel: channel.basic_get(events_queue("balance")),
+    lambda channel: channel.basic_get(schedule_queue("checks")),
+    lambda channel: channel.queue_purge(events_queue("balance")),
+    lambda channel: channel.queue_delete(schedule_queue("checks")),
+    lambda channel: channel.exchange_declare("mine", "fanout"),
+]

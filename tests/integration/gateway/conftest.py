@@ -183,6 +183,7 @@ def stack(make_database: Callable[[str], str], redis_url: str, cache_url: str) -
     balance = create_balance(
         BalanceSettings(
             balance_database_url=SecretStr(make_database("balance")),
+            balance_token_key=SecretStr(secrets.token_keys["balance"]),
             broker_url=SecretStr(redis_url),
             token_public_keys=secrets.public_keys(),
         )

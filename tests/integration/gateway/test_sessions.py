@@ -36,7 +36,7 @@ def log_out_everywhere(gateway: Gateway, session: str) -> int:
 
 
 def key_of(session: str) -> str:
-    return f"session:{hashlib.sha256(session.encode()).hexdigest()}"
+    return f"verified:{hashlib.sha256(session.encode()).hexdigest()}"
 
 
 def test_session_id_is_accepted_in_both_header_formats(gateway: Gateway) -> None:

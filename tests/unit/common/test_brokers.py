@@ -35,7 +35,12 @@ def test_no_queue_on_another_broker_is_a_quorum_queue(url: str) -> None:
     assert not any(queue.queue_arguments for queue in queues)
     assert {queue.exchange.name for queue in queues} == {""}
     is_redis = not url.startswith("memory")
-    assert made.conf.broker_transport_options == (REDIS_TRANSPORT_OPTIONS if is_redis else {})
+    own_keys = {
+        "unacked_key": "payments.unacked",
+        "unacked_index_key": "payments.unacked_index",
+        "unacked_mutex_key": "payments.unacked_mutex",
+    }
+    assert made.conf.broker_transport_options == ({**REDIS_TRANSPORT_OPTIONS, **own_keys} if is_redis else {})
     assert made.conf.task_publish_retry is False
 
 
