@@ -59,7 +59,8 @@ QUICK = Plan(
 
 def measure(system: System, plan: Plan, say: Say) -> Report:
     """Measure everything in the order of the report."""
-    report = Report(machine=f"{os.cpu_count()} cores, {platform.system()} {platform.release()}")
+    proxied = ", HAProxy before the gateway" if "gateway-proxy" in system.processes else ""
+    report = Report(machine=f"{os.cpu_count()} cores, {platform.system()} {platform.release()}{proxied}")
     say("Users register and top up.")
     users = user_pool.register(system, plan.users)
     user_pool.enrich(system, users)
