@@ -24,7 +24,7 @@ find_python = for name in $(PYTHON) python3.11 python3 python3.12 python3.13; do
 pip = $(find_python); if $(BIN)/python -c 'import pip' 2>/dev/null; then pip="$(BIN)/python -m pip"; \
 	else pip="$$python -m pip --python $(BIN)/python"; fi; $$pip --disable-pip-version-check
 
-.PHONY: help setup demo up dev check lint docs reference sdk settings env bench compare lock
+.PHONY: help setup demo up dev check lint helm docs reference sdk settings env bench compare lock
 .PHONY: test test-unit test-integration test-contract test-browser test-faults test-security chaos crash-points simulation mutants test-pgbouncer test-compose
 
 help: ## list the targets
@@ -95,6 +95,9 @@ lint: $(DEV) ## run ruff, mypy --strict and import-linter
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+
+helm: $(DEV) ## write the list of processes of the Helm chart; lint, render and validate the chart
+	@$(BIN)/python -m tools.helm_chart
 
 docs: $(DEV) ## build the documentation site strictly and offline (opens at .cache/site/index.html)
 	@$(BIN)/zensical build --strict --clean
