@@ -3,75 +3,23 @@
 import importlib
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from functools import cache
-from typing import Any, Final
+from typing import Any
 
 import helm_python
 import pytest
+from pydantic_settings import BaseSettings
 
 from auditor.config import AuditorSettings
 from common.core.settings import Settings
-from deploy.commands import bus_command, web_command
 from deploy.credentials import generate
 from deploy.environment import system_settings
 from deploy.services import SERVICES
 from services.payments.banks.registry import open_banks
 from services.payments.config import PaymentsSettings
+from tests.architecture.helm_objects import SANDBOX, by_file, expected_processes, objects, rendered
 from tests.architecture.test_compose import settings_classes
 from tools import helm_chart
 from tools.helm_chart import VALUE_FILES
-
-SANDBOX: Final = {"sandbox-bank-web"}
-#: Who calls whom, beside the servers: the edges of the design. A bank calls the gateway.
-CALLS: Final = {
-    ("gateway-web", "accounts-web"),
-    ("gateway-web", "balance-web"),
-    ("gateway-web", "checks-web"),
-    ("gateway-web", "payments-web"),
-    ("gateway-web", "webhooks-web"),
-    ("webhooks-web", "checks-web"),
-    ("webhooks-web", "payments-web"),
-    ("checks-web", "balance-web"),
-    ("checks-worker", "balance-web"),
-    ("payments-web", "balance-web"),
-    ("payments-worker", "balance-web"),
-}
-SANDBOX_CALLS: Final = {
-    ("payments-web", "sandbox-bank-web"),
-    ("payments-worker", "sandbox-bank-web"),
-    ("sandbox-bank-web", "gateway-web"),
-}
-#: Processes that call hosts outside of the cluster.
-TO_THE_INTERNET: Final = {"payments-web", "payments-worker", "webhooks-web", "webhooks-worker"}
-
-by_file = pytest.mark.parametrize("name", VALUE_FILES)
-
-
-@cache
-def _rendered(name: str) -> list[dict[str, Any]]:
-    return helm_chart.render(helm_chart.values(name))
-
-
-def objects(name: str, kind: str) -> dict[str, dict[str, Any]]:
-    """Return the objects of one kind by name, without the name of the release."""
-    found = [each for each in _rendered(name) if each["kind"] == kind]
-    by_name = {each["metadata"]["name"].removeprefix("fastcheck-"): each for each in found}
-    assert len(by_name) == len(found)
-    return by_name
-
-
-def expected_processes(name: str) -> dict[str, tuple[str, list[str]]]:
-    """Return the owner and the command of each process by its name."""
-    processes = {"auditor": ("auditor", ["python", "-m", "auditor"])}
-    for service in SERVICES:
-        for role in ("web", *service.bus_roles):
-            command = (
-                web_command(service, host="0.0.0.0", port=8000)  # noqa: S104  in a pod
-                if role == "web"
-                else bus_command(service, role)
-            )
-            processes[f"{service.name}-{role}".replace("_", "-")] = (service.name, ["python", *command])
-    return {key: value for key, value in processes.items() if name == "small" or key not in SANDBOX}
 
 
 def pods(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -97,7 +45,7 @@ def test_chart_passes_lint(name: str) -> None:
 
 
 def test_objects_are_valid_in_the_oldest_and_the_newest_version_of_kubernetes() -> None:
-    everything = [each for name in VALUE_FILES for each in _rendered(name)]
+    everything = [each for name in VALUE_FILES for each in rendered(name)]
     for version in helm_chart.KUBERNETES_VERSIONS:
         assert helm_chart.validate(everything, version) == []
 
@@ -177,7 +125,7 @@ def test_settings_know_every_variable_that_a_process_gets(name: str) -> None:
     for process, (owner, _) in expected_processes(name).items():
         (container,) = objects(name, "Deployment")[process]["spec"]["template"]["spec"]["containers"]
         config = objects(name, "ConfigMap")[owner.replace("_", "-")]["data"]
-        classes = (AuditorSettings,) if owner == "auditor" else settings_classes(owner)
+        classes: tuple[type[BaseSettings], ...] = (AuditorSettings,) if owner == "auditor" else settings_classes(owner)
         known = {
             f"{each.model_config.get('env_prefix', '')}{field}".upper()
             for each in classes
@@ -187,7 +135,10 @@ def test_settings_know_every_variable_that_a_process_gets(name: str) -> None:
 
 
 def test_no_setting_with_a_secret_is_in_a_config_map() -> None:
-    classes = [AuditorSettings, *(each for service in SERVICES for each in settings_classes(service.name))]
+    classes: list[type[BaseSettings]] = [
+        AuditorSettings,
+        *(each for service in SERVICES for each in settings_classes(service.name)),
+    ]
     secrets = {
         f"{each.model_config.get('env_prefix', '')}{field}".upper()
         for each in classes
@@ -201,7 +152,12 @@ def test_no_setting_with_a_secret_is_in_a_config_map() -> None:
 
 
 def test_config_rejects_secrets_and_values_reject_unknown_keys() -> None:
-    for damage in ({"config": {"FASTCHECK_TBANK_PASSWORD": "x"}}, {"postgress": {}}, {"broker": {"mode": "kafka"}}):
+    damages: list[dict[str, Any]] = [
+        {"config": {"FASTCHECK_TBANK_PASSWORD": "x"}},
+        {"postgress": {}},
+        {"broker": {"mode": "kafka"}},
+    ]
+    for damage in damages:
         with pytest.raises(helm_python.HelmValuesError):
             helm_chart.render({**helm_chart.values("ha"), **damage})
 
@@ -258,10 +214,10 @@ def test_migrations_run_before_an_upgrade_and_beside_the_first_start_of_a_new_se
         }
 
     before = "pre-install,pre-upgrade"
-    assert hooks(_rendered("ha")) == {"provision": None, "migrate": None}
+    assert hooks(rendered("ha")) == {"provision": None, "migrate": None}
     upgrade = helm_chart.render(helm_chart.values("ha"), is_upgrade=True)
     assert hooks(upgrade) == {"provision": (before, -10), "migrate": (before, -5)}
-    assert hooks(_rendered("external")) == {"migrate": (before, -5)}
+    assert hooks(rendered("external")) == {"migrate": (before, -5)}
 
 
 @by_file
@@ -330,107 +286,6 @@ def test_workers_scale_with_the_outboxes_of_their_publishers() -> None:
     (own,) = scaled["checks-relay"]["spec"]["triggers"]
     assert "subscriber" not in own["metadata"]["query"]
     assert set(authentications) == {"outbox-checks", "outbox-payments"}
-
-
-def component(selector: dict[str, Any]) -> str:
-    """Return what a selector of pods selects: a process, or a server."""
-    labels: dict[str, str] = selector["matchLabels"]
-    if "cnpg.io/cluster" in labels:
-        return "postgres"
-    if labels["app.kubernetes.io/name"] == "fastcheck-rabbitmq":
-        return "rabbitmq"
-    assert labels["app.kubernetes.io/instance"] == "fastcheck"
-    return labels["app.kubernetes.io/component"]
-
-
-def edges(name: str, direction: str) -> set[tuple[str, str, int]]:
-    """Return who calls whom on which port, by the rules of one direction. Networks are written in CIDR."""
-    found = set()
-    for policy_name, policy in objects(name, "NetworkPolicy").items():
-        if policy_name == "default":
-            continue
-        spec = policy["spec"]
-        assert spec["policyTypes"] == ["Ingress", "Egress"]
-        own = component(spec["podSelector"])
-        for rule in spec[direction]:
-            peers = rule.get("to" if direction == "egress" else "from", [{"anyone": True}])
-            for peer in peers:
-                other = (
-                    component(peer["podSelector"])
-                    if "podSelector" in peer
-                    else peer["ipBlock"]["cidr"]
-                    if "ipBlock" in peer
-                    else peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
-                    if "namespaceSelector" in peer
-                    else "anyone"
-                )
-                pair = (own, other) if direction == "egress" else (other, own)
-                found |= {(*pair, port["port"]) for port in rule["ports"]}
-    return found
-
-
-def expected_edges(name: str) -> set[tuple[str, str, int]]:
-    """Return the calls of the design between processes, and from processes to servers."""
-    calls = CALLS | (SANDBOX_CALLS if name == "small" else set())
-    postgres, broker, cache = {
-        "small": (("postgres", 5432), ("valkey", 6379), ("valkey", 6379)),
-        "ha": (("postgres", 5432), ("rabbitmq", 5672), ("valkey", 6379)),
-        "external": (("10.20.0.0/24", 5432), ("10.20.1.0/24", 5672), ("10.20.2.0/24", 6379)),
-    }[name]
-    found = {(caller, called, 8000) for caller, called in calls}
-    for process, (owner, _) in expected_processes(name).items():
-        if owner != "gateway" and not process.endswith("-scheduler"):
-            found.add((process, *postgres))
-        if process.endswith(("-worker", "-relay", "-scheduler")):
-            found.add((process, *broker))
-    found.add(("gateway-web", *cache))
-    return found | {(job, *postgres) for job in objects(name, "Job")}
-
-
-@by_file
-def test_processes_may_call_what_the_design_calls_and_no_more(name: str) -> None:
-    servers = {"postgres", "rabbitmq"}
-    by_egress = {edge for edge in edges(name, "egress") if edge[2] != 53 and edge[0] not in servers}
-    internet = {edge for edge in by_egress if edge[1] == "0.0.0.0/0"}
-    assert internet == {(process, "0.0.0.0/0", 443) for process in TO_THE_INTERNET}
-    assert by_egress - internet == expected_edges(name)
-
-
-@by_file
-def test_processes_and_servers_admit_their_callers_and_no_more(name: str) -> None:
-    processes = {*expected_processes(name), *objects(name, "Job")}
-    admitted = edges(name, "ingress")
-    if name == "small":
-        # The rule that admits all to the gateway has no peers.
-        admitted |= {edge for edge in expected_edges(name) if edge[1] == "gateway-web"}
-    external = {edge for edge in expected_edges(name) if "/" in edge[1]}
-    assert {edge for edge in admitted if edge[0] in processes} == expected_edges(name) - external
-    others = {edge for edge in admitted if edge[0] not in processes and edge[1] in processes}
-    visitors = {("anyone" if name == "small" else "ingress-nginx", "gateway-web", 8000)}
-    monitors = {("monitoring", process, 9000) for process in expected_processes(name)} if name == "ha" else set()
-    assert others == visitors | monitors
-
-
-@by_file
-def test_what_no_policy_allows_is_denied(name: str) -> None:
-    default = objects(name, "NetworkPolicy")["default"]["spec"]
-    assert default["policyTypes"] == ["Ingress", "Egress"]
-    assert "ingress" not in default
-    assert "egress" not in default
-    for process, pod in objects(name, "Deployment").items():
-        labels = pod["spec"]["template"]["metadata"]["labels"]
-        assert default["podSelector"]["matchLabels"].items() <= labels.items(), process
-
-
-def test_banks_are_called_outside_of_private_networks_only() -> None:
-    (rule,) = [
-        rule
-        for rule in objects("ha", "NetworkPolicy")["payments-worker"]["spec"]["egress"]
-        if rule["ports"] == [{"port": 443}]
-    ]
-    assert {"10.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"} <= set(
-        rule["to"][0]["ipBlock"]["except"]
-    )
 
 
 def test_ha_cluster_confirms_commits_on_a_standby_and_the_chart_rejects_asynchronous_replication() -> None:
