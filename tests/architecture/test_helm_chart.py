@@ -75,6 +75,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], dict[st
     names = ["postgres", "redis", *(service.name for service in SERVICES)]
     credentials = generate()
     secrets = system_settings(credentials, dict.fromkeys(names, "host:1"), public_url="https://x.example", user={})
+    secrets["FASTCHECK_BROKER_URL"] = "redis://user:secret@host:1/0"
     # Production refuses keys of tests.
     secrets["FASTCHECK_YOOKASSA_SECRET_KEY"] = "live_a-secret-of-this-test"
     for audited in ("CHECKS", "PAYMENTS", "BALANCE", "SANDBOX_BANK"):
