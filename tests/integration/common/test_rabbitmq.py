@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(not rabbitmq.is_installed(), reason=rabbitmq.MIS
 #: Celery reconnects to an unreachable broker after 2, 4, 6, ... seconds.
 TIMEOUT_SECONDS = 60
 
-QUEUES = (*queues_of(PUBLISHER), *queues_of("balance"))
+QUEUES = (*queues_of(PUBLISHER), *queues_of("balance"), events_queue("webhooks"))
 
 
 @dataclass(frozen=True, slots=True)
