@@ -24,8 +24,8 @@ find_python = for name in $(PYTHON) python3.11 python3 python3.12 python3.13; do
 pip = $(find_python); if $(BIN)/python -c 'import pip' 2>/dev/null; then pip="$(BIN)/python -m pip"; \
 	else pip="$$python -m pip --python $(BIN)/python"; fi; $$pip --disable-pip-version-check
 
-.PHONY: help setup demo up dev check lint helm docs reference sdk settings env bench compare lock
-.PHONY: test test-unit test-integration test-contract test-browser test-faults test-security chaos crash-points simulation mutants test-pgbouncer test-compose
+.PHONY: help setup demo up dev check lint helm docs reference sdk settings env bench compare lock sbom vulnerabilities
+.PHONY: test test-unit test-integration test-contract test-browser test-faults test-security chaos crash-points simulation mutants test-pgbouncer test-compose test-tls
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,10 @@ test-security: $(DEV) ## run the security tests
 # Part of a release check, not of `make test`: needs a Docker engine, and minutes.
 test-compose: $(DEV) ## build the image and run docker compose in both modes: demo, kills, restart, audit (ARGS='--mode sandbox')
 	@$(BIN)/python -m tests.compose $(ARGS)
+
+test-tls: $(DEV) ## run the tests of TLS between processes and servers (needs stunnel)
+	@$(PYTEST) tests/security/test_system_with_tls.py tests/security/test_mutual_tls.py \
+		tests/integration/common/test_broker_tls.py tests/integration/common/test_http_client_tls.py tests/unit/launcher/test_tls.py
 
 test-faults: $(DEV) ## run the short versions of all fault tests
 	@$(PYTEST) tests/faults
@@ -135,6 +139,17 @@ $(RUNTIME): requirements.txt pyproject.toml | $(BIN)/python
 $(DEV): requirements-dev.txt $(RUNTIME)
 	@$(pip) install --quiet --require-hashes -r requirements-dev.txt
 	@touch $@
+
+SBOM ?= sbom.cdx.json
+sbom: $(DEV) ## write a CycloneDX SBOM of the locked packages to SBOM=sbom.cdx.json
+	@$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application --output-reproducible \
+		--spec-version 1.6 --output-format JSON --output-file $(SBOM) requirements.txt
+
+# --strict: a package that the database does not know is a failure and no silence.
+# Not a part of `make check`: needs a database of vulnerabilities over the network.
+DATABASE ?= pypi
+vulnerabilities: $(DEV) ## compare the locked packages with a database of known vulnerabilities (DATABASE=pypi, or osv)
+	@$(BIN)/pip-audit --strict --require-hashes --disable-pip --desc on --vulnerability-service $(DATABASE) -r requirements-dev.txt
 
 # Needs uv, which no other target needs.
 lock: ## write the lock files from pyproject.toml

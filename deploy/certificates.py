@@ -9,7 +9,12 @@ from typing import Final, Self
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 LIFETIME: Final = timedelta(days=365)
@@ -27,7 +32,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """A certificate authority whose private key is in memory only."""
+    """A certificate authority with its private key."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
@@ -45,30 +50,46 @@ class Authority:
         )
         return cls(builder.sign(key, hashes.SHA256()), key)
 
+    @classmethod
+    def load(cls, certificate: bytes, key: bytes) -> Self:
+        """Return the authority with this certificate and key, both PEM; raise ValueError if they are not one."""
+        loaded = load_pem_private_key(key, password=None)
+        if not isinstance(loaded, ec.EllipticCurvePrivateKey):
+            raise ValueError("the key is not an elliptic curve key")  # noqa: TRY004 (of a damaged file)
+        return cls(x509.load_pem_x509_certificate(certificate), loaded)
+
+    @property
+    def key_pem(self) -> bytes:
+        """The authority's private key, with which certificates are signed."""
+        return _pem(self.key)
+
     @property
     def pem(self) -> bytes:
         """The authority's certificate, which those who verify need."""
         return self.certificate.public_bytes(Encoding.PEM)
 
     def issue(self, name: str, hosts: Sequence[str], *, expires_at: datetime | None = None) -> Certificate:
-        """Return a certificate for a server at ``hosts`` (names or addresses), which also identifies a client."""
+        """Return a certificate that identifies a client, and a server at ``hosts`` (names or addresses) if any."""
         key = ec.generate_private_key(ec.SECP256R1())
         expires_at = expires_at or datetime.now(UTC) + LIFETIME
         starts_at = min(datetime.now(UTC), expires_at) - BACKDATED
-        usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+        usages = [*([ExtendedKeyUsageOID.SERVER_AUTH] if hosts else []), ExtendedKeyUsageOID.CLIENT_AUTH]
         builder = (
             _builder(_name(name), self.certificate.subject, key, starts_at, expires_at)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
-            .add_extension(x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
         )
+        if hosts:
+            names = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
+            builder = builder.add_extension(names, critical=False)
         signed = builder.sign(self.key, hashes.SHA256())
-        return Certificate(
-            signed.public_bytes(Encoding.PEM),
-            key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
-        )
+        return Certificate(signed.public_bytes(Encoding.PEM), _pem(key))
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _builder(

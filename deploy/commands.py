@@ -1,5 +1,7 @@
 """The command lines of a service's processes, shared by docker-compose.yml and every other way to start them."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from deploy.services import Service
@@ -13,7 +15,21 @@ READY_FILE_VARIABLE: Final = "FASTCHECK_READY_FILE"
 OPERATOR_PORT_VARIABLE: Final = "FASTCHECK_METRICS_PORT"
 
 
-def web_command(service: Service, *, host: str, port: int) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class ServerTls:
+    """Paths of PEM files: a server's certificate and key, and the CA of the clients, if they need a certificate."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+    def options(self) -> list[str]:
+        """Return granian's options."""
+        options = [f"--ssl-certificate={self.certificate}", f"--ssl-keyfile={self.key}"]
+        return options if self.client_ca is None else [*options, f"--ssl-ca={self.client_ca}", "--ssl-client-verify"]
+
+
+def web_command(service: Service, *, host: str, port: int, tls: ServerTls | None = None) -> list[str]:
     """Return the arguments to the Python interpreter that start the web process of ``service``."""
     return [
         "-m",
@@ -30,6 +46,7 @@ def web_command(service: Service, *, host: str, port: int) -> list[str]:
         "--no-ws",
         f"--workers-kill-timeout={WORKERS_KILL_TIMEOUT_SECONDS}",
         "--log-level=error",
+        *(tls.options() if tls else ()),
     ]
 
 

@@ -14,18 +14,24 @@ from launcher.children import Launch
 from launcher.data_dir import DataDir
 from launcher.ports import HOST
 from launcher.processes import Process, Stage, answers_ready
+from launcher.tls import Tls, secured_environment
 
 #: Settings of the system that the auditor reads too.
 PASSED_SETTINGS: Final = (*COMMON_VARIABLES, "FASTCHECK_AUDIT_EVERY_SECONDS")
 
 
 def auditor_process(
-    secrets: Credentials, ports: Mapping[str, int], data_dir: DataDir, settings: Mapping[str, str]
+    secrets: Credentials,
+    ports: Mapping[str, int],
+    data_dir: DataDir,
+    settings: Mapping[str, str],
+    tls: Tls | None = None,
 ) -> Process:
     """Return the auditor: it audits at intervals, stores the chain's head in the data folder, and serves metrics."""
     port = ports[AUDITOR]
     address = f"{HOST}:{ports['postgres']}"
     password = secrets.role_passwords[AUDITOR]
+    urls = {variable(name): auditor_url(name, password, address) for name in (*AUDITED, BANK)}
     return Process(
         launch=Launch(
             name=AUDITOR,
@@ -37,7 +43,7 @@ def auditor_process(
             env={
                 **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
                 "PYTHONUNBUFFERED": "1",
-                **{variable(name): auditor_url(name, password, address) for name in (*AUDITED, BANK)},
+                **secured_environment(tls, AUDITOR, urls),
                 **{name: settings[name] for name in PASSED_SETTINGS if name in settings},
                 OPERATOR_PORT_VARIABLE: str(port),
                 "FASTCHECK_AUDIT_HEAD_FILE": str(data_dir.path / "chain-head"),

@@ -15,6 +15,7 @@ from deploy.services import SERVICES, Service
 from launcher.children import Launch
 from launcher.data_dir import DataDir
 from launcher.ports import HOST
+from launcher.tls import Tls, secured_environment
 
 PROBE_TIMEOUT_SECONDS: Final = 2.0
 
@@ -53,6 +54,8 @@ def service_processes(
     data_dir: DataDir,
     services: Sequence[Service] = SERVICES,
     replicas: int = 1,
+    *,
+    tls: Tls | None = None,
 ) -> list[Process]:
     """Return the web process and the bus processes of every service, each ``replicas`` times.
 
@@ -66,11 +69,8 @@ def service_processes(
         if not (in_production and service.name == "sandbox_bank")
         for number in range(1, replicas + 1 if service.is_replicated else 2)
         for process in (
-            _web(service, settings, ports, data_dir, number),
-            *(
-                _bus(service, role, settings, ports, data_dir, name=replica_name(f"{service.name}-{role}", number))
-                for role in service.bus_roles
-            ),
+            _web(service, settings, ports, data_dir, number, tls=tls),
+            *(_bus(service, role, settings, ports, data_dir, number=number, tls=tls) for role in service.bus_roles),
         )
     ]
 
@@ -101,25 +101,37 @@ def is_replica_of(name: str, of: str) -> bool:
 
 
 def _web(
-    service: Service, settings: Mapping[str, str], ports: Mapping[str, int], data_dir: DataDir, number: int
+    service: Service,
+    settings: Mapping[str, str],
+    ports: Mapping[str, int],
+    data_dir: DataDir,
+    number: int,
+    *,
+    tls: Tls | None,
 ) -> Process:
     # All replicas listen on one port with SO_REUSEPORT: the kernel distributes connections among them, and callers need
     # not know their number. granian listens only after it has loaded the application, so a replica that cannot serve
     # yet gets no connection, and one successful probe is enough.
-    name = replica_name(f"{service.name}-web", number)
+    name = replica_name(role := f"{service.name}-web", number)
     port, probed = ports[service.name], ports[operator_port(name)]
     return Process(
         launch=Launch(
             name=name,
-            command=[sys.executable, *web_command(service, host=HOST, port=port)],
-            env={**process_environment(service, settings), OPERATOR_PORT_VARIABLE: str(probed)},
+            command=[
+                sys.executable,
+                *web_command(service, host=HOST, port=port, tls=tls.server(role) if tls else None),
+            ],
+            env={
+                **secured_environment(tls, role, process_environment(service, settings)),
+                OPERATOR_PORT_VARIABLE: str(probed),
+            },
             log=data_dir.log(name),
             cwd=_code_folder(),
         ),
         stage=Stage.GATEWAY if service.name == "gateway" else Stage.SERVICES,
         # granian listens soon after the application has created the operator port.
-        is_ready=lambda: answers_ready(probed) and answers(port, "/healthz"),
-        url=f"http://{HOST}:{port}",
+        is_ready=lambda: answers_ready(probed) and answers(port, "/healthz", tls),
+        url=f"{'https' if tls else 'http'}://{HOST}:{port}",
         operator_url=f"http://{HOST}:{probed}",
     )
 
@@ -131,14 +143,17 @@ def _bus(
     ports: Mapping[str, int],
     data_dir: DataDir,
     *,
-    name: str,
+    number: int,
+    tls: Tls | None,
 ) -> Process:
+    name = replica_name(f"{service.name}-{role}", number)
+    environment = secured_environment(tls, f"{service.name}-{role}", process_environment(service, settings))
     probed = ports[operator_port(name)]
     return Process(
         launch=Launch(
             name=name,
             command=[sys.executable, *bus_command(service, role)],
-            env={**process_environment(service, settings), OPERATOR_PORT_VARIABLE: str(probed)},
+            env={**environment, OPERATOR_PORT_VARIABLE: str(probed)},
             log=data_dir.log(name),
             cwd=_code_folder(),
         ),
@@ -153,9 +168,13 @@ def answers_ready(port: int) -> bool:
     return answers(port, "/readyz")
 
 
-def answers(port: int, path: str) -> bool:
+def answers(port: int, path: str, tls: Tls | None = None) -> bool:
     """Return whether a GET request to this port responds with 200."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=PROBE_TIMEOUT_SECONDS)
+    connection = (
+        http.client.HTTPSConnection(HOST, port, timeout=PROBE_TIMEOUT_SECONDS, context=tls.client_context())
+        if tls
+        else http.client.HTTPConnection(HOST, port, timeout=PROBE_TIMEOUT_SECONDS)
+    )
     try:
         connection.request("GET", path)
         return connection.getresponse().status == 200

@@ -20,10 +20,12 @@ from launcher.embedded.haproxy import EmbeddedHaproxy
 from launcher.embedded.pgbouncer import EmbeddedPgbouncer
 from launcher.embedded.postgres import EmbeddedPostgres
 from launcher.embedded.redis import EmbeddedRedis
+from launcher.embedded.stunnel import EmbeddedStunnel
 from launcher.migrating import migrate
 from launcher.processes import Process, Stage, operator_ports, service_processes
 from launcher.signals import SignalWatch
 from launcher.supervisor import START_TIMEOUT_SECONDS, StopRequested, Supervisor
+from launcher.tls import Tls
 
 CACHE_VARIABLE: Final = "FASTCHECK_CACHE_URL"
 
@@ -44,12 +46,14 @@ class System:
         without: str | None = None,
         with_pgbouncer: bool = False,
         with_edge: bool = False,
+        with_tls: bool = False,
     ) -> None:
         """``without`` names a process that is left out, because the caller runs it (see :mod:`launcher.dev`).
 
         ``with_edge`` runs Caddy with TLS before the proxy of the gateway; the public URL is then its own.
 
         ``with_pgbouncer`` puts PgBouncer in transaction mode between the services and the embedded PostgreSQL.
+        ``with_tls`` makes all connections use TLS, see :mod:`launcher.tls`.
         """
         self._without = without
         self._data_dir = data_dir
@@ -73,6 +77,9 @@ class System:
         self._claims = ports.Claims()
         self._ports = ports.choose(data_dir, names, gateway=gateway_port, claims=self._claims)
         addresses = {name: f"{ports.HOST}:{port}" for name, port in self._ports.items()}
+        if with_tls and (with_pgbouncer or with_edge):
+            raise LaunchError("--tls excludes --pgbouncer and --edge, which FastCheck connects without TLS.")
+        self._tls = Tls.renewed(data_dir, frozenset(addresses.values()), user) if with_tls else None
         self._edge = self._embedded_edge(user, proxied=proxy_program is not None) if with_edge else None
         self._settings = system_settings(self._secrets, addresses, public_url=self.public_url, user=user)
         if self._edge:
@@ -94,7 +101,7 @@ class System:
 
     @property
     def gateway_url(self) -> str:
-        return f"http://{ports.HOST}:{self._ports['gateway']}"
+        return f"{'https' if self._tls else 'http'}://{ports.HOST}:{self._ports['gateway']}"
 
     @property
     def public_url(self) -> str:
@@ -126,14 +133,16 @@ class System:
             )
         self._supervisor.raise_if_stopped()
         with_database = [service for service in self._services if service.has_database]
-        migrate(with_database, self._settings, self._data_dir, self._watch)
+        migrate(with_database, self._settings, self._data_dir, self._watch, self._tls)
         self._supervisor.raise_if_stopped()
         ports_of_services = haproxy.ports_behind(self._ports)
-        processes = service_processes(self._settings, ports_of_services, self._data_dir, self._services, self._replicas)
+        processes = service_processes(
+            self._settings, ports_of_services, self._data_dir, self._services, self._replicas, tls=self._tls
+        )
         processes = [process for process in processes if process.name != self._without]
         if all(name in self._own_databases for name in (*AUDITED, BANK)):
             # On other servers the operator who created the auditor's role starts the auditor.
-            processes.append(auditor_process(self._secrets, self._ports, self._data_dir, self._settings))
+            processes.append(auditor_process(self._secrets, self._ports, self._data_dir, self._settings, self._tls))
         processes += self._proxies()
         # They start at the same time, and share the processors while they do.
         self._supervisor.start(processes, START_TIMEOUT_SECONDS * self._replicas)
@@ -144,7 +153,18 @@ class System:
         servers = [server for server in (self._postgres, self._pgbouncer, self._redis) if server is not None]
         for server in servers:
             server.prepare()
-        return [Process(server.launch(), Stage.SERVERS, server.is_ready) for server in servers]
+        processes = [Process(server.launch(), Stage.SERVERS, server.is_ready) for server in servers]
+        if self._tls and (self._postgres or self._redis):
+            backends = [server.backend() for server in (self._postgres, self._redis) if server is not None]
+            stunnel = EmbeddedStunnel(
+                self._data_dir.path / "stunnel",
+                backends=backends,
+                tls=self._tls.server("stunnel"),
+                log=self._data_dir.log("stunnel"),
+            )
+            stunnel.prepare()
+            processes.append(Process(stunnel.launch(), Stage.SERVERS, stunnel.is_ready))
+        return processes
 
     def _proxies(self) -> list[Process]:
         if self._proxy is None:
@@ -183,6 +203,7 @@ class System:
             settings=user,
             log=self._data_dir.log(haproxy.NAME),
             replicas=self._replicas,
+            tls=self._tls.proxy(haproxy.NAME) if self._tls else None,
         )
 
     def _embedded_postgres(self) -> EmbeddedPostgres:
@@ -191,6 +212,7 @@ class System:
             port=self._ports["postgres"],
             password=self._secrets.postgres_password,
             log=self._data_dir.log("postgres"),
+            secured=self._tls.client_url if self._tls else None,
         )
 
     def _embedded_pgbouncer(self) -> EmbeddedPgbouncer:
@@ -209,10 +231,13 @@ class System:
             password=self._secrets.redis_password,
             users=redis_users.users(self._secrets.redis_passwords),
             log=self._data_dir.log("redis"),
+            secured=self._tls.client_url if self._tls else None,
         )
 
     def _every_second(self) -> None:
         logfiles.bound(self._data_dir.logs)
+        if self._tls and (warning := self._tls.warning_of_expiry()):
+            self._say(warning)
 
     def _write_state(self) -> None:
         now = state.State(
@@ -249,6 +274,7 @@ def run(
     without: str | None = None,
     with_pgbouncer: bool = False,
     with_edge: bool = False,
+    with_tls: bool = False,
     say: Callable[[str], None],
     ready: Callable[[str], None],
 ) -> None:
@@ -268,6 +294,7 @@ def run(
             without=without,
             with_pgbouncer=with_pgbouncer,
             with_edge=with_edge,
+            with_tls=with_tls,
         )
         system.run(when_ready=partial(ready, system.public_url))
         say(f"Stopped. The data stays in {data_dir.path}.")

@@ -90,4 +90,7 @@ def database_urls(data_dir: Path) -> Mapping[str, str]:
         return {name: url for name, url in given.items() if url}
     system = local_system.require(data_dir, [variable(name) for name in AUDITED], exit_code=CANNOT_RUN)
     password = system.credentials.role_passwords[AUDITOR]
-    return {name: url or auditor_url(name, password, system.postgres_address) for name, url in given.items()}
+    return {
+        name: url or system.database_url(auditor_url(name, password, system.postgres_address))
+        for name, url in given.items()
+    }

@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from cli.commands.options import data_dir_option
+from cli.commands.options import data_dir_option, tls_option
 from deploy.failure import LaunchError
 from launcher import state
 from launcher.data_dir import DataDir
@@ -18,6 +18,7 @@ from launcher.demo import own_system
 from launcher.demo.failure import StepFailed, check
 from launcher.demo.scenario import Scenario
 from launcher.demo.screen import Screen
+from launcher.tls import ca_file
 
 AUDIT_TIMEOUT_SECONDS: Final = 60
 #: The minimum lifetime of a check with default settings, in seconds.
@@ -33,14 +34,15 @@ ORDINARY_LIFETIME_SECONDS: Final = 60
     help="Lifetime of the check that expires, in seconds.  [default: 60 with --url, else 4]",
 )
 @click.option("--pgbouncer", is_flag=True, help="Connect the demo's own system through PgBouncer.")
-def demo(url: str | None, data_dir: Path, lifetime: int | None, *, pgbouncer: bool) -> None:
+@tls_option
+def demo(url: str | None, data_dir: Path, lifetime: int | None, *, pgbouncer: bool, tls: bool) -> None:
     """Run the main scenario over the public API and verify each step.
 
     Two users register. One tops up by card at the sandbox bank and creates three checks. The other accepts the first;
     the second is cancelled; the third expires. Then the books are audited.
 
     Starts a temporary system and removes it at the end. With --url it uses a running one; --data-dir then names that
-    system's data folder, so that its books can be audited too.
+    system's data folder, so that its books can be audited too, and its CA is trusted.
 
     Exit code 1, with the name of the step, if one fails.
     """
@@ -48,7 +50,8 @@ def demo(url: str | None, data_dir: Path, lifetime: int | None, *, pgbouncer: bo
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         lifetime = lifetime or (ORDINARY_LIFETIME_SECONDS if url else own_system.LIFETIME_SECONDS)
-        _run_scenario(url, data_dir, lifetime, ["--pgbouncer"] if pgbouncer else [])
+        options = [*(["--pgbouncer"] if pgbouncer else []), *(["--tls"] if tls else [])]
+        _run_scenario(url, data_dir, lifetime, options)
     except StepFailed as error:
         raise LaunchError(str(error)) from error
     click.echo("Every step succeeded.")
@@ -60,7 +63,8 @@ def _run_scenario(url: str | None, data_dir: Path, lifetime_seconds: int, option
     with ExitStack() as stack, Screen(steps) as screen:
         if not url:
             data_dir, url = _own_system(stack, screen, options)
-        scenario = Scenario(url, lifetime_seconds)
+        ca = ca_file(data_dir)
+        scenario = Scenario(url, lifetime_seconds, ca if audited and url.startswith("https:") else None)
         for title, action in scenario.steps():
             screen.step(title, action)
         if audited:

@@ -32,4 +32,7 @@ def _current_user() -> str:
 operator_option = click.option(
     "--operator", default=_current_user, show_default="user@host", help="The operator's name for the audit trail."
 )
+tls_option = click.option(
+    "--tls", is_flag=True, help="Use TLS with client certificates for all connections; needs stunnel."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

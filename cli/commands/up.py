@@ -5,7 +5,7 @@ from typing import Final
 
 import click
 
-from cli.commands.options import data_dir_option
+from cli.commands.options import data_dir_option, tls_option
 from launcher import system
 from launcher.data_dir import DataDir
 
@@ -30,7 +30,17 @@ MAX_REPLICAS: Final = 8
 @click.option("--without", metavar="PROCESS", help="Leave out one process, such as checks-web, to run it yourself.")
 @click.option("--pgbouncer", is_flag=True, help="Connect the services through PgBouncer, which must be installed.")
 @click.option("--edge", is_flag=True, help="Serve HTTPS as in production, by Caddy with a private authority.")
-def up(data_dir: Path, port: int | None, replicas: int, without: str | None, *, pgbouncer: bool, edge: bool) -> None:
+@tls_option
+def up(
+    data_dir: Path,
+    port: int | None,
+    replicas: int,
+    without: str | None,
+    *,
+    pgbouncer: bool,
+    edge: bool,
+    tls: bool,
+) -> None:
     """Start a system and run it until Ctrl-C.
 
     Starts PostgreSQL and a Redis-compatible server, creates the databases, runs the migrations, then starts every
@@ -40,6 +50,9 @@ def up(data_dir: Path, port: int | None, replicas: int, without: str | None, *, 
 
     Processes that exit are restarted. Ctrl-C (or `fastcheck down`) stops everything in order; the data stays for the
     next `fastcheck up`. FASTCHECK_* variables can name existing servers, which are used instead.
+
+    With --tls all processes and servers talk over TLS and identify themselves with certificates. The gateway's address
+    is then https://127.0.0.1:8000, and its certificate is signed by the CA in .fastcheck/tls/ca.pem.
     """
     system.run(
         DataDir(data_dir),
@@ -48,6 +61,7 @@ def up(data_dir: Path, port: int | None, replicas: int, without: str | None, *, 
         without=without,
         with_pgbouncer=pgbouncer,
         with_edge=edge,
+        with_tls=tls,
         say=_say,
         ready=_ready,
     )

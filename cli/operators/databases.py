@@ -29,7 +29,9 @@ def urls(data_dir: Path) -> dict[str, str]:
     system = local_system.require(data_dir, [BY_NAME[name].database_variable for name in SERVICES])
     return {
         name: url
-        or database_url(BY_NAME[name].database, system.credentials.role_passwords[name], system.postgres_address)
+        or system.database_url(
+            database_url(BY_NAME[name].database, system.credentials.role_passwords[name], system.postgres_address)
+        )
         for name, url in given.items()
     }
 

@@ -8,6 +8,8 @@ import requests
 
 from cli import local_system
 from common.core.secret_files import read_variable
+from common.core.settings import HttpSettings
+from common.http.client.client import TlsFiles
 from common.http.server.identity import TokenIssuer
 from deploy.failure import CANNOT_RUN, LaunchError
 from deploy.services import BY_NAME
@@ -23,17 +25,20 @@ class Payments:
 
     url: str
     issuer: TokenIssuer
+    tls: TlsFiles | None = None
 
     @classmethod
     def of(cls, data_dir: Path) -> Self:
         """Return a client for ``FASTCHECK_PAYMENTS_URL``, else for the system in the folder; raise LaunchError."""
+        tls = TlsFiles.of(HttpSettings())
         url, key = read_variable(BY_NAME["payments"].url_variable), read_variable(KEY_VARIABLE)
         if not url or not key:
             variables = [BY_NAME["payments"].url_variable, KEY_VARIABLE]
             system = local_system.require(data_dir, variables, exit_code=CANNOT_RUN)
-            url = url or system.urls["payments-web"]
+            if not url:
+                url, tls = system.urls["payments-web"], system.tls_files
             key = key or system.credentials.token_keys["operator"]
-        return cls(url.rstrip("/"), TokenIssuer("operator", key))
+        return cls(url.rstrip("/"), TokenIssuer("operator", key), tls)
 
     def get(self, path: str, **query: object) -> dict[str, Any]:
         """Send a GET request and return its JSON; raise LaunchError with the message of the service."""
@@ -47,6 +52,10 @@ class Payments:
         headers = {"Authorization": f"Bearer {self.issuer.issue('payments')}"}
         with requests.Session() as http:
             http.trust_env = False  # no proxy of the environment for an internal service
+            if self.tls is not None:
+                http.verify = str(self.tls.ca)
+                if self.tls.certificate is not None and self.tls.key is not None:
+                    http.cert = (str(self.tls.certificate), str(self.tls.key))
             try:
                 response = http.request(
                     method, f"{self.url}{path}", headers=headers, timeout=TIMEOUT_SECONDS, **options

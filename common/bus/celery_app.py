@@ -12,7 +12,7 @@ from celery import Celery
 from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 
-from common.bus import rabbitmq
+from common.bus import rabbitmq, tls
 from common.bus.topology import queues_of, schedule_queue
 from common.core.settings import BusSettings
 
@@ -76,6 +76,7 @@ def create_celery(service: str, settings: BusSettings, schedule: Sequence[Schedu
         broker_connection_retry=True,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_use_ssl=tls.broker_options(url, settings),
         broker_transport_options=_redis_transport_options(service) if url.startswith(("redis", "unix")) else {},
         task_publish_retry=False,
         enable_utc=True,

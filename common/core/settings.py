@@ -95,6 +95,27 @@ def _name(location: tuple[int | str, ...]) -> str:
     return str(location[0]).upper() if location else "*"
 
 
+class TlsSettings(FromEnvironment):
+    """The files with which a process verifies servers and identifies itself: services, Redis and RabbitMQ.
+
+    PostgreSQL's client reads its files from the parameters of its URL.
+    """
+
+    tls_ca: FilePath | None = None
+    """PEM file of the CA that signs the certificates of services, Redis and RabbitMQ. Required for `https://` URLs of
+    services. Without it `rediss://` and `amqps://` servers are verified with the CAs of the machine."""
+    tls_cert: FilePath | None = None
+    """PEM file of the certificate that identifies the process to servers that require one (mutual TLS)."""
+    tls_key: FilePath | None = None
+    """PEM file of the private key of that certificate."""
+
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError(f"{PREFIX}TLS_CERT and {PREFIX}TLS_KEY are set together or not at all")
+        return self
+
+
 class DatabaseSettings(FromEnvironment):
     """Limits of the connection pool of one process."""
 
@@ -104,11 +125,12 @@ class DatabaseSettings(FromEnvironment):
     """Maximum wait for a free connection; then the request gets `503`."""
 
 
-class BusSettings(FromEnvironment):
+class BusSettings(TlsSettings):
     """The message broker, the outbox and the inbox."""
 
     broker_url: SecretStr
-    """URL of the message broker: `redis://…`, or `amqp://…` for RabbitMQ 3.10 or newer."""
+    """URL of the message broker: `redis://…`, or `amqp://…` for RabbitMQ 3.10 or newer; `rediss://…` and `amqps://…`
+    with TLS."""
     outbox_batch_size: int = 200
     """Maximum number of events in one message."""
     outbox_resend_seconds: float = 5.0
@@ -151,22 +173,14 @@ ServiceUrl = Annotated[str, AfterValidator(_service_url)]
 OptionalServiceUrl = Annotated[str, AfterValidator(_optional_service_url)]
 
 
-class HttpSettings(FromEnvironment):
+class HttpSettings(TlsSettings):
     """Calls from one process to other services."""
 
     http_timeout_seconds: float = Field(default=5.0, gt=0)
     """Maximum duration of a call to another service, to the last byte of the response."""
-    tls_ca: FilePath | None = None
-    """PEM file of the CA that signs the certificates of the services. Required for `https://` URLs of services."""
-    tls_cert: FilePath | None = None
-    """PEM file of the certificate that identifies the process to services that require one (mutual TLS)."""
-    tls_key: FilePath | None = None
-    """PEM file of the private key of that certificate."""
 
     @model_validator(mode="after")
-    def _tls_files_are_complete(self) -> Self:
-        if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError(f"{PREFIX}TLS_CERT and {PREFIX}TLS_KEY are set together or not at all")
+    def _secure_addresses_have_a_ca(self) -> Self:
         for name, field in type(self).model_fields.items():
             validators = {getattr(item, "func", None) for item in field.metadata}
             is_address = not validators.isdisjoint((_service_url, _optional_service_url))

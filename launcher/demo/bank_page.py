@@ -1,6 +1,7 @@
 """Pay at a bank's payment page as a browser does: parse the form, fill it in, post it."""
 
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Final
 from urllib.parse import urljoin
 
@@ -41,13 +42,14 @@ class Form(HTMLParser):
             self._done = "card_number" in self.fields
 
 
-def pay(payment_url: str, return_url: str, card: dict[str, str] | None = None) -> str:
+def pay(payment_url: str, return_url: str, card: dict[str, str] | None = None, *, ca: Path | None = None) -> str:
     """Open the page, post its form with ``card``, and follow redirects up to ``return_url``.
 
     Return the URL to which the bank redirected the browser, which starts with ``return_url``. Raises StepFailed.
     """
     browser = requests.Session()
     browser.trust_env = False
+    browser.verify = str(ca) if ca else True
     try:
         page = browser.get(payment_url, timeout=TIMEOUT_SECONDS)
         check(page.status_code == 200, f"the payment page returned {page.status_code}")

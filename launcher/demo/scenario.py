@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from launcher.demo.bank_page import pay
@@ -26,13 +27,15 @@ class Scenario:
 
     url: str
     lifetime_seconds: int
+    #: PEM file of the CA that signs the certificates of the gateway and the sandbox bank. Default: the public CAs.
+    ca: Path | None = None
     alice: DemoUser = field(init=False)
     bob: DemoUser = field(init=False)
     #: Alice's checks by their final status.
     checks: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.alice, self.bob = DemoUser("Alice", self.url), DemoUser("Bob", self.url)
+        self.alice, self.bob = (DemoUser(name, self.url, self.ca) for name in ("Alice", "Bob"))
 
     def steps(self) -> list[tuple[str, Callable[[], str]]]:
         """Return title and action of each step; an action returns a remark for the screen."""
@@ -54,7 +57,7 @@ class Scenario:
         ]
 
     def request_without_session(self) -> str:
-        response = DemoUser("Guest", self.url).call("GET", "/balance", status=401)
+        response = DemoUser("Guest", self.url, self.ca).call("GET", "/balance", status=401)
         check(response == {"message": "not authorized"}, f"the response is {response}")
         return '401 {"message": "not authorized"}'
 
@@ -69,7 +72,7 @@ class Scenario:
         topup = self.alice.post("/topup", {"amount": TOP_UP, "returnUrl": return_url}, 201)
         check(topup["status"] == "pending", f"a new top-up is {topup['status']!r}")
         self.alice.has(0)
-        back_at = pay(topup["paymentUrl"], return_url)
+        back_at = pay(topup["paymentUrl"], return_url, ca=self.ca)
         self._topup_id = topup["transactionID"]
         return f"form posted, redirected to {back_at}"
 

@@ -4,6 +4,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import requests
@@ -20,13 +21,14 @@ POLL_SECONDS: Final = 0.1
 class DemoUser:
     """One user and the user's session. Amounts are in minor units, as in the API."""
 
-    def __init__(self, name: str, url: str) -> None:
+    def __init__(self, name: str, url: str, ca: Path | None = None) -> None:
         self.name = name
         self.login = f"{name.lower()}-{secrets.token_hex(4)}"
         self.session_id = ""
         self._url = url
         self._http = requests.Session()
         self._http.trust_env = False  # no proxy of the environment for 127.0.0.1
+        self._http.verify = str(ca) if ca else True
 
     @property
     def authorization(self) -> str:

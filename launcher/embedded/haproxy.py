@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from deploy.commands import ServerTls
 from deploy.gateway_proxy import ADDRESS_HEADER, CONFIGURATION, environment
 from launcher.children import Launch
 from launcher.embedded.binaries import haproxy
@@ -14,6 +15,8 @@ from launcher.embedded.user import ServerFolder, server_user
 
 NAME: Final = "gateway-proxy"
 CONFIGURATION_FILE: Final = "haproxy.cfg"
+CERTIFICATE_FILE: Final = "proxy.pem"
+CA_FILE: Final = "ca.pem"
 #: The names of the ports of the proxy for operators, and of the gateway's web process behind it.
 OPERATOR_PORT: Final = "gateway-proxy operator"
 GATEWAY_PORT: Final = "gateway-web"
@@ -53,8 +56,12 @@ class EmbeddedHaproxy:
         settings: Mapping[str, str],
         log: Path,
         replicas: int = 1,
+        tls: ServerTls | None = None,
     ) -> None:
-        """``settings`` are the user's: with a header of their own proxy, connections per address are not limited."""
+        """``settings`` are the user's: with a header of their own proxy, connections per address are not limited.
+
+        ``tls`` identifies the proxy to clients and to the gateway, whose CA it names.
+        """
         self._binary = binary
         self._port, self._operator_port = ports["gateway"], ports[OPERATOR_PORT]
         self._environment = environment(
@@ -66,19 +73,30 @@ class EmbeddedHaproxy:
             replicas=replicas,
         )
         self._log = log
+        self._tls = tls
         self._folder = ServerFolder(folder, server_user())
 
     def prepare(self) -> None:
         """Copy the configuration to where the server's user can read it."""
         self._folder.create()
         self._folder.write(CONFIGURATION_FILE, CONFIGURATION.read_text())
+        if self._tls and self._tls.client_ca:
+            self._folder.write(CERTIFICATE_FILE, self._tls.certificate.read_text() + self._tls.key.read_text())
+            self._folder.write(CA_FILE, self._tls.client_ca.read_text())
 
     def launch(self) -> Launch:
         """Return the start command. SIGUSR1 lets running requests end."""
+        folder = self._folder.seen_as
+        files = {"PROXY_CERTIFICATE": f"{folder}/{CERTIFICATE_FILE}", "PROXY_CA": f"{folder}/{CA_FILE}"}
         return Launch(
             name=NAME,
             command=[str(self._binary), "-db", "-f", f"{self._folder.seen_as}/{CONFIGURATION_FILE}"],
-            env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", **self._environment},
+            env={
+                "PATH": "/usr/local/bin:/usr/bin:/bin",
+                "LC_ALL": "C.UTF-8",
+                **self._environment,
+                **(files if self._tls else {}),
+            },
             log=self._log,
             stop_signal=signal.SIGUSR1,
             user=server_user(),

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -14,6 +15,7 @@ import psycopg2
 from deploy.failure import LaunchError, explain_os_error
 from launcher.children import Launch
 from launcher.embedded.binaries import postgres_bin
+from launcher.embedded.stunnel import Backend
 from launcher.embedded.user import ServerFolder, server_user
 
 ADMINISTRATOR: Final = "postgres"
@@ -69,13 +71,22 @@ class EmbeddedPostgres:
     """One database cluster; the supervisor starts and stops its server by :meth:`launch`."""
 
     def __init__(
-        self, folder: Path, *, port: int, password: str, log: Path, settings: dict[str, str] | None = None
+        self,
+        folder: Path,
+        *,
+        port: int,
+        password: str,
+        log: Path,
+        settings: dict[str, str] | None = None,
+        secured: Callable[[str], str] | None = None,
     ) -> None:
+        """With ``secured``, which adds TLS to a URL, the server listens on a Unix socket only, for stunnel."""
         self._path = folder
         self.port = port
         self._password = password
         self._log = log
         self._settings = {**SETTINGS, "port": str(port), **(settings or {})}
+        self._secured = secured
         self._user = server_user()
         self._bin = postgres_bin(self._user)
         self._folder = ServerFolder(folder, self._user)
@@ -140,7 +151,10 @@ class EmbeddedPostgres:
 
     def launch(self) -> Launch:
         """Return the start command. SIGINT requests a fast shutdown, which ends sessions and writes a checkpoint."""
-        options = [item for name, value in self._settings.items() for item in ("-c", f"{name}={value}")]
+        settings = dict(self._settings)
+        if self._secured:
+            settings |= {"listen_addresses": "", "unix_socket_directories": self._folder.seen_as}
+        options = [item for name, value in settings.items() for item in ("-c", f"{name}={value}")]
         return Launch(
             name="postgres",
             command=[str(self._bin / "postgres"), "-D", self._folder.seen_as, *options],
@@ -166,7 +180,13 @@ class EmbeddedPostgres:
 
     def url(self, user: str, password: str, database: str) -> str:
         """Return the URL of a database in this cluster for a role."""
-        return f"postgresql://{quote(user)}:{quote(password)}@127.0.0.1:{self.port}/{quote(database)}"
+        url = f"postgresql://{quote(user)}:{quote(password)}@127.0.0.1:{self.port}/{quote(database)}"
+        return self._secured(url) if self._secured else url
+
+    def backend(self) -> Backend:
+        """Return the server as stunnel reaches it."""
+        socket = f"{self._folder.seen_as}/.s.PGSQL.{self.port}"
+        return Backend("postgres", self.port, socket, self._folder.pass_fds, protocol="pgsql")
 
     def _remove_stale_pid_file(self) -> None:
         """Remove the pid file of a killed server if its pid now belongs to another program.

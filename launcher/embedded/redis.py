@@ -1,6 +1,6 @@
 """An embedded Valkey, which speaks Redis's protocol: the broker and the gateway's cache."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -9,6 +9,7 @@ import redis
 
 from launcher.children import Launch
 from launcher.embedded.binaries import valkey_server
+from launcher.embedded.stunnel import Backend
 from launcher.embedded.user import ServerFolder, server_user
 
 CONFIGURATION_FILE: Final = "valkey.conf"
@@ -43,13 +44,18 @@ class EmbeddedRedis:
         log: Path,
         users: Mapping[str, str] | None = None,
         settings: dict[str, str] | None = None,
+        secured: Callable[[str], str] | None = None,
     ) -> None:
-        """``password`` is the administrator's; ``users`` are the rules of further users, by name."""
+        """``password`` is the administrator's; ``users`` are the rules of further users, by name.
+
+        With ``secured``, which adds TLS to a URL, the server listens on a Unix socket only, for stunnel.
+        """
         self.port = port
         self._password = password
         self._log = log
         self._users = users or {}
         self._settings = {**SETTINGS, **(settings or {})}
+        self._secured = secured
         self._user = server_user()
         self._binary = valkey_server(self._user)
         self._folder = ServerFolder(folder, self._user)
@@ -63,6 +69,8 @@ class EmbeddedRedis:
             "requirepass": self._password,
             "dir": self._folder.seen_as,
         }
+        if self._secured:
+            settings |= {"port": "0", "unixsocket": self._socket, "unixsocketperm": "700"}
         lines = [*settings.items(), *(("user", f"{name} {rules}") for name, rules in self._users.items())]
         self._folder.write(CONFIGURATION_FILE, "".join(f"{name} {value}\n" for name, value in lines))
 
@@ -89,4 +97,13 @@ class EmbeddedRedis:
 
     def url(self, number: int) -> str:
         """Return the administrator's URL of a numbered database."""
-        return f"redis://:{quote(self._password)}@127.0.0.1:{self.port}/{number}"
+        url = f"redis://:{quote(self._password)}@127.0.0.1:{self.port}/{number}"
+        return self._secured(url) if self._secured else url
+
+    def backend(self) -> Backend:
+        """Return the server as stunnel reaches it."""
+        return Backend("redis", self.port, self._socket, self._folder.pass_fds)
+
+    @property
+    def _socket(self) -> str:
+        return f"{self._folder.seen_as}/valkey.sock"

@@ -5,7 +5,7 @@ from typing import Final
 from flask import Flask
 
 from common.http.server.app import create_service
-from services.gateway import docs_page, routes, web_app
+from services.gateway import docs_page, routes, security_txt, web_app
 from services.gateway.config import GatewaySettings
 from services.gateway.context import Context
 from services.gateway.cors import Cors
@@ -41,6 +41,7 @@ def create_app(settings: GatewaySettings | None = None) -> Flask:
     app.register_blueprint(routes.api, url_prefix=VERSION_PREFIX, name="api_v1")
     app.add_url_rule(f"{VERSION_PREFIX}/healthz", view_func=app.view_functions["health.healthz"], endpoint="healthz_v1")
     docs_page.serve(app)
+    security_txt.serve(app, settings)
     web_app.serve(app)
     app.wsgi_app = Cors(ErrorFormat(app.wsgi_app), settings.cors_origins)  # type: ignore[method-assign]
     return app

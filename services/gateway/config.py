@@ -1,5 +1,7 @@
 """Settings of the gateway."""
 
+import re
+
 from pydantic import Field, SecretStr, field_validator
 
 from common.core.settings import CommaSeparated, HttpSettings, PublicUrlSettings, ServiceUrl, Settings
@@ -11,7 +13,8 @@ class GatewaySettings(Settings, HttpSettings, PublicUrlSettings):
     """Settings of the gateway."""
 
     cache_url: SecretStr
-    """URL of the Redis for sessions and rate limits: `redis://…`. Its content may be lost at any time."""
+    """URL of the Redis for sessions and rate limits: `redis://…`, or `rediss://…` with TLS. Its content may be lost
+    at any time."""
     gateway_token_key: SecretStr
     """Ed25519 private key with which the gateway signs its calls to services (base64 of 32 bytes)."""
     accounts_url: ServiceUrl
@@ -34,6 +37,10 @@ class GatewaySettings(Settings, HttpSettings, PublicUrlSettings):
 
     cors_origins: CommaSeparated = ()
     """Origins whose pages may call the API from a browser, separated by commas: `https://app.example`; `*` for all."""
+
+    security_contact: CommaSeparated = ()
+    """Where to report a vulnerability, in `/.well-known/security.txt`: `mailto:`, `tel:` or `https://` addresses,
+    separated by commas. Empty: the file is not served."""
 
     passwords_at_once: int = Field(default=40, gt=0)
     """Maximum number of concurrent requests with a password. Keep it below the number of threads."""
@@ -62,6 +69,14 @@ class GatewaySettings(Settings, HttpSettings, PublicUrlSettings):
     """New top-ups of one user: per minute, and at once."""
     rate_limit_guest: RateLimit = Limit(per_minute=600, burst=300)
     """Requests without a session from one address: per minute, and at once."""
+
+    @field_validator("security_contact")
+    @classmethod
+    def _are_contacts(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            if not re.fullmatch(r"(mailto:|tel:|https://)[!-~]+", value):
+                raise ValueError("a contact is a mailto:, tel: or https:// address")
+        return values
 
     @field_validator("cors_origins")
     @classmethod

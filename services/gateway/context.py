@@ -47,6 +47,7 @@ class Context:
                 pool_size=CACHE_POOL_SIZE,
                 timeout_seconds=settings.cache_timeout_seconds,
                 retry_seconds=settings.cache_retry_seconds,
+                tls=settings,
             ),
             tokens=tokens,
             devices=DeviceTokens(

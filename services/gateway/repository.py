@@ -44,6 +44,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from common.core.errors import ServiceUnavailable
 from common.core.logging import get_logger
+from common.core.settings import TlsSettings
 from services.gateway import log_events
 from services.gateway.models import Limit
 from services.gateway.scripts import ScriptRunner
@@ -159,11 +160,18 @@ class Cache:
     """Redis with bounded waits. Each method takes one round trip, or raises CacheDown."""
 
     def __init__(
-        self, url: str, *, seal_key: bytes, pool_size: int, timeout_seconds: float, retry_seconds: float
+        self,
+        url: str,
+        *,
+        seal_key: bytes,
+        pool_size: int,
+        timeout_seconds: float,
+        retry_seconds: float,
+        tls: TlsSettings | None = None,
     ) -> None:
         """Connects to nothing yet. ``seal_key`` authenticates cached sessions, see :func:`seal_key_of`."""
         self._seal_key = seal_key
-        self._scripts = ScriptRunner(url, _SCRIPTS, pool_size=pool_size, timeout_seconds=timeout_seconds)
+        self._scripts = ScriptRunner(url, _SCRIPTS, pool_size=pool_size, timeout_seconds=timeout_seconds, tls=tls)
         self._retry_seconds = retry_seconds
         self._closed_until = 0.0
         self._lock = threading.Lock()

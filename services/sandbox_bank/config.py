@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, FilePath, SecretStr, model_validator
 
 from common.core.settings import CommaSeparated, DatabaseSettings, Settings
 from services.sandbox_bank.faults import parse_faults
@@ -15,6 +15,8 @@ class SandboxBankSettings(Settings, DatabaseSettings):
     """URL of the database of the sandbox bank: `postgresql+psycopg2://role:password@host:port/database`."""
     sandbox_bank_url: str = Field(pattern=r"^https?://")
     """URL at which browsers and payments reach the sandbox bank."""
+    sandbox_bank_ca_bundle: FilePath | None = None
+    """PEM file of the CAs for notifications to an `https://` gateway. Default: the CAs of the machine."""
     sandbox_bank_faults: CommaSeparated = ()
     """Faults injected into every payment without a plan of its own, separated by commas."""
     sandbox_bank_slow_seconds: float = Field(default=6.0, ge=0)

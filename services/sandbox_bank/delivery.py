@@ -40,6 +40,7 @@ class Deliverer:
             maxsize=CONCURRENT_DELIVERIES,
             retries=False,
             timeout=urllib3.Timeout(connect=2.0, total=DELIVERY_TIMEOUT_SECONDS),
+            ca_certs=str(bundle) if (bundle := context.settings.sandbox_bank_ca_bundle) else None,
         )
 
     def ensure_running(self) -> None:

@@ -9,7 +9,7 @@ import pytest
 from common.core.errors import ServiceUnavailable
 from common.http.client.client import HttpClient, TlsFiles
 from deploy.certificates import Authority, Certificate
-from deploy.commands import web_command
+from deploy.commands import ServerTls, web_command
 from deploy.credentials import generate
 from deploy.environment import process_environment, system_settings
 from deploy.services import BY_NAME, SERVICES
@@ -55,13 +55,7 @@ def url(cache_url: str, tmp_path: Path, files: Files, authority: Authority, ca: 
     user = {"FASTCHECK_CACHE_URL": cache_url}
     settings = system_settings(generate(), addresses, public_url=f"http://{HOST}:{port}", user=user)
     certificate, key = files("server", authority.issue("gateway", [HOST]))
-    command = [
-        *web_command(BY_NAME["gateway"], host=HOST, port=port),
-        f"--ssl-certificate={certificate}",
-        f"--ssl-keyfile={key}",
-        f"--ssl-ca={ca}",
-        "--ssl-client-verify",
-    ]
+    command = web_command(BY_NAME["gateway"], host=HOST, port=port, tls=ServerTls(certificate, key, ca))
     child = Child(
         Launch(
             name="gateway-web",

@@ -9,7 +9,7 @@ from flask import Flask
 from services.gateway.documentation import merge
 
 #: Routes of the gateway itself.
-OWN = re.compile(r"(/v1)?/(healthz|openapi\.json)|/(docs.*|assets/.*)")
+OWN = re.compile(r"(/v1)?/(healthz|openapi\.json)|/(docs.*|assets/.*|\.well-known/security\.txt)")
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 
 #: The public API: the service that owns each call.
