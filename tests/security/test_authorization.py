@@ -16,9 +16,9 @@ from flask import Flask
 
 from common.http.server.identity import TokenIssuer
 from deploy.credentials import Credentials, generate
-from deploy.environment import system_settings
+from deploy.environment import process_environment, system_settings
+from deploy.services import BY_NAME, SERVICES
 from deploy.services import CALLERS as ISSUERS
-from deploy.services import SERVICES
 
 USER: Final = UUID("11111111-1111-4111-8111-111111111111")
 #: The user that the gateway names; or the services that may call for themselves.
@@ -106,9 +106,12 @@ def apps(credentials: Credentials) -> Iterator[dict[str, Flask]]:
     addresses = {name: f"127.0.0.1:{20_000 + number}" for number, name in enumerate(names)}
     settings = system_settings(credentials, addresses, public_url=f"http://{addresses['gateway']}", user={})
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in settings.items():
-            patch.setenv(name, value)
-        yield {name: importlib.import_module(f"services.{name}.app").create_app() for name in (*CALLERS, "gateway")}
+        made = {}
+        for name in (*CALLERS, "gateway"):
+            for variable, value in process_environment(BY_NAME[name], settings).items():
+                patch.setenv(variable, value)
+            made[name] = importlib.import_module(f"services.{name}.app").create_app()
+        yield made
 
 
 def routes_of(app: Flask) -> dict[tuple[str, str], Any]:

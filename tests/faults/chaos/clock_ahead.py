@@ -20,9 +20,11 @@ class ClockAhead:
         """Start the worker with the settings of the regular one; raise TargetMissing if that does not run."""
         self._ready = folder / f"clock-ahead-{offset_seconds}.ready"
         self._ready.unlink(missing_ok=True)
-        settings = _environment_of(victims.find(WORKER).pid)
-        del settings[OPERATOR_PORT_VARIABLE]  # the regular worker's
-        command = _command_of(victims.find(WORKER).pid)
+        regular = victims.find(WORKER).pid
+        settings, command = _environment_of(regular), _command_of(regular)
+        # The port is the regular worker's. It has none yet between its fork and the start of its program.
+        if settings.pop(OPERATOR_PORT_VARIABLE, None) is None:
+            raise TargetMissing(WORKER)
         self._child = Child(
             Launch(
                 name="checks-worker with its clock ahead",

@@ -47,7 +47,7 @@ def test_seed_determines_the_plan() -> None:
 def test_every_process_is_struck_about_equally_often() -> None:
     faults = [fault for faults in make_plan(3, rounds=10, striking_seconds=70) for fault in faults]
     killed = Counter(fault.target for fault in faults if fault.kind in (Kind.WEB, Kind.BUS))
-    assert len(killed) == 6 + 8, "six web servers, and eight processes on the bus"
+    assert len(killed) == 7 + 10, "seven web servers, and ten processes on the bus"
     assert max(killed.values()) - min(killed.values()) <= 1 + 3, "unequal numbers of faults"
 
 

@@ -100,6 +100,7 @@ def _run_system(
         values: dict[str, object] = {
             "environment": "sandbox",
             "balance_database_url": SecretStr(make_database("balance")),
+            "balance_token_key": SecretStr(keys.private("balance")),
             "broker_url": SecretStr("redis://unused"),
             "token_public_keys": keys.public(),
         }

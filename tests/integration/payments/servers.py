@@ -84,7 +84,9 @@ class Keys:
     """The key pairs of the callers."""
 
     def __init__(self) -> None:
-        self._private = {name: Ed25519PrivateKey.generate() for name in ("gateway", "payments", "operator", "checks")}
+        self._private = {
+            name: Ed25519PrivateKey.generate() for name in ("gateway", "payments", "operator", "checks", "balance")
+        }
 
     def private(self, name: str) -> str:
         return base64.b64encode(self._private[name].private_bytes_raw()).decode()
