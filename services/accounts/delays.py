@@ -18,7 +18,7 @@ DELAYED_AT_ONCE: Final = 8
 class SignInDelays:
     """Delays sign-ins, one at a time per account and address. Thread-safe.
 
-    Whoever guesses gets at most ``DELAYED_PER_ACCOUNT`` attempts per delay, from however many addresses. An owner at
+    An attacker gets at most ``DELAYED_PER_ACCOUNT`` attempts per delay, from however many addresses. An owner at
     another address is delayed, and refused only while others occupy all places of the account.
     """
 

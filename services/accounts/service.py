@@ -119,7 +119,7 @@ def get_me(context: Context, user_id: UUID) -> User:
 def change_password(context: Context, user_id: UUID, session_hash: bytes, old_password: str, new_password: str) -> None:
     """Set a new password and end all other sessions.
 
-    Failures are counted per session, so that whoever has stolen one cannot keep the user from changing the password.
+    Failures are counted per session, so that the thief of one cannot keep the user from changing the password.
     Raises WrongPassword, WeakPassword, TooManyRequests after too many failures, NotAuthorized and ServiceUnavailable.
     """
     limits = _password_limits(context, session_hash)
